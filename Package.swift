@@ -1,0 +1,80 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// One kernel text, compiled once per instruction set: each target's `shared` folder is a link to `Sources/KernelSource`.
+/// `-Ounchecked` holds in debug builds too, so that tests run kernels at full speed.
+func kernels(_ name: String, define: String, _ machine: [String]) -> Target {
+  .target(
+    name: name,
+    dependencies: ["CKernelSupport"],
+    swiftSettings: [
+      .define(define),
+      .unsafeFlags(["-Ounchecked"] + machine.flatMap { ["-Xcc", $0] }),
+    ],
+    linkerSettings: [.linkedLibrary("m")])
+}
+
+let wide = ["-march=x86-64-v4", "-mprefer-vector-width=512"]
+let versionScript = "\(Context.packageDirectory)/Sources/DLRTC/dlrt.map"
+
+let package = Package(
+  name: "dlrt",
+  products: [
+    .library(name: "DLRT", targets: ["DLRT"]),
+    .library(name: "DLRTC", type: .dynamic, targets: ["DLRTC"]),
+    .executable(name: "dlrt", targets: ["dlrt"]),
+  ],
+  targets: [
+    // The wire format: the only target that sees protobuf.
+    .target(
+      name: "COnnx",
+      linkerSettings: [.linkedLibrary("onnx_proto"), .linkedLibrary("protobuf")]),
+
+    // Kernels, one module per instruction set.
+    .target(name: "CKernelSupport"),
+    kernels("KernelsBaseline", define: "DL_BASELINE", []),
+    kernels("KernelsAVX2", define: "DL_AVX2", ["-march=x86-64-v3"]),
+    kernels("KernelsAVX512", define: "DL_AVX512", wide),
+    kernels("KernelsAVX512VNNI", define: "DL_AVX512VNNI", wide + ["-mavx512vnni", "-mavx512bf16"]),
+    .target(
+      name: "DLRTKernels",
+      dependencies: ["CKernelSupport", "KernelsBaseline", "KernelsAVX2", "KernelsAVX512", "KernelsAVX512VNNI"]),
+
+    // The engine, lowest room first.
+    .target(name: "DLRTGraph"),
+    .target(name: "DLRTParallel", dependencies: ["CKernelSupport"]),
+    .target(name: "DLRTOperators", dependencies: ["DLRTGraph", "DLRTKernels", "DLRTParallel"]),
+    .target(name: "DLRTOnnx", dependencies: ["COnnx", "DLRTGraph", "DLRTOperators"]),
+    .target(name: "DLRTCompiler", dependencies: ["DLRTGraph", "DLRTOperators"]),
+    .target(name: "DLRT", dependencies: ["DLRTGraph", "DLRTOperators", "DLRTOnnx", "DLRTCompiler", "DLRTParallel"]),
+
+    // Faces.
+    .target(
+      name: "DLRTC",
+      dependencies: ["DLRT"],
+      exclude: ["dlrt.map"],
+      linkerSettings: [
+        .unsafeFlags([
+          "-static-stdlib", "-Xlinker", "-soname=libdlrt.so.1", "-Xlinker", "--version-script=\(versionScript)",
+          "-Xlinker", "--gc-sections", "-Xlinker", "-s", "-Xlinker", "-z", "-Xlinker", "nodelete",
+        ])
+      ]),
+    .target(
+      name: "CFileFormats",
+      linkerSettings: [.linkedLibrary("png"), .linkedLibrary("turbojpeg"), .linkedLibrary("z"), .linkedLibrary("jansson")]),
+    .target(name: "DLRTFiles", dependencies: ["DLRT", "DLRTOnnx", "CFileFormats"]),
+    .executableTarget(name: "dlrt", dependencies: ["DLRT", "DLRTFiles"]),
+
+    // Tests mirror Sources.
+    .target(name: "DLRTTestSupport", dependencies: ["DLRT", "DLRTFiles"], path: "Tests/DLRTTestSupport"),
+    .testTarget(name: "DLRTKernelsTests", dependencies: ["DLRTKernels"]),
+    .testTarget(name: "DLRTGraphTests", dependencies: ["DLRTGraph"]),
+    .testTarget(name: "DLRTOnnxTests", dependencies: ["DLRTOnnx", "DLRTTestSupport"]),
+    .testTarget(name: "DLRTOperatorsTests", dependencies: ["DLRTOperators", "DLRTTestSupport"]),
+    .testTarget(name: "DLRTCompilerTests", dependencies: ["DLRTCompiler", "DLRTTestSupport"]),
+    .testTarget(name: "DLRTTests", dependencies: ["DLRT", "DLRTTestSupport"]),
+    .testTarget(name: "dlrtTests", dependencies: ["DLRT", "DLRTFiles", "DLRTTestSupport"]),
+  ],
+  swiftLanguageModes: [.v6],
+  cxxLanguageStandard: .cxx17
+)
