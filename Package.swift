@@ -61,7 +61,9 @@ let package = Package(
       ]),
     .target(
       name: "CFileFormats",
-      linkerSettings: [.linkedLibrary("png"), .linkedLibrary("turbojpeg"), .linkedLibrary("z"), .linkedLibrary("jansson")]),
+      linkerSettings: [
+        .linkedLibrary("png"), .linkedLibrary("turbojpeg"), .linkedLibrary("z"), .linkedLibrary("jansson"),
+      ]),
     .target(name: "DLRTFiles", dependencies: ["DLRT", "DLRTOnnx", "CFileFormats"]),
     .executableTarget(name: "dlrt", dependencies: ["DLRT", "DLRTFiles"]),
 

@@ -1,0 +1,93 @@
+# Everything a person does with this project: `make help` lists it.
+
+SWIFT ?= swift
+PREFIX ?= /usr/local
+DESTDIR ?=
+LIBDIR ?= $(PREFIX)/lib
+ARGS ?=
+
+VERSION := $(shell sed -n 's/^\#define DLRT_VERSION_STRING "\(.*\)"/\1/p' include/dlrt.h)
+RELEASE := .build/release
+RELEASE_FLAGS := -c release --static-swift-stdlib
+COMMAND := build/bin/dlrt
+LIBRARY := build/lib/libdlrt.so.1
+SANITIZER_FLAGS := --disable-xctest
+
+export SWIFT
+
+.DEFAULT_GOAL := help
+.PHONY: help deps demo test lint format lib command install uninstall conformance bench sanitize digits clean
+.PHONY: test-swift test-isa test-library test-samples
+
+help:  ## Lists the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+
+deps:  ## Installs the Debian packages that the build needs, where they are missing
+	@scripts/deps.sh
+
+demo: command  ## Reads handwritten digits with the sample model
+	@scripts/demo.sh $(COMMAND)
+
+test: lint test-swift test-isa test-library test-samples  ## Checks everything
+	@echo "test: all passed"
+
+test-swift: deps
+	$(SWIFT) test --disable-xctest $(ARGS)
+
+# The suites whose results depend on the kernels, once more on each lower level that this processor has.
+test-isa: test-swift
+	@for isa in $$(scripts/isa-levels.sh | tail -n +2); do \
+	  echo "test: DLRT_ISA=$$isa"; \
+	  DLRT_ISA=$$isa $(SWIFT) test --disable-xctest --skip-build --filter 'Kernels|Operators|DLRTTests' || exit 1; \
+	done
+
+test-library: lib command  ## Checks libdlrt.so: size, exports, installation, consumers without a Swift toolchain
+	@scripts/deps.sh cmake
+	@scripts/test-library.sh
+
+test-samples: command
+	@scripts/test-samples.sh $(COMMAND)
+
+lint:  ## Checks the format of the source text
+	@scripts/lint.sh
+
+format:  ## Formats the Swift sources in place
+	@git ls-files --cached --others --exclude-standard -- '*.swift' | while read -r file; do \
+	  if [ -f "$$file" ] && [ ! -L "$$file" ]; then echo "$$file"; fi; \
+	done | xargs $(SWIFT) format --in-place --parallel --configuration .swift-format
+
+command: deps  ## Builds the command: build/bin/dlrt
+	$(SWIFT) build $(RELEASE_FLAGS) --product dlrt
+	@mkdir -p build/bin
+	@strip -o $(COMMAND) $(RELEASE)/dlrt
+
+lib: deps  ## Builds the self-contained C library: build/lib/libdlrt.so.1
+	$(SWIFT) build $(RELEASE_FLAGS) --product DLRTC
+	@mkdir -p build/lib
+	@cp $(RELEASE)/libDLRTC.so $(LIBRARY)
+	@ln -sf libdlrt.so.1 build/lib/libdlrt.so
+	@ls -l $(LIBRARY) | awk '{ printf "$(LIBRARY): %.2f MB\n", $$5 / 1e6 }'
+
+install: command lib  ## Installs command, library, header, pkg-config and CMake files: PREFIX=/usr/local DESTDIR=
+	@scripts/install.sh "$(VERSION)" "$(PREFIX)" "$(LIBDIR)" "$(DESTDIR)"
+
+uninstall:  ## Removes what `make install` with the same PREFIX and DESTDIR put there
+	@scripts/install.sh --remove "$(VERSION)" "$(PREFIX)" "$(LIBDIR)" "$(DESTDIR)"
+
+conformance: command  ## Runs ONNX's own operator tests
+	@scripts/conformance.sh $(COMMAND)
+
+bench: command  ## Measures the command on a model: make bench MODEL=… THREADS=1
+	@scripts/bench.sh $(COMMAND)
+
+sanitize: deps  ## Runs the tests under the address and the thread sanitizer
+	LSAN_OPTIONS=suppressions=scripts/lsan.supp \
+	  $(SWIFT) test --sanitize=address --scratch-path .build-address $(SANITIZER_FLAGS) $(ARGS)
+	TSAN_OPTIONS=halt_on_error=1 \
+	  $(SWIFT) test --sanitize=thread --scratch-path .build-thread $(SANITIZER_FLAGS) $(ARGS)
+
+digits:  ## Trains the sample digit classifier anew: samples/digits
+	$(MAKE) -C samples/digits
+
+clean:  ## Removes everything that was built
+	rm -rf .build .build-address .build-thread build
