@@ -1,0 +1,103 @@
+/// One dimension of a shape: a number, an expression over the model's symbols, or nothing known.
+///
+/// Arithmetic keeps what it can: `N * 12` and `T + 1` stay readable; what cannot be said becomes `unknown`.
+/// A result that overflows becomes `unknown` too, so that sizes from outside never trap.
+public enum Dim: Sendable, Hashable {
+  case known(Int)
+  case symbol(String)
+  case unknown
+}
+
+extension Dim: ExpressibleByIntegerLiteral {
+  public init(integerLiteral value: Int) { self = .known(value) }
+}
+
+extension Dim {
+  public var value: Int? {
+    if case .known(let value) = self { return value }
+    return nil
+  }
+
+  /// True when both are surely the same size.
+  package func provablyEquals(_ other: Dim) -> Bool {
+    if case .unknown = self { return false }
+    return self == other
+  }
+
+  /// True when both are surely of different size.
+  package func provablyDiffers(_ other: Dim) -> Bool {
+    guard let a = value, let b = other.value else { return false }
+    return a != b
+  }
+
+  private static let longestExpression = 48
+
+  private static func expression(_ a: Dim, _ sign: String, _ b: Dim) -> Dim {
+    guard let left = a.term, let right = b.term else { return .unknown }
+    let text = "\(left) \(sign) \(right)"
+    return text.utf8.count > longestExpression ? .unknown : .symbol(text)
+  }
+
+  private var term: String? {
+    switch self {
+    case .known(let value): return String(value)
+    case .symbol(let text): return text.utf8.contains(UInt8(ascii: " ")) ? "(\(text))" : text
+    case .unknown: return nil
+    }
+  }
+
+  private static func checked(_ result: (partialValue: Int, overflow: Bool)) -> Dim {
+    result.overflow ? .unknown : .known(result.partialValue)
+  }
+
+  package static func + (a: Dim, b: Dim) -> Dim {
+    switch (a, b) {
+    case (.known(let x), .known(let y)): checked(x.addingReportingOverflow(y))
+    case (_, .known(0)): a
+    case (.known(0), _): b
+    default: expression(a, "+", b)
+    }
+  }
+
+  package static func - (a: Dim, b: Dim) -> Dim {
+    switch (a, b) {
+    case (.known(let x), .known(let y)): checked(x.subtractingReportingOverflow(y))
+    case (_, .known(0)): a
+    default: a.provablyEquals(b) ? .known(0) : expression(a, "-", b)
+    }
+  }
+
+  package static func * (a: Dim, b: Dim) -> Dim {
+    switch (a, b) {
+    case (.known(let x), .known(let y)): checked(x.multipliedReportingOverflow(by: y))
+    case (_, .known(1)): a
+    case (.known(1), _): b
+    case (_, .known(0)), (.known(0), _): .known(0)
+    default: expression(a, "*", b)
+    }
+  }
+
+  /// Floor division; by zero it is unknown.
+  package static func / (a: Dim, b: Dim) -> Dim {
+    switch (a, b) {
+    case (_, .known(0)): return .unknown
+    case (.known(let x), .known(let y)):
+      let (quotient, overflow) = x.dividedReportingOverflow(by: y)
+      if overflow { return .unknown }
+      let (product, _) = quotient.multipliedReportingOverflow(by: y)
+      return .known(product != x && (x < 0) != (y < 0) ? quotient - 1 : quotient)
+    case (_, .known(1)): return a
+    default: return a.provablyEquals(b) ? .known(1) : expression(a, "/", b)
+    }
+  }
+}
+
+extension Dim: CustomStringConvertible {
+  public var description: String {
+    switch self {
+    case .known(let value): String(value)
+    case .symbol(let text): text
+    case .unknown: "?"
+    }
+  }
+}

@@ -1,0 +1,58 @@
+/// A value of a graph: its index there.
+package struct ValueID: Hashable, Sendable {
+  package let index: Int
+  package init(_ index: Int) { self.index = index }
+}
+
+/// A node of a graph: its index there. Indices stay valid while passes add and remove nodes.
+package struct NodeID: Hashable, Sendable {
+  package let index: Int
+  package init(_ index: Int) { self.index = index }
+}
+
+/// An operator's full name. ONNX's default domain is the empty string.
+package struct OperatorName: Hashable, Sendable, CustomStringConvertible {
+  package let domain: String
+  package let name: String
+
+  package init(_ name: String, domain: String = "") {
+    self.name = name
+    self.domain = domain == "ai.onnx" ? "" : domain
+  }
+
+  package var description: String { domain.isEmpty ? name : "\(domain)::\(name)" }
+
+  /// The domain of operators that only dlrt's own passes make.
+  package static let internalDomain = "ai.dlrt"
+}
+
+/// One application of an operator, in the newest form of that operator.
+package struct Node: Sendable {
+  package var name: String
+  package var op: OperatorName
+  package var attributes: [String: Attribute]
+  /// Absent optional inputs are nil. Values captured by subgraphs come last.
+  package var inputs: [ValueID?]
+  package var outputs: [ValueID?]
+  /// How many of the last inputs are values that the node's subgraphs capture. Every subgraph of the node has them as
+  /// its last inputs, in the same order.
+  package var captureCount: Int
+
+  package init(
+    _ op: OperatorName, name: String = "", attributes: [String: Attribute] = [:], inputs: [ValueID?],
+    outputs: [ValueID?], captureCount: Int = 0
+  ) {
+    self.name = name
+    self.op = op
+    self.attributes = attributes
+    self.inputs = inputs
+    self.outputs = outputs
+    self.captureCount = captureCount
+  }
+
+  /// The inputs that the operator itself declares.
+  package var ownInputs: ArraySlice<ValueID?> { inputs.dropLast(captureCount) }
+
+  package func input(_ index: Int) -> ValueID? { index < inputs.count ? inputs[index] : nil }
+  package func output(_ index: Int) -> ValueID? { index < outputs.count ? outputs[index] : nil }
+}

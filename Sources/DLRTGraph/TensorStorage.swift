@@ -1,0 +1,40 @@
+import Glibc
+
+/// Memory of a tensor: allocated here, or borrowed from an owner (a mapped file, a caller's buffer) that it keeps alive.
+package final class TensorStorage: @unchecked Sendable {
+  package let base: UnsafeMutableRawPointer
+  package let byteCount: Int
+  private let owner: AnyObject?
+  private let isOwned: Bool
+
+  /// Vector kernels work best on whole cache lines.
+  package static let alignment = 64
+
+  /// Uninitialised memory of `byteCount` bytes, or zeros.
+  package init(byteCount: Int, zeroed: Bool = false) throws(DLRTError) {
+    var pointer: UnsafeMutableRawPointer?
+    let (rounded, overflow) = max(byteCount, 1).addingReportingOverflow(Self.alignment - 1)
+    let size = rounded & ~(Self.alignment - 1)
+    guard byteCount >= 0, !overflow, posix_memalign(&pointer, Self.alignment, size) == 0, let pointer else {
+      throw DLRTError(.limitExceeded, "cannot allocate \(byteCount) bytes")
+    }
+    if zeroed { memset(pointer, 0, size) }
+    base = pointer
+    self.byteCount = byteCount
+    owner = nil
+    isOwned = true
+  }
+
+  /// Memory that `owner` keeps; it must stay unchanged as long as the storage lives.
+  package init(borrowing base: UnsafeRawPointer, byteCount: Int, owner: AnyObject?) {
+    self.base = UnsafeMutableRawPointer(mutating: base)
+    self.byteCount = byteCount
+    self.owner = owner
+    isOwned = false
+  }
+
+  /// True when nobody else holds the bytes, so that a unique reference may write to them.
+  package var isWritable: Bool { isOwned }
+
+  deinit { if isOwned { free(base) } }
+}
