@@ -69,7 +69,7 @@ let package = Package(
 
     // Tests mirror Sources.
     .target(name: "DLRTTestSupport", dependencies: ["DLRT", "DLRTFiles"], path: "Tests/DLRTTestSupport"),
-    .testTarget(name: "DLRTKernelsTests", dependencies: ["DLRTKernels"]),
+    .testTarget(name: "DLRTKernelsTests", dependencies: ["DLRTKernels", "CKernelSupport"]),
     .testTarget(name: "DLRTGraphTests", dependencies: ["DLRTGraph"]),
     .testTarget(name: "DLRTOnnxTests", dependencies: ["DLRTOnnx", "DLRTTestSupport"]),
     .testTarget(name: "DLRTOperatorsTests", dependencies: ["DLRTOperators", "DLRTTestSupport"]),
