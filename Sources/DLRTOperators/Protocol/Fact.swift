@@ -1,0 +1,34 @@
+import DLRTGraph
+
+/// What is known of a value before it exists: its type, as much of its shape as can be said, and its data if fixed.
+package struct Fact: Sendable {
+  package var type: ValueType
+  /// nil when not even the rank is known.
+  package var shape: Shape?
+  /// The data, when it is the same in every run (or, while planning, known for this plan).
+  package var constant: Tensor?
+  /// The elements of a small integer tensor as far as they are known, so that chains such as
+  /// Shape → Gather → Concat → Reshape keep symbols.
+  package var elements: [Dim]?
+
+  package init(_ type: ValueType, _ shape: Shape?, constant: Tensor? = nil, elements: [Dim]? = nil) {
+    self.type = type
+    self.shape = shape
+    self.constant = constant
+    self.elements = elements
+  }
+
+  package init(_ type: DataType, _ shape: Shape?, elements: [Dim]? = nil) {
+    self.init(.tensor(type), shape, elements: elements)
+  }
+
+  package init(constant: Tensor) {
+    self.init(.tensor(constant.type), Shape(constant.shape), constant: constant)
+    if constant.count <= Self.mostElements, constant.type.isInteger, let values = constant.integers {
+      elements = values.map(Dim.known)
+    }
+  }
+
+  /// Longer integer tensors are data, not shapes.
+  package static let mostElements = 64
+}

@@ -1,0 +1,57 @@
+import DLRTGraph
+
+/// One operator of ONNX (or of another domain), made from a node's attributes: it answers every question that the
+/// engine has about such a node. To add an operator, write one file with a conforming type and one line in its
+/// family's registry.
+package protocol Operator: Sendable {
+  static var schema: OperatorSchema { get }
+
+  /// Brings a node of an older version into the newest form: attributes that became inputs become inputs, renamed
+  /// operators get their new name.
+  static func modernize(_ node: inout Node, version: Int, in graph: inout Graph) throws
+
+  /// Element types that are computed in float32: the planner converts inputs and outputs around the step.
+  static var promotedTypes: TypeSet { get }
+
+  /// Reads all attributes and checks what can be checked without shapes.
+  init(_ attributes: inout AttributeReader) throws
+
+  /// States types and shapes of the outputs, for symbolic shapes at load and for numbers while planning, and checks
+  /// everything about the inputs that shapes tell. A step relies on these checks.
+  func infer(_ inference: inout Inference) throws
+
+  /// Makes the runnable step for concrete shapes: chooses the kernel, packs weights, asks for workspace.
+  func plan(_ planning: inout Planning) throws -> Step
+
+  /// Inputs whose memory the first output may take over when nobody reads them later.
+  var inPlaceInputs: [Int] { get }
+
+  /// The input whose bytes are the first output's bytes, so that nothing needs to be done.
+  var viewedInput: Int? { get }
+
+  /// False for operators whose result differs from run to run; they are never folded.
+  var isDeterministic: Bool { get }
+
+  /// True for an operator that only reads its input's shape, never its data.
+  var readsOnlyShapes: Bool { get }
+}
+
+extension Operator {
+  package static func modernize(_ node: inout Node, version: Int, in graph: inout Graph) throws {}
+  package static var promotedTypes: TypeSet { [] }
+  package var inPlaceInputs: [Int] { [] }
+  package var viewedInput: Int? { nil }
+  package var isDeterministic: Bool { true }
+  package var readsOnlyShapes: Bool { false }
+}
+
+/// A body of a control-flow operator, compiled and ready to run.
+package protocol Subgraph: Sendable {
+  /// Formal inputs, captured values included.
+  var inputCount: Int { get }
+  var outputCount: Int { get }
+  /// What the body's outputs are, for inputs of the given facts; nil where it cannot be said.
+  func infer(_ inputs: [Fact?]) throws -> [Fact]
+  /// Runs the body within a run of the model.
+  func run(_ inputs: [Value], in host: RunHost) throws -> [Value]
+}

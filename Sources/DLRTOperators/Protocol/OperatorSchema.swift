@@ -1,0 +1,91 @@
+import DLRTGraph
+
+/// What ONNX's specification says of an operator: name, versions, inputs, outputs and their types.
+///
+/// A formal's name may end in `?` (optional) or `...` (variadic, last only). Its type is the name of a constraint in
+/// `types`; formals under one constraint share one element type, unless the constraint's name ends in `*`.
+/// A formal whose constraint is not in `types` takes any value, containers too.
+package struct OperatorSchema: Sendable {
+  package struct Formal: Sendable {
+    package let name: String
+    package let constraint: String
+    package let isOptional: Bool
+    package let isVariadic: Bool
+
+    init(_ text: (String, String)) {
+      var name = text.0
+      isOptional = name.hasSuffix("?")
+      isVariadic = name.hasSuffix("...")
+      if isOptional { name.removeLast() }
+      if isVariadic { name.removeLast(3) }
+      self.name = name
+      constraint = text.1
+    }
+  }
+
+  package let op: OperatorName
+  /// The operator-set versions in which the operator changed and whose models we read, oldest first.
+  package let versions: [Int]
+  package let inputs: [Formal]
+  package let outputs: [Formal]
+  package let types: [String: TypeSet]
+
+  package init(
+    _ name: String, domain: String = "", versions: [Int], inputs: [(String, String)], outputs: [(String, String)],
+    types: [String: TypeSet]
+  ) {
+    op = OperatorName(name, domain: domain)
+    self.versions = versions
+    self.inputs = inputs.map(Formal.init)
+    self.outputs = outputs.map(Formal.init)
+    self.types = types
+  }
+
+  package func input(_ index: Int) -> Formal? {
+    if index < inputs.count { return inputs[index] }
+    if let last = inputs.last, last.isVariadic { return last }
+    return nil
+  }
+}
+
+extension OperatorSchema {
+  /// Checks the number and presence of inputs and outputs.
+  package func checkArity(of node: Node) throws(DLRTError) {
+    let own = node.ownInputs
+    guard own.count <= inputs.count || inputs.last?.isVariadic == true else {
+      throw DLRTError(
+        .invalidModel, "too many inputs", expected: "at most \(inputs.count)", got: "\(own.count)")
+    }
+    for (index, formal) in inputs.enumerated() where !formal.isOptional && !formal.isVariadic {
+      guard index < own.count, own[index] != nil else {
+        throw DLRTError(.invalidModel, "a required input is missing", tensor: formal.name)
+      }
+    }
+    guard node.outputs.count <= outputs.count || outputs.last?.isVariadic == true else {
+      throw DLRTError(
+        .invalidModel, "too many outputs", expected: "at most \(outputs.count)", got: "\(node.outputs.count)")
+    }
+  }
+
+  /// Checks the inputs' types against the constraints.
+  package func checkTypes(_ facts: [Fact?]) throws(DLRTError) {
+    var bound: [String: DataType] = [:]
+    for (index, fact) in facts.enumerated() {
+      guard let fact, let formal = input(index), let allowed = types[formal.constraint] else { continue }
+      guard case .tensor(let type) = fact.type else {
+        throw DLRTError(.invalidModel, "not a tensor", tensor: formal.name, expected: "tensor", got: "\(fact.type)")
+      }
+      guard allowed.contains(type) else {
+        throw DLRTError(
+          .unsupportedModel, "element type is not supported", tensor: formal.name, expected: "one of \(allowed)",
+          got: type.name)
+      }
+      if formal.constraint.hasSuffix("*") { continue }
+      if let other = bound[formal.constraint], other != type {
+        throw DLRTError(
+          .invalidModel, "inputs of one type differ", tensor: formal.name, expected: other.name, got: type.name)
+      }
+      bound[formal.constraint] = type
+    }
+  }
+}

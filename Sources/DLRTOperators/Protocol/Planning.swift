@@ -1,0 +1,82 @@
+import CKernelSupport
+import DLRTGraph
+import DLRTKernels
+
+/// What an operator sees when it makes its step: concrete shapes, constants, kernels, and the model's packed weights.
+package struct Planning {
+  package struct Operand: Sendable {
+    package let type: ValueType
+    package let shape: [Int]
+    /// The data, when it is the same in every run of the plan.
+    package let constant: Tensor?
+
+    package init(type: ValueType, shape: [Int], constant: Tensor? = nil) {
+      self.type = type
+      self.shape = shape
+      self.constant = constant
+    }
+
+    package var count: Int { shape.product }
+    package var byteCount: Int { count &* (type.dataType?.size ?? 0) }
+  }
+
+  package let inputs: [Operand?]
+  /// nil for outputs that nobody reads. Data-dependent outputs have an empty shape.
+  package let outputs: [Operand?]
+  package let environment: PlanEnvironment
+
+  package init(inputs: [Operand?], outputs: [Operand?], environment: PlanEnvironment) {
+    self.inputs = inputs
+    self.outputs = outputs
+    self.environment = environment
+  }
+}
+
+/// What all steps of a plan share.
+package struct PlanEnvironment: Sendable {
+  package let kernels: KernelSet
+  package let threads: Int
+  package let weights: WeightStore
+  /// Where random operators without a seed of their own start.
+  package let seed: UInt64
+
+  package init(kernels: KernelSet, threads: Int, weights: WeightStore, seed: UInt64) {
+    self.kernels = kernels
+    self.threads = threads
+    self.weights = weights
+    self.seed = seed
+  }
+}
+
+extension Planning {
+  package var kernels: KernelSet { environment.kernels }
+  package var threads: Int { environment.threads }
+
+  package func has(_ index: Int) -> Bool { index < inputs.count && inputs[index] != nil }
+  package func wants(output index: Int) -> Bool { index < outputs.count && outputs[index] != nil }
+
+  /// An input that inference has seen; an empty operand for one that is absent.
+  package func input(_ index: Int) -> Operand {
+    (index < inputs.count ? inputs[index] : nil) ?? Operand(type: .tensor(.float32), shape: [0])
+  }
+
+  package func output(_ index: Int) -> Operand {
+    (index < outputs.count ? outputs[index] : nil) ?? Operand(type: .tensor(.float32), shape: [0])
+  }
+
+  package func shape(_ index: Int) -> [Int] { input(index).shape }
+  package func constant(_ index: Int) -> Tensor? { input(index).constant }
+
+  /// The element type of an input that inference has found to be a tensor.
+  package func type(_ index: Int) -> DataType { input(index).type.dataType ?? .float32 }
+  package func outputType(_ index: Int) -> DataType { output(index).type.dataType ?? .float32 }
+
+  /// A constant in a kernel's own layout: made once for the model, shared by all plans and threads.
+  ///
+  /// - Parameter format: names kernel and layout; equal formats of one tensor give the same bytes.
+  package func packed(
+    _ tensor: Tensor, format: String, _ make: (Tensor) throws -> TensorStorage
+  ) throws -> TensorStorage {
+    try environment.weights.packed(tensor, format: format, make)
+  }
+}

@@ -1,0 +1,96 @@
+import CKernelSupport
+import DLRTGraph
+import DLRTParallel
+
+/// One runnable part of a plan: a body over raw pointers, with all decisions behind it.
+package struct Step: Sendable {
+  package typealias Body = @Sendable (borrowing StepIO) throws -> Void
+
+  /// What runs, for profiles: `isa-type-variant` for table kernels, a plain word for others.
+  package var kernel: String
+  /// Multiplications and additions, where they dominate.
+  package var flops: Int
+  /// Scratch bytes, aligned to 64, valid within one call of the body.
+  package var workspace: Int
+  /// Constant inputs that were packed, whose original bytes the body never reads.
+  package var skippedInputs: Set<Int>
+  /// Inputs that the body reads bytewise, so that they need no alignment.
+  package var unalignedInputs: Set<Int>
+  package let body: Body
+
+  package init(
+    kernel: String, flops: Int = 0, workspace: Int = 0, skippedInputs: Set<Int> = [], unalignedInputs: Set<Int> = [],
+    _ body: @escaping Body
+  ) {
+    self.kernel = kernel
+    self.flops = flops
+    self.workspace = workspace
+    self.skippedInputs = skippedInputs
+    self.unalignedInputs = unalignedInputs
+    self.body = body
+  }
+
+  /// A step that does nothing: its outputs are empty, or another's memory.
+  package static let nothing = Step(kernel: "none") { _ in }
+}
+
+/// A step's view of one run: where its inputs, outputs and scratch memory are.
+package struct StepIO: ~Copyable {
+  private let operands: UnsafePointer<UnsafeMutableRawPointer?>
+  private let inputCount: Int
+  package let workspace: UnsafeMutableRawPointer
+  package unowned(unsafe) let host: RunHost
+  /// The step's index in its plan, by which the host finds values that are not plain memory.
+  package let index: Int
+
+  /// - Parameter operands: addresses of all inputs, then of all outputs; nil where absent.
+  package init(
+    operands: UnsafePointer<UnsafeMutableRawPointer?>, inputCount: Int, workspace: UnsafeMutableRawPointer,
+    host: RunHost, index: Int
+  ) {
+    self.operands = operands
+    self.inputCount = inputCount
+    self.workspace = workspace
+    self.host = host
+    self.index = index
+  }
+
+  package func hasInput(_ index: Int) -> Bool { index < inputCount && operands[index] != nil }
+
+  /// The bytes of an input. Absent inputs and empty tensors have an address that must not be read.
+  @inline(__always)
+  package func input(_ index: Int) -> UnsafeRawPointer { UnsafeRawPointer(operands[index] ?? workspace) }
+
+  @inline(__always)
+  package func input<T>(_ index: Int, as type: T.Type) -> UnsafePointer<T> {
+    input(index).assumingMemoryBound(to: type)
+  }
+
+  @inline(__always)
+  package func output(_ index: Int) -> UnsafeMutableRawPointer { operands[inputCount + index] ?? workspace }
+
+  @inline(__always)
+  package func output<T>(_ index: Int, as type: T.Type) -> UnsafeMutablePointer<T> {
+    output(index).assumingMemoryBound(to: type)
+  }
+}
+
+extension StepIO {
+  /// Calls `body` for every chunk, on the run's threads; returns when all are done. Chunks must be independent.
+  package func parallel(_ chunks: Int, _ body: (Int) -> Void) {
+    host.pool.run(chunks, body)
+  }
+
+  /// Memory for an output whose size only the data tell.
+  package func allocate(output: Int, _ shape: [Int]) throws -> UnsafeMutableRawPointer {
+    try host.allocate(step: index, output: output, shape)
+  }
+
+  /// Any input as a value: a container, or a tensor that shares the run's memory and must not outlive the step.
+  package func value(_ input: Int) throws -> Value { try host.value(step: index, input: input) }
+
+  package func setValue(_ output: Int, _ value: Value) throws { try host.setValue(step: index, output: output, value) }
+
+  /// Throws when the caller has cancelled the run or its deadline has passed; to be called in long loops.
+  package func checkCancelled() throws { try host.checkCancelled() }
+}
