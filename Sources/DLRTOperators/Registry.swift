@@ -1,6 +1,6 @@
 extension OperatorRegistry {
   /// Every operator that dlrt has.
   package static let standard = OperatorRegistry([
-    tensorOperators
+    shapeOperators
   ])
 }

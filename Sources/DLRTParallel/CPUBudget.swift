@@ -1,3 +1,4 @@
+import CKernelSupport
 import Glibc
 
 /// How many threads make sense for this process: the CPUs it may run on, bounded by its control group's quota.
@@ -5,19 +6,8 @@ package enum CPUBudget {
   package static let threads: Int = max(1, min(affinity(), quota() ?? Int.max))
 
   private static func affinity() -> Int {
-    // Room for 8,192 CPUs; the kernel writes as many bytes as it needs.
-    var mask = [UInt64](repeating: 0, count: 128)
-    let size = mask.count * MemoryLayout<UInt64>.size
-    let written = mask.withUnsafeMutableBytes { bytes in
-      bytes.baseAddress.map { syscallAffinity(size, $0) } ?? -1
-    }
-    guard written > 0 else { return max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
-    return mask.reduce(0) { $0 + $1.nonzeroBitCount }
-  }
-
-  private static func syscallAffinity(_ size: Int, _ mask: UnsafeMutableRawPointer) -> Int {
-    let failed = sched_getaffinity(0, size, mask.assumingMemoryBound(to: cpu_set_t.self)) != 0
-    return failed ? -1 : size
+    let count = Int(dlk_affinity_count())
+    return count > 0 ? count : max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
   }
 
   /// CPUs that the cgroup's `cpu.max` (v2) or `cpu.cfs_quota_us` (v1) grants, rounded up.

@@ -2,6 +2,7 @@
 /// table of kernel entries. One header per topic.
 #pragma once
 
+#include "dlk_affinity.h"
 #include "dlk_cpu.h"
 #include "dlk_futex.h"
 #include "dlk_table.h"
