@@ -1,6 +1,23 @@
 extension OperatorRegistry {
   /// Every operator that dlrt has.
   package static let standard = OperatorRegistry([
-    shapeOperators
+    elementwiseOperators,
+    shapeOperators,
+    randomOperators,
+    quantizationOperators,
+    convolutionOperators,
+    visionOperators,
+    linearOperators,
+    reductionOperators,
+    normalizationOperators,
+    recurrentOperators,
+    attentionOperators,
+    lossOperators,
+    controlOperators,
+    sequenceOperators,
+    textOperators,
+    signalOperators,
+    machineLearningOperators,
+    trainingOperators,
   ])
 }

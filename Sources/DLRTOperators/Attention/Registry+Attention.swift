@@ -1,0 +1,2 @@
+/// Attention and what goes with it.
+let attentionOperators: [any Operator.Type] = []

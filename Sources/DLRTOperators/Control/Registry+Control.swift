@@ -1,0 +1,2 @@
+/// Control flow: operators with bodies.
+let controlOperators: [any Operator.Type] = []

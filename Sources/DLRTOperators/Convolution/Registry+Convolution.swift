@@ -1,0 +1,2 @@
+/// Convolutions and pooling over a grid.
+let convolutionOperators: [any Operator.Type] = []

@@ -1,0 +1,2 @@
+/// Operators that compute each element on its own.
+let elementwiseOperators: [any Operator.Type] = []

@@ -1,0 +1,2 @@
+/// Matrix products.
+let linearOperators: [any Operator.Type] = []

@@ -1,0 +1,2 @@
+/// Losses.
+let lossOperators: [any Operator.Type] = []

@@ -1,0 +1,2 @@
+/// The domain ai.onnx.ml.
+let machineLearningOperators: [any Operator.Type] = []

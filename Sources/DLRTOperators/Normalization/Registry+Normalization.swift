@@ -1,0 +1,2 @@
+/// Normalisations and the softmax family.
+let normalizationOperators: [any Operator.Type] = []

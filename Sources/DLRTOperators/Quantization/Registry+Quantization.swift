@@ -1,0 +1,2 @@
+/// Operators between real and quantised numbers.
+let quantizationOperators: [any Operator.Type] = []

@@ -1,0 +1,2 @@
+/// Operators that draw numbers.
+let randomOperators: [any Operator.Type] = []

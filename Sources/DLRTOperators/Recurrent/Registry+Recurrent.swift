@@ -1,0 +1,2 @@
+/// Recurrent networks.
+let recurrentOperators: [any Operator.Type] = []

@@ -1,0 +1,2 @@
+/// Operators that reduce over axes.
+let reductionOperators: [any Operator.Type] = []

@@ -1,0 +1,2 @@
+/// Sequences and optionals.
+let sequenceOperators: [any Operator.Type] = []

@@ -1,0 +1,2 @@
+/// Signal processing.
+let signalOperators: [any Operator.Type] = []

@@ -1,0 +1,2 @@
+/// Operators on strings.
+let textOperators: [any Operator.Type] = []

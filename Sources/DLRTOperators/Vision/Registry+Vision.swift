@@ -1,0 +1,2 @@
+/// Operators on images and boxes.
+let visionOperators: [any Operator.Type] = []
