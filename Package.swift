@@ -69,6 +69,7 @@ let package = Package(
 
     // Tests mirror Sources.
     .target(name: "DLRTTestSupport", dependencies: ["DLRT", "DLRTFiles"], path: "Tests/DLRTTestSupport"),
+    .testTarget(name: "CFileFormatsTests", dependencies: ["CFileFormats"]),
     .testTarget(name: "DLRTKernelsTests", dependencies: ["DLRTKernels", "CKernelSupport"]),
     .testTarget(name: "DLRTGraphTests", dependencies: ["DLRTGraph"]),
     .testTarget(name: "DLRTOnnxTests", dependencies: ["DLRTOnnx", "DLRTTestSupport"]),

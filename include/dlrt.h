@@ -1,0 +1,217 @@
+/* dlrt: runs ONNX models. The C interface of libdlrt.so.1.
+ *
+ * In short:
+ *
+ *   dlrt_model *model = NULL;
+ *   dlrt_session *session = NULL;
+ *   float pixels[64], scores[10];
+ *   dlrt_tensor input = {.type = DLRT_TYPE_FLOAT32, .rank = 4, .dims = {1, 1, 8, 8},
+ *                        .data = pixels, .byte_size = sizeof pixels};
+ *   dlrt_tensor output = {.data = scores, .capacity = sizeof scores};
+ *
+ *   if (dlrt_model_load("digits.onnx", &model) != DLRT_OK ||
+ *       dlrt_session_create(model, NULL, &session) != DLRT_OK ||
+ *       dlrt_session_run(session, &input, 1, &output, 1) != DLRT_OK)
+ *     fprintf(stderr, "%s\n", dlrt_last_error());
+ *   dlrt_session_release(&session);
+ *   dlrt_model_release(&model);
+ *
+ * Errors. Every function that can fail returns a status; dlrt_last_error() then says what happened, in words, on the
+ * same thread. A function that fails leaves its results as they were, or NULL for handles.
+ *
+ * Ownership. What is created here is released here, by the function of the same name. Release functions take the
+ * address of the handle, set it to NULL, and accept NULL, so releasing twice is harmless. Strings and arrays that a
+ * function hands out belong to the object they came from and live as long as it does.
+ *
+ * Threads. A model may be used from many threads at once, and so may a session: runs do not disturb each other. No
+ * object may be released while another thread uses it.
+ *
+ * Compatibility. Structures that may grow begin with their size; a program built against an older header keeps
+ * running with a newer library of the same major version. */
+#ifndef DLRT_H
+#define DLRT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define DLRT_VERSION_MAJOR 0
+#define DLRT_VERSION_MINOR 1
+#define DLRT_VERSION_PATCH 0
+#define DLRT_VERSION_STRING "0.1.0"
+
+/* ---- Status ---- */
+
+typedef enum dlrt_status {
+  DLRT_OK = 0,
+  DLRT_ERROR_INVALID_MODEL = 1,      /* the model's bytes or its graph break the format or the standard */
+  DLRT_ERROR_UNSUPPORTED_MODEL = 2,  /* well formed, but uses what is not implemented: the message lists all of it */
+  DLRT_ERROR_INVALID_INPUT = 3,      /* an input does not fit the model: name, element type, shape or values */
+  DLRT_ERROR_INVALID_ARGUMENT = 4,   /* a null pointer, a wrong size, an index out of range */
+  DLRT_ERROR_LIMIT_EXCEEDED = 5,     /* memory: the caller's limit or the system's */
+  DLRT_ERROR_CANCELLED = 6,          /* by dlrt_session_cancel */
+  DLRT_ERROR_IO = 7,                 /* a file could not be opened, read or mapped */
+  DLRT_ERROR_INTERNAL = 8,           /* a promise inside dlrt was broken: please report it */
+  DLRT_ERROR_BUFFER_TOO_SMALL = 32   /* an output does not fit the caller's buffer; byte_size says what it needs */
+} dlrt_status;
+
+/* What went wrong in the last call that failed on this thread; "" when none has. Never NULL; valid until the next
+ * failure on this thread. */
+const char *dlrt_last_error(void);
+
+/* The name of a status, as in "INVALID_MODEL"; "UNKNOWN" for a number that is none. */
+const char *dlrt_status_name(dlrt_status status);
+
+/* The library's version, as in "0.1.0". */
+const char *dlrt_version(void);
+
+/* The instruction set that the kernels use on this machine: "avx512vnni", "avx512", "avx2" or "baseline". */
+const char *dlrt_isa(void);
+
+/* ---- Element types ---- */
+
+/* The numbers are ONNX's (TensorProto.DataType). Types below eight bits take one byte an element. */
+typedef enum dlrt_type {
+  DLRT_TYPE_UNDEFINED = 0, /* not a tensor, or not known */
+  DLRT_TYPE_FLOAT32 = 1,
+  DLRT_TYPE_UINT8 = 2,
+  DLRT_TYPE_INT8 = 3,
+  DLRT_TYPE_UINT16 = 4,
+  DLRT_TYPE_INT16 = 5,
+  DLRT_TYPE_INT32 = 6,
+  DLRT_TYPE_INT64 = 7,
+  DLRT_TYPE_STRING = 8, /* elements are dlrt_string */
+  DLRT_TYPE_BOOL = 9,   /* one byte, 0 or 1 */
+  DLRT_TYPE_FLOAT16 = 10,
+  DLRT_TYPE_FLOAT64 = 11,
+  DLRT_TYPE_UINT32 = 12,
+  DLRT_TYPE_UINT64 = 13,
+  DLRT_TYPE_COMPLEX64 = 14,  /* two float32: real, imaginary */
+  DLRT_TYPE_COMPLEX128 = 15, /* two float64: real, imaginary */
+  DLRT_TYPE_BFLOAT16 = 16,
+  DLRT_TYPE_FLOAT8E4M3FN = 17,
+  DLRT_TYPE_FLOAT8E4M3FNUZ = 18,
+  DLRT_TYPE_FLOAT8E5M2 = 19,
+  DLRT_TYPE_FLOAT8E5M2FNUZ = 20,
+  DLRT_TYPE_UINT4 = 21,
+  DLRT_TYPE_INT4 = 22,
+  DLRT_TYPE_FLOAT4E2M1 = 23,
+  DLRT_TYPE_FLOAT8E8M0 = 24,
+  DLRT_TYPE_UINT2 = 25,
+  DLRT_TYPE_INT2 = 26
+} dlrt_type;
+
+/* An element of a string tensor: bytes, UTF-8 as a rule, with no closing zero. */
+typedef struct dlrt_string {
+  const char *bytes;
+  size_t length;
+} dlrt_string;
+
+/* The bytes of one element; 0 for a type that is unknown. */
+size_t dlrt_type_size(dlrt_type type);
+
+/* The name of a type, as in "float32"; "undefined" for one that is unknown. */
+const char *dlrt_type_name(dlrt_type type);
+
+/* ---- Models ---- */
+
+/* A loaded model: its graph and weights. It does not change, and sessions keep it alive. */
+typedef struct dlrt_model dlrt_model;
+
+/* Loads an ONNX file. Its weights stay in the mapped file where kernels can use them there, so the file must not
+ * change while the model lives. */
+dlrt_status dlrt_model_load(const char *path, dlrt_model **model);
+
+/* Loads an ONNX model from memory. The bytes are copied: they may go when the function returns. */
+dlrt_status dlrt_model_load_memory(const void *bytes, size_t size, dlrt_model **model);
+
+void dlrt_model_release(dlrt_model **model);
+
+/* An input or output, as the model declares it. The caller sets `size`; pointers belong to the model. */
+typedef struct dlrt_value_info {
+  size_t size;                /* sizeof(dlrt_value_info) */
+  const char *name;
+  dlrt_type type;             /* DLRT_TYPE_UNDEFINED when it is no tensor (a sequence, say) */
+  int32_t rank;               /* number of dimensions, 0 for a scalar; -1 when the model leaves it open */
+  const int64_t *dims;        /* `rank` sizes, outermost first; -1 where the model leaves the size open */
+  const char *const *symbols; /* `rank` names of open sizes ("N", "seq_len"); NULL where a size has none */
+} dlrt_value_info;
+
+/* The number of inputs that the caller provides, and of outputs; 0 when `model` is NULL. */
+size_t dlrt_model_input_count(const dlrt_model *model);
+size_t dlrt_model_output_count(const dlrt_model *model);
+
+dlrt_status dlrt_model_input(const dlrt_model *model, size_t index, dlrt_value_info *info);
+dlrt_status dlrt_model_output(const dlrt_model *model, size_t index, dlrt_value_info *info);
+
+/* The model's metadata (ONNX metadata_props) under a key; NULL when there is none. */
+const char *dlrt_model_metadata(const dlrt_model *model, const char *key);
+
+/* ---- Sessions ---- */
+
+/* How a session runs its model. Zero in a field is the default; start from DLRT_OPTIONS_INIT. */
+typedef struct dlrt_options {
+  size_t size;           /* sizeof(dlrt_options) */
+  int32_t threads;       /* threads a run may use; 0: as many as the process may use, 1: none but the caller's */
+  uint32_t flags;        /* DLRT_NO_OPTIMIZE */
+  uint64_t memory_limit; /* bytes that one run may take beside weights and inputs; 0: no limit */
+} dlrt_options;
+
+#define DLRT_OPTIONS_INIT {sizeof(dlrt_options), 0, 0, 0}
+
+/* Runs the graph as it is in the file, without rewriting it for speed. */
+#define DLRT_NO_OPTIMIZE 1u
+
+/* What runs a model: plans for the shapes it has seen, memory for runs under way. */
+typedef struct dlrt_session dlrt_session;
+
+/* `options` may be NULL. The model may be released before the session. */
+dlrt_status dlrt_session_create(const dlrt_model *model, const dlrt_options *options, dlrt_session **session);
+
+void dlrt_session_release(dlrt_session **session);
+
+#define DLRT_MAX_RANK 16
+
+/* A tensor: dense, row-major elements. Set fields that are not used to zero.
+ *
+ * As an input it is only read: type, rank, dims, data and byte_size, which must be what type and dims require.
+ *
+ * As an output, `data` and `capacity` say where the result goes; the run fills in type, rank, dims and byte_size.
+ *   data != NULL, owner == NULL: the caller's buffer of `capacity` bytes. When the result is larger the run fails with
+ *     DLRT_ERROR_BUFFER_TOO_SMALL, and byte_size of every output that is too small says what it needs.
+ *   data == NULL: the library provides the memory and sets data, capacity and owner, until dlrt_tensor_release.
+ *   owner != NULL: memory from an earlier run; the run releases it and provides anew.
+ * Strings, and everything they point to, always come in memory that the library provides. */
+typedef struct dlrt_tensor {
+  const char *name; /* the model's name for it; NULL: its position in the array is its position in the model */
+  dlrt_type type;
+  int32_t rank;
+  int64_t dims[DLRT_MAX_RANK];
+  void *data;
+  size_t byte_size; /* bytes that the elements take */
+  size_t capacity;  /* bytes there is room for at `data`; outputs only */
+  void *owner;      /* the library's; NULL in tensors that the caller makes */
+} dlrt_tensor;
+
+/* Runs the model: `inputs` must hold every input that the model requires, `outputs` those that are wanted. Buffers
+ * of the caller are used in place, and must stay until the run returns. */
+dlrt_status dlrt_session_run(dlrt_session *session, const dlrt_tensor *inputs, size_t input_count, dlrt_tensor *outputs,
+                             size_t output_count);
+
+/* Releases the memory of an output if the library provided it, and nulls data, byte_size, capacity and owner.
+ * Accepts NULL. */
+void dlrt_tensor_release(dlrt_tensor *tensor);
+
+/* Ends the session's runs, those under way and those to come, with DLRT_ERROR_CANCELLED, until dlrt_session_resume.
+ * May be called from any thread, and from a signal handler. */
+void dlrt_session_cancel(dlrt_session *session);
+void dlrt_session_resume(dlrt_session *session);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
