@@ -1,0 +1,37 @@
+/// A loop cut into parts for threads. The cut depends on the work alone, never on the number of threads, so results
+/// that are combined part by part do not depend on it either.
+package struct Chunks: Sendable {
+  package let total: Int
+  package let size: Int
+  package let count: Int
+
+  /// - Parameters:
+  ///   - total: iterations of the loop.
+  ///   - cost: rough nanoseconds of one iteration. Parts of less than some 20 µs are not worth a fork.
+  ///   - multiple: every part but the last holds a multiple of this many iterations.
+  package init(_ total: Int, cost: Double, multiple: Int = 1) {
+    self.total = total
+    let least = max(1, Int(min(20_000 / max(cost, 0.001), 1e12)))
+    let parts = min(max(total / least, 1), 64)
+    let even = (total + parts - 1) / max(parts, 1)
+    size = max((even + multiple - 1) / multiple * multiple, 1)
+    count = total == 0 ? 0 : (total + size - 1) / size
+  }
+
+  package subscript(index: Int) -> Range<Int> {
+    let start = index &* size
+    return start..<Swift.min(start &+ size, total)
+  }
+}
+
+extension StepIO {
+  /// Calls `body` for every part of a loop, on the run's threads.
+  @inline(__always)
+  package func parallel(_ chunks: Chunks, _ body: (Range<Int>) -> Void) {
+    switch chunks.count {
+    case 0: return
+    case 1: body(0..<chunks.total)
+    default: parallel(chunks.count) { body(chunks[$0]) }
+    }
+  }
+}
