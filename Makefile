@@ -5,6 +5,8 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 LIBDIR ?= $(PREFIX)/lib
 ARGS ?=
+TEST_ARGS ?=
+MODELS ?= samples/digits/digits.onnx
 
 VERSION := $(shell sed -n 's/^\#define DLRT_VERSION_STRING "\(.*\)"/\1/p' include/dlrt.h)
 RELEASE := .build/release
@@ -17,7 +19,7 @@ export SWIFT
 
 .DEFAULT_GOAL := help
 .PHONY: help deps demo test lint format lib command install uninstall conformance bench sanitize digits clean
-.PHONY: test-swift test-isa test-library test-samples
+.PHONY: test-swift test-isa test-library test-samples venv
 
 help:  ## Lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -26,13 +28,13 @@ deps:  ## Installs the Debian packages that the build needs, where they are miss
 	@scripts/deps.sh
 
 demo: command  ## Reads handwritten digits with the sample model
-	@scripts/demo.sh $(COMMAND)
+	@python3 scripts/demo.py $(COMMAND)
 
-test: lint test-swift test-isa test-library test-samples  ## Checks everything
+test: lint test-swift test-isa test-library conformance test-samples  ## Checks everything
 	@echo "test: all passed"
 
 test-swift: deps
-	$(SWIFT) test --disable-xctest $(ARGS)
+	$(SWIFT) test --disable-xctest $(TEST_ARGS)
 
 # The suites whose results depend on the kernels, once more on each lower level that this processor has.
 test-isa: test-swift
@@ -74,19 +76,23 @@ install: command lib  ## Installs command, library, header, pkg-config and CMake
 uninstall:  ## Removes what `make install` with the same PREFIX and DESTDIR put there
 	@scripts/install.sh --remove "$(VERSION)" "$(PREFIX)" "$(LIBDIR)" "$(DESTDIR)"
 
-conformance: command  ## Runs ONNX's own operator tests
-	@scripts/conformance.sh $(COMMAND)
+conformance: command venv  ## Runs ONNX's own operator tests: make conformance ARGS="--update"
+	@python3 scripts/conformance.py $(COMMAND) $(ARGS)
 
-bench: command  ## Measures the command on a model: make bench MODEL=… THREADS=1
-	@scripts/bench.sh $(COMMAND)
+bench: command venv  ## Compares speed with other runtimes: make bench MODELS="a.onnx b.onnx" ARGS="--threads 2"
+	@python3 scripts/bench.py $(COMMAND) $(ARGS) $(MODELS)
+
+# Debian keeps the making of Python environments in a package of its own.
+venv:
+	@python3 -c 'import ensurepip' 2>/dev/null || scripts/deps.sh python3-venv
 
 sanitize: deps  ## Runs the tests under the address and the thread sanitizer
 	LSAN_OPTIONS=suppressions=scripts/lsan.supp \
-	  $(SWIFT) test --sanitize=address --scratch-path .build-address $(SANITIZER_FLAGS) $(ARGS)
+	  $(SWIFT) test --sanitize=address --scratch-path .build-address $(SANITIZER_FLAGS) $(TEST_ARGS)
 	TSAN_OPTIONS=halt_on_error=1 \
-	  $(SWIFT) test --sanitize=thread --scratch-path .build-thread $(SANITIZER_FLAGS) $(ARGS)
+	  $(SWIFT) test --sanitize=thread --scratch-path .build-thread $(SANITIZER_FLAGS) $(TEST_ARGS)
 
-digits:  ## Trains the sample digit classifier anew: samples/digits
+digits: venv  ## Trains the sample digit classifier anew: samples/digits
 	$(MAKE) -C samples/digits
 
 clean:  ## Removes everything that was built

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Checks the built C library as its users meet it: size, exports, dependencies, installation, programs in C and C++ through
+# Checks the built C library as its users meet it: size, exports, dependencies, installation, C programs through
 # pkg-config and CMake, all without a Swift toolchain in sight.
 set -eu
 cd "$(dirname "$0")/.."
@@ -30,7 +30,8 @@ passed "exports the $(wc -l <"$scratch/declared") functions of dlrt.h and nothin
 needed=$(objdump -p "$library" | awk '$1 == "NEEDED" { print $2 }')
 for file in $needed; do
   case "$file" in
-    libonnx_proto.so.* | libprotobuf.so.* | libstdc++.so.6 | libgcc_s.so.1 | libm.so.6 | libc.so.6 | ld-linux-x86-64.so.2) ;;
+    libonnx_proto.so.* | libprotobuf.so.* | libstdc++.so.* | libgcc_s.so.*) ;;
+    libm.so.* | libc.so.* | ld-linux-x86-64.so.*) ;;
     *) fail "depends on $file" ;;
   esac
 done
