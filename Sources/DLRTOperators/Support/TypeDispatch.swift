@@ -16,7 +16,7 @@ package protocol IntegerTask<Result> {
 
 package protocol FloatTask<Result> {
   associatedtype Result
-  func run<T: NumericElement & BinaryFloatingPoint>(_ type: T.Type) throws -> Result
+  func run<T: RealElement>(_ type: T.Type) throws -> Result
 }
 
 /// Work that moves or compares elements of which only the size matters.
