@@ -16,6 +16,9 @@ package struct GraphPatch {
     newNodes.isEmpty && replacements.isEmpty && removed.isEmpty && updated.isEmpty
   }
 
+  /// Nodes that are removed or become another.
+  package var changedNodes: [NodeID] { Array(removed) + updated.keys }
+
   package mutating func value(_ value: Graph.Value) -> ValueID {
     newValues.append(value)
     return ValueID(firstValue + newValues.count - 1)

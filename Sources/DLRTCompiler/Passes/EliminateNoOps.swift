@@ -1,0 +1,33 @@
+import DLRTGraph
+import DLRTOperators
+
+/// Removes nodes that return their input: Identity, and what its operator calls a view of the same shape and type.
+package struct EliminateNoOps: Pass {
+  package let name = "eliminate-no-ops"
+
+  package init() {}
+
+  package func run(on program: inout Program, environment: PlanEnvironment) throws -> Bool {
+    var patch = GraphPatch(program.graph)
+    let graph = program.graph
+    for id in graph.order {
+      let node = graph[id]
+      guard let viewed = program.op(id)?.viewedInput, let input = node.input(viewed), let output = node.output(0),
+        node.outputs.dropFirst().allSatisfy({ $0 == nil }), isSame(program, input, output, node)
+      else { continue }
+      patch.replace(output, with: input)
+      patch.remove(id)
+    }
+    guard !patch.isEmpty else { return false }
+    try program.apply(patch)
+    return true
+  }
+
+  private func isSame(_ program: Program, _ input: ValueID, _ output: ValueID, _ node: Node) -> Bool {
+    if node.op == OperatorName("Identity") { return true }
+    guard let from = program.fact(input), let to = program.fact(output), from.type == to.type,
+      let before = from.shape, let after = to.shape, before.rank == after.rank
+    else { return false }
+    return zip(before.dims, after.dims).allSatisfy { $0.provablyEquals($1) }
+  }
+}

@@ -1,0 +1,86 @@
+import DLRTGraph
+import DLRTOperators
+
+/// Runs nodes whose inputs are all fixed, once, at load.
+package struct FoldConstants: Pass {
+  package let name = "fold-constants"
+  /// A folded result may not be larger than this, or than what it was made from: a model of a few bytes must not
+  /// become gigabytes.
+  private static let mostBytes = 1 << 20
+
+  package init() {}
+
+  package func run(on program: inout Program, environment: PlanEnvironment) throws -> Bool {
+    var patch = GraphPatch(program.graph)
+    var known: [ValueID: Tensor] = [:]
+    for id in program.graph.order {
+      guard let op = program.op(id), op.isDeterministic else { continue }
+      let node = program.graph[id]
+      guard let results = try fold(node, id, op, program, known, environment) else { continue }
+      for (output, tensor) in zip(node.outputs, results) {
+        guard let output, let tensor else { continue }
+        known[output] = tensor
+        patch.replace(output, with: patch.constant(tensor, name: program.graph[output].name))
+      }
+      patch.remove(id)
+    }
+    guard !patch.isEmpty else { return false }
+    try program.apply(patch)
+    return true
+  }
+
+  private func fold(
+    _ node: Node, _ id: NodeID, _ op: any Operator, _ program: Program, _ known: [ValueID: Tensor],
+    _ environment: PlanEnvironment
+  ) throws -> [Tensor?]? {
+    var inputs: [Fact?] = []
+    var inputBytes = 0
+    for input in node.inputs {
+      guard let input else {
+        inputs.append(nil)
+        continue
+      }
+      guard let constant = known[input] ?? program.graph[input].constant else {
+        return try foldElements(node, program)
+      }
+      inputs.append(Fact(constant: constant))
+      inputBytes += constant.byteCount
+    }
+    let label = program.graph.label(of: id)
+    do {
+      let inference = try op.inferred(inputs, outputCount: node.outputs.count, label: label, op: node.op)
+      guard inference.dataDependent.isEmpty, inference.outputs.allSatisfy({ $0?.type.dataType != nil }) else {
+        return nil
+      }
+      return try Evaluator(environment: environment, limit: max(Self.mostBytes, inputBytes)).evaluate(
+        op, inputs: inputs, outputs: zip(node.outputs, inference.outputs).map { $0 == nil ? nil : $1 })
+    } catch is Unresolved {
+      return nil
+    } catch {
+      // A node that fails on its constants may be one that no run reaches; the run will tell.
+      return nil
+    }
+  }
+
+  /// Shapes that are fixed although the data are not.
+  private func foldElements(_ node: Node, _ program: Program) throws -> [Tensor?]? {
+    guard node.outputs.count == 1, let output = node.outputs[0], let fact = program.fact(output) else { return nil }
+    return try fact.tensorOfElements().map { [$0] }
+  }
+}
+
+extension Fact {
+  /// The tensor that the known elements make up, if all are known.
+  func tensorOfElements() throws -> Tensor? {
+    guard let elements, let type = type.dataType, let shape = shape?.sizes else { return nil }
+    let values = elements.compactMap(\.value)
+    guard values.count == elements.count, shape.checkedProduct == values.count else { return nil }
+    switch type {
+    case .int64: return try Tensor(int64: values, shape: shape)
+    case .int32:
+      let narrow = values.compactMap { Int32(exactly: $0) }
+      return narrow.count == values.count ? try Tensor(narrow, shape: shape) : nil
+    default: return nil
+    }
+  }
+}

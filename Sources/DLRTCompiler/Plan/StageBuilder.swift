@@ -1,0 +1,310 @@
+import DLRTGraph
+import DLRTOperators
+
+/// Turns facts into steps, and gives every value its memory.
+struct StageBuilder {
+  let program: Program
+  let environment: PlanEnvironment
+  let facts: PlanFacts
+
+  private var stage = Stage()
+  private var constantIndex: [ValueID: Int] = [:]
+  /// The buffer that holds each value; values that are views or were computed in place share one.
+  private var bufferOf: [ValueID: Int] = [:]
+  private var buffers: [Buffer] = []
+
+  /// Memory that one or several values share, one after the other or as views.
+  private struct Buffer {
+    var size: Int
+    var kind: Kind
+    var first: Int
+    var last: Int
+
+    enum Kind {
+      case arena
+      case start(Int)
+      case constant(Int)
+      case output(Int)
+      case dynamic(Int)
+    }
+  }
+
+  init(program: Program, environment: PlanEnvironment, facts: PlanFacts) {
+    self.program = program
+    self.environment = environment
+    self.facts = facts
+  }
+
+  mutating func build(_ nodes: [NodeID], starts: [Planner.Start], memoryLimit: Int) throws -> Stage {
+    let graph = program.graph
+    let (run, wait) = split(nodes)
+    stage.remaining = wait
+    stage.decisive = facts.decisive.filter { facts[$0] != nil }.sorted { $0.index < $1.index }
+    stage.starts = starts.map(\.value)
+    for (index, start) in starts.enumerated() where start.constant == nil {
+      add(start.value, Buffer(size: 0, kind: .start(index), first: 0, last: Int.max))
+    }
+    var lastUse: [ValueID: Int] = [:]
+    for (position, id) in run.enumerated() {
+      for case let input? in graph[id].inputs { lastUse[input] = position }
+    }
+    let kept = valuesAfter(wait)
+    for value in kept { lastUse[value] = Int.max }
+
+    var layout = ArenaLayout()
+    var drafts: [Draft] = []
+    for (position, id) in run.enumerated() {
+      drafts.append(try draft(id, at: position, lastUse: lastUse, kept: kept))
+    }
+    placeOutputs(kept: kept)
+    let end = max(run.count, 1)
+    var arenaIndex: [Int: Int] = [:]
+    for (index, buffer) in buffers.enumerated() {
+      guard case .arena = buffer.kind else { continue }
+      arenaIndex[index] = layout.add(size: buffer.size, life: buffer.first...max(buffer.first, min(buffer.last, end)))
+    }
+    let scratch = drafts.enumerated().map { position, draft in
+      layout.add(size: draft.step.workspace, life: position...position)
+    }
+    stage.arenaBytes = layout.place()
+    guard stage.arenaBytes <= memoryLimit else {
+      throw DLRTError(
+        .limitExceeded, "the run needs more memory than allowed", expected: "at most \(memoryLimit) bytes",
+        got: "\(stage.arenaBytes) bytes")
+    }
+    let offsets = arenaIndex.mapValues { layout.buffers[$0].offset }
+    for (position, draft) in drafts.enumerated() {
+      emit(draft, workspace: layout.buffers[scratch[position]].offset, offsets: offsets)
+    }
+    finish(kept: kept, offsets: offsets)
+    return stage
+  }
+}
+
+// MARK: What runs and what stays
+
+extension StageBuilder {
+  /// The nodes that this stage runs, and those that wait; nodes that nobody needs are in neither.
+  private func split(_ nodes: [NodeID]) -> (run: [NodeID], wait: [NodeID]) {
+    let graph = program.graph
+    var needed = Set(graph.outputs)
+    var run: [NodeID] = []
+    var wait: [NodeID] = []
+    for id in nodes.reversed() {
+      let node = graph[id]
+      let isNeeded = node.outputs.contains { output in
+        output.map { needed.contains($0) && facts[$0]?.constant == nil } ?? false
+      }
+      guard isNeeded else { continue }
+      for case let input? in node.inputs { needed.insert(input) }
+      if facts.waiting.contains(id) { wait.append(id) } else { run.append(id) }
+    }
+    return (run.reversed(), wait.reversed())
+  }
+
+  /// What must outlive the stage: inputs of waiting nodes and the graph's outputs, as far as they exist.
+  private func valuesAfter(_ wait: [NodeID]) -> Set<ValueID> {
+    var kept: Set<ValueID> = []
+    let made = Set(wait.flatMap { program.graph[$0].outputs.compactMap { $0 } })
+    for id in wait {
+      for case let input? in program.graph[id].inputs where !made.contains(input) { kept.insert(input) }
+    }
+    for output in program.graph.outputs where !made.contains(output) { kept.insert(output) }
+    return kept
+  }
+}
+
+// MARK: Steps and buffers
+
+extension StageBuilder {
+  private struct Draft {
+    let id: NodeID
+    let step: Step
+    let bytes: Int
+    /// nil where nobody reads an output.
+    let outputs: [ValueID?]
+  }
+
+  @discardableResult
+  private mutating func add(_ value: ValueID, _ buffer: Buffer) -> Int {
+    buffers.append(buffer)
+    bufferOf[value] = buffers.count - 1
+    return buffers.count - 1
+  }
+
+  private func shape(_ value: ValueID) -> [Int] { facts[value]?.shape?.sizes ?? [] }
+
+  private func operand(_ value: ValueID) -> Planning.Operand {
+    let fact = facts[value]
+    return Planning.Operand(
+      type: fact?.type ?? .tensor(.float32), shape: shape(value), constant: fact?.constant)
+  }
+
+  private mutating func draft(
+    _ id: NodeID, at position: Int, lastUse: [ValueID: Int], kept: Set<ValueID>
+  ) throws -> Draft {
+    let node = program.graph[id]
+    let label = program.graph.label(of: id)
+    guard let op = program.op(id) else {
+      throw DLRTError(.internalError, "a node without an operator", node: label, operatorName: node.op.description)
+    }
+    let outputs = node.outputs.map { output in output.flatMap { lastUse[$0] == nil ? nil : $0 } }
+    if let viewed = op.viewedInput, let input = node.input(viewed), let output = node.output(0) {
+      try share(output, with: input, until: lastUse[output] ?? position)
+      return Draft(id: id, step: .nothing, bytes: 0, outputs: [])
+    }
+    let planning = Planning(
+      inputs: node.inputs.map { $0.map(operand) }, outputs: outputs.map { $0.map(operand) }, environment: environment)
+    let step: Step
+    do {
+      step = try op.plannedStep(planning)
+    } catch let error as DLRTError {
+      throw error.located(node: label, operatorName: node.op.description)
+    }
+    for (index, input) in node.inputs.enumerated() {
+      guard let input else { continue }
+      try prepare(input, index, step)
+      touch(input, until: position)
+    }
+    var bytes = planning.inputs.reduce(0) { $0 &+ ($1?.byteCount ?? 0) }
+    for (index, output) in outputs.enumerated() {
+      guard let output else { continue }
+      bytes = bytes &+ (planning.outputs[index]?.byteCount ?? 0)
+      try place(output, index, op, node, position, lastUse, kept)
+    }
+    return Draft(id: id, step: step, bytes: bytes, outputs: outputs)
+  }
+
+  private mutating func touch(_ value: ValueID, until position: Int) {
+    if let buffer = bufferOf[value] { buffers[buffer].last = max(buffers[buffer].last, position) }
+  }
+
+  /// Makes a view: the output's bytes are the input's.
+  private mutating func share(_ output: ValueID, with input: ValueID, until position: Int) throws {
+    if bufferOf[input] == nil { try addConstant(input, aligned: true) }
+    bufferOf[output] = bufferOf[input]
+    touch(output, until: position)
+  }
+
+  /// Sees to it that a constant has an address that the step can use.
+  private mutating func prepare(_ input: ValueID, _ index: Int, _ step: Step) throws {
+    guard bufferOf[input] == nil, facts[input]?.constant != nil, !step.skippedInputs.contains(index) else { return }
+    try addConstant(input, aligned: !step.unalignedInputs.contains(index))
+  }
+
+  private mutating func addConstant(_ value: ValueID, aligned: Bool) throws {
+    guard let constant = facts[value]?.constant else { return }
+    stage.constants.append(aligned ? try environment.weights.aligned(constant) : constant)
+    let index = stage.constants.count - 1
+    // Bytes that one step reads unaligned may be needed aligned by another, so only aligned ones are shared.
+    if aligned || constant.isAligned {
+      add(value, Buffer(size: 0, kind: .constant(index), first: 0, last: Int.max))
+    } else {
+      constantIndex[value] = index
+    }
+  }
+
+  private mutating func place(
+    _ output: ValueID, _ index: Int, _ op: any Operator, _ node: Node, _ position: Int, _ lastUse: [ValueID: Int],
+    _ kept: Set<ValueID>
+  ) throws {
+    let last = lastUse[output] ?? position
+    if facts.dataDependent.contains(output) {
+      add(output, Buffer(size: 0, kind: .dynamic(stage.dynamicCount), first: position, last: last))
+      stage.dynamicCount += 1
+      return
+    }
+    let size = operand(output).byteCount
+    if index == 0 {
+      for candidate in op.inPlaceInputs {
+        guard let input = node.input(candidate), let shared = bufferOf[input], case .arena = buffers[shared].kind,
+          buffers[shared].last <= position, lastUse[input] == position, operand(input).byteCount == size,
+          node.inputs.filter({ $0.flatMap { bufferOf[$0] } == shared }).count == 1, !isLive(shared, after: position, lastUse)
+        else { continue }
+        bufferOf[output] = shared
+        buffers[shared].last = max(buffers[shared].last, last)
+        return
+      }
+    }
+    add(output, Buffer(size: size, kind: .arena, first: position, last: last))
+  }
+
+  /// Whether any value in a buffer is read after a step.
+  private func isLive(_ buffer: Int, after position: Int, _ lastUse: [ValueID: Int]) -> Bool {
+    bufferOf.contains { $0.value == buffer && (lastUse[$0.key] ?? 0) > position }
+  }
+
+  /// Outputs that nothing else shares are written where the caller wants them.
+  private mutating func placeOutputs(kept: Set<ValueID>) {
+    var uses: [Int: Int] = [:]
+    for output in program.graph.outputs {
+      if let buffer = bufferOf[output] { uses[buffer, default: 0] += 1 }
+    }
+    for (index, output) in program.graph.outputs.enumerated() {
+      guard let buffer = bufferOf[output], case .arena = buffers[buffer].kind, uses[buffer] == 1,
+        facts[output]?.type.dataType != .string, operand(output).byteCount == buffers[buffer].size
+      else { continue }
+      buffers[buffer].kind = .output(index)
+    }
+  }
+}
+
+// MARK: Writing the stage
+
+extension StageBuilder {
+  private func located(_ value: ValueID, _ offsets: [Int: Int]) -> Stage.Operand {
+    let type = facts[value]?.type ?? .tensor(.float32)
+    let location: Stage.Location?
+    if let index = bufferOf[value] {
+      switch buffers[index].kind {
+      case .arena: location = .arena(offsets[index] ?? 0)
+      case .start(let start): location = .start(start)
+      case .constant(let constant): location = .constant(constant)
+      case .output(let output): location = .output(output)
+      case .dynamic(let dynamic): location = .dynamic(dynamic)
+      }
+    } else {
+      location = constantIndex[value].map { .constant($0) }
+    }
+    let isDynamic = facts.dataDependent.contains(value)
+    return Stage.Operand(location: location, type: type, shape: isDynamic ? [] : shape(value))
+  }
+
+  private mutating func emit(_ draft: Draft, workspace: Int, offsets: [Int: Int]) {
+    if draft.outputs.isEmpty { return }
+    let node = program.graph[draft.id]
+    let first = stage.operands.count
+    for (index, input) in node.inputs.enumerated() {
+      guard let input, !draft.step.skippedInputs.contains(index) else {
+        stage.operands.append(.absent)
+        continue
+      }
+      stage.operands.append(located(input, offsets))
+    }
+    for output in draft.outputs { stage.operands.append(output.map { located($0, offsets) } ?? .absent) }
+    stage.steps.append(
+      Stage.PlannedStep(
+        step: draft.step, node: draft.id, firstOperand: first, inputCount: node.inputs.count,
+        outputCount: draft.outputs.count, workspace: workspace, bytes: draft.bytes))
+  }
+
+  private mutating func finish(kept: Set<ValueID>, offsets: [Int: Int]) {
+    for (index, output) in program.graph.outputs.enumerated() where kept.contains(output) {
+      stage.outputs[index] = finalOperand(output, offsets)
+    }
+    guard !stage.remaining.isEmpty else { return }
+    for value in kept.sorted(by: { $0.index < $1.index }) where facts[value]?.constant == nil || program.graph[value].constant == nil {
+      stage.results.append(Stage.Result(value: value, operand: finalOperand(value, offsets)))
+    }
+  }
+
+  /// A value's place at the end of the stage; one that planning computed becomes a constant of the stage.
+  private mutating func finalOperand(_ value: ValueID, _ offsets: [Int: Int]) -> Stage.Operand {
+    if bufferOf[value] == nil, let constant = facts[value]?.constant {
+      stage.constants.append(constant)
+      return Stage.Operand(
+        location: .constant(stage.constants.count - 1), type: .tensor(constant.type), shape: constant.shape)
+    }
+    return located(value, offsets)
+  }
+}

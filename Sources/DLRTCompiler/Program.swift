@@ -1,0 +1,121 @@
+import DLRTGraph
+import DLRTOperators
+
+/// A graph with an operator for each node and what inference found for each value: what passes rewrite and plans are
+/// made from.
+package struct Program: Sendable {
+  package private(set) var graph: Graph
+  /// By node index; nil where a node was removed.
+  private var table: [(any Operator)?] = []
+  /// By value index: what holds for every run.
+  package private(set) var facts: [Fact?] = []
+  package let registry: OperatorRegistry
+  private let makeSubgraph: @Sendable (Program) throws -> any Subgraph
+
+  /// Makes all operators and infers what can be inferred.
+  ///
+  /// - Parameter makeSubgraph: turns the compiled body of a control-flow operator into something runnable.
+  /// - Throws: one error for all nodes whose operators cannot be made.
+  package init(
+    _ graph: Graph, registry: OperatorRegistry, makeSubgraph: @escaping @Sendable (Program) throws -> any Subgraph
+  ) throws {
+    self.graph = graph
+    self.registry = registry
+    self.makeSubgraph = makeSubgraph
+    try makeOperators()
+    try infer()
+  }
+
+  package func op(_ id: NodeID) -> (any Operator)? { id.index < table.count ? table[id.index] : nil }
+  package func fact(_ id: ValueID?) -> Fact? { id.flatMap { $0.index < facts.count ? facts[$0.index] : nil } }
+
+  /// Applies a pass's change, then makes the operators and facts of what is new.
+  package mutating func apply(_ patch: consuming GraphPatch) throws {
+    let changed = patch.changedNodes
+    try patch.apply(to: &graph)
+    for id in changed where id.index < table.count { table[id.index] = nil }
+    for index in table.indices where !graph.contains(NodeID(index)) { table[index] = nil }
+    try makeOperators()
+    try infer()
+  }
+}
+
+extension Program {
+  private mutating func makeOperators() throws {
+    var failures: [DLRTError] = []
+    for id in graph.order {
+      while table.count <= id.index { table.append(nil) }
+      guard table[id.index] == nil else { continue }
+      do {
+        table[id.index] = try registry.make(graph[id], label: graph.label(of: id)) { [registry, makeSubgraph] body in
+          try makeSubgraph(Program(body, registry: registry, makeSubgraph: makeSubgraph))
+        }
+      } catch let error as DLRTError where error.code == .unsupportedModel {
+        failures.append(error)
+      }
+    }
+    guard let first = failures.first else { return }
+    if failures.count == 1 { throw first }
+    throw DLRTError(.unsupportedModel, "\(failures.count) nodes cannot be run", causes: failures)
+  }
+
+  /// Runs inference in order over symbols. What the model declares fills gaps only: exporters often declare wrongly.
+  private mutating func infer() throws {
+    facts = Array(repeating: nil, count: graph.values.count)
+    for (index, value) in graph.values.enumerated() {
+      if let constant = value.constant { facts[index] = Fact(constant: constant) }
+    }
+    for id in graph.inputs where facts[id.index] == nil {
+      let value = graph[id]
+      facts[id.index] = value.type.map { Fact($0, value.shape) }
+    }
+    for id in graph.order { try inferNode(id) }
+  }
+
+  private mutating func inferNode(_ id: NodeID) throws {
+    guard let op = op(id) else { return }
+    let node = graph[id]
+    var known = true
+    let inputs = node.inputs.map { input -> Fact? in
+      guard let input else { return nil }
+      guard let fact = facts[input.index] else {
+        known = false
+        return nil
+      }
+      return fact
+    }
+    if known {
+      let inference = try op.inferredAsFarAsPossible(
+        inputs, outputCount: node.outputs.count, label: graph.label(of: id), op: node.op)
+      for (output, fact) in zip(node.outputs, inference.outputs) {
+        guard let output else { continue }
+        facts[output.index] = fact
+      }
+    }
+    for case let output? in node.outputs {
+      let declared = graph[output]
+      if facts[output.index] == nil {
+        facts[output.index] = declared.type.map { Fact($0, declared.shape) }
+      } else if facts[output.index]?.shape == nil {
+        facts[output.index]?.shape = declared.shape
+      }
+    }
+  }
+}
+
+extension Operator {
+  /// Inference that stops quietly where something is not known.
+  package func inferredAsFarAsPossible(
+    _ inputs: [Fact?], outputCount: Int, label: String, op: OperatorName
+  ) throws -> Inference {
+    var inference = Inference(schema: Self.schema, inputs: inputs, outputCount: outputCount)
+    do {
+      try Self.schema.checkTypes(inputs)
+      try infer(&inference)
+    } catch is Unresolved {
+    } catch let error as DLRTError {
+      throw error.located(node: label, operatorName: op.description)
+    }
+    return inference
+  }
+}
