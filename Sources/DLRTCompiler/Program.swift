@@ -119,3 +119,36 @@ extension Operator {
     return inference
   }
 }
+
+extension Program {
+  /// What the graph's outputs are for inputs of the given facts.
+  package func outputFacts(for inputs: [Fact?]) throws -> [Fact] {
+    var known = facts
+    for (id, fact) in zip(graph.inputs, inputs) {
+      if let fact { known[id.index] = fact }
+    }
+    for id in graph.order {
+      guard let op = op(id) else { continue }
+      let node = graph[id]
+      var complete = true
+      let arguments = node.inputs.map { input -> Fact? in
+        guard let input else { return nil }
+        if known[input.index] == nil { complete = false }
+        return known[input.index]
+      }
+      guard complete else { continue }
+      let inference = try op.inferredAsFarAsPossible(
+        arguments, outputCount: node.outputs.count, label: graph.label(of: id), op: node.op)
+      for (output, fact) in zip(node.outputs, inference.outputs) {
+        guard let output, let fact else { continue }
+        known[output.index] = fact
+      }
+    }
+    return try graph.outputs.map { output in
+      guard let fact = known[output.index] else {
+        throw DLRTError(.invalidModel, "the type of a body's output cannot be found", tensor: graph[output].name)
+      }
+      return fact
+    }
+  }
+}

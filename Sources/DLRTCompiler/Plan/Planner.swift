@@ -39,12 +39,14 @@ package struct Planner {
 
   /// Plans the given nodes as far as shapes are known.
   ///
-  /// - Parameter nodes: what is left to run, in order.
-  package func plan(_ nodes: [NodeID], starts: [Start]) throws -> Stage {
+  /// - Parameters:
+  ///   - nodes: what is left to run, in order.
+  ///   - pendingOutputs: the model outputs that are still to be delivered.
+  package func plan(_ nodes: [NodeID], starts: [Start], pendingOutputs: [Int]) throws -> Stage {
     var facts = PlanFacts(program: program, environment: environment)
     for start in starts { facts.begin(start) }
     try facts.infer(nodes)
-    var builder = StageBuilder(program: program, environment: environment, facts: facts)
+    var builder = StageBuilder(program: program, environment: environment, facts: facts, pendingOutputs: pendingOutputs)
     return try builder.build(nodes, starts: starts, memoryLimit: memoryLimit)
   }
 }

@@ -6,6 +6,8 @@ struct StageBuilder {
   let program: Program
   let environment: PlanEnvironment
   let facts: PlanFacts
+  /// Model outputs that no earlier stage has delivered.
+  let pendingOutputs: [Int]
 
   private var stage = Stage()
   private var constantIndex: [ValueID: Int] = [:]
@@ -29,10 +31,11 @@ struct StageBuilder {
     }
   }
 
-  init(program: Program, environment: PlanEnvironment, facts: PlanFacts) {
+  init(program: Program, environment: PlanEnvironment, facts: PlanFacts, pendingOutputs: [Int]) {
     self.program = program
     self.environment = environment
     self.facts = facts
+    self.pendingOutputs = pendingOutputs
   }
 
   mutating func build(_ nodes: [NodeID], starts: [Planner.Start], memoryLimit: Int) throws -> Stage {
@@ -48,15 +51,16 @@ struct StageBuilder {
     for (position, id) in run.enumerated() {
       for case let input? in graph[id].inputs { lastUse[input] = position }
     }
-    let kept = valuesAfter(wait)
-    for value in kept { lastUse[value] = Int.max }
+    let (read, delivered) = valuesAfter(wait)
+    for value in read { lastUse[value] = Int.max }
+    for output in delivered { lastUse[graph.outputs[output]] = Int.max }
 
     var layout = ArenaLayout()
     var drafts: [Draft] = []
     for (position, id) in run.enumerated() {
-      drafts.append(try draft(id, at: position, lastUse: lastUse, kept: kept))
+      drafts.append(try draft(id, at: position, lastUse: lastUse))
     }
-    placeOutputs(kept: kept)
+    placeOutputs(delivered)
     let end = max(run.count, 1)
     var arenaIndex: [Int: Int] = [:]
     for (index, buffer) in buffers.enumerated() {
@@ -76,7 +80,7 @@ struct StageBuilder {
     for (position, draft) in drafts.enumerated() {
       emit(draft, workspace: layout.buffers[scratch[position]].offset, offsets: offsets)
     }
-    finish(kept: kept, offsets: offsets)
+    finish(read: read, delivered: delivered, offsets: offsets)
     return stage
   }
 }
@@ -87,7 +91,7 @@ extension StageBuilder {
   /// The nodes that this stage runs, and those that wait; nodes that nobody needs are in neither.
   private func split(_ nodes: [NodeID]) -> (run: [NodeID], wait: [NodeID]) {
     let graph = program.graph
-    var needed = Set(graph.outputs)
+    var needed = Set(pendingOutputs.map { graph.outputs[$0] })
     var run: [NodeID] = []
     var wait: [NodeID] = []
     for id in nodes.reversed() {
@@ -102,15 +106,15 @@ extension StageBuilder {
     return (run.reversed(), wait.reversed())
   }
 
-  /// What must outlive the stage: inputs of waiting nodes and the graph's outputs, as far as they exist.
-  private func valuesAfter(_ wait: [NodeID]) -> Set<ValueID> {
-    var kept: Set<ValueID> = []
-    let made = Set(wait.flatMap { program.graph[$0].outputs.compactMap { $0 } })
+  /// What must outlive the stage: the values that waiting nodes read, and the model outputs that exist by then.
+  private func valuesAfter(_ wait: [NodeID]) -> (read: Set<ValueID>, delivered: [Int]) {
+    let graph = program.graph
+    let made = Set(wait.flatMap { graph[$0].outputs.compactMap { $0 } })
+    var read: Set<ValueID> = []
     for id in wait {
-      for case let input? in program.graph[id].inputs where !made.contains(input) { kept.insert(input) }
+      for case let input? in graph[id].inputs where !made.contains(input) { read.insert(input) }
     }
-    for output in program.graph.outputs where !made.contains(output) { kept.insert(output) }
-    return kept
+    return (read, pendingOutputs.filter { !made.contains(graph.outputs[$0]) })
   }
 }
 
@@ -141,7 +145,7 @@ extension StageBuilder {
   }
 
   private mutating func draft(
-    _ id: NodeID, at position: Int, lastUse: [ValueID: Int], kept: Set<ValueID>
+    _ id: NodeID, at position: Int, lastUse: [ValueID: Int]
   ) throws -> Draft {
     let node = program.graph[id]
     let label = program.graph.label(of: id)
@@ -164,26 +168,22 @@ extension StageBuilder {
     for (index, input) in node.inputs.enumerated() {
       guard let input else { continue }
       try prepare(input, index, step)
-      touch(input, until: position)
     }
     var bytes = planning.inputs.reduce(0) { $0 &+ ($1?.byteCount ?? 0) }
     for (index, output) in outputs.enumerated() {
       guard let output else { continue }
       bytes = bytes &+ (planning.outputs[index]?.byteCount ?? 0)
-      try place(output, index, op, node, position, lastUse, kept)
+      try place(output, index, op, node, position, lastUse)
     }
     return Draft(id: id, step: step, bytes: bytes, outputs: outputs)
-  }
-
-  private mutating func touch(_ value: ValueID, until position: Int) {
-    if let buffer = bufferOf[value] { buffers[buffer].last = max(buffers[buffer].last, position) }
   }
 
   /// Makes a view: the output's bytes are the input's.
   private mutating func share(_ output: ValueID, with input: ValueID, until position: Int) throws {
     if bufferOf[input] == nil { try addConstant(input, aligned: true) }
-    bufferOf[output] = bufferOf[input]
-    touch(output, until: position)
+    guard let buffer = bufferOf[input] else { return }
+    bufferOf[output] = buffer
+    buffers[buffer].last = max(buffers[buffer].last, position)
   }
 
   /// Sees to it that a constant has an address that the step can use.
@@ -205,8 +205,7 @@ extension StageBuilder {
   }
 
   private mutating func place(
-    _ output: ValueID, _ index: Int, _ op: any Operator, _ node: Node, _ position: Int, _ lastUse: [ValueID: Int],
-    _ kept: Set<ValueID>
+    _ output: ValueID, _ index: Int, _ op: any Operator, _ node: Node, _ position: Int, _ lastUse: [ValueID: Int]
   ) throws {
     let last = lastUse[output] ?? position
     if facts.dataDependent.contains(output) {
@@ -218,8 +217,8 @@ extension StageBuilder {
     if index == 0 {
       for candidate in op.inPlaceInputs {
         guard let input = node.input(candidate), let shared = bufferOf[input], case .arena = buffers[shared].kind,
-          buffers[shared].last <= position, lastUse[input] == position, operand(input).byteCount == size,
-          node.inputs.filter({ $0.flatMap { bufferOf[$0] } == shared }).count == 1, !isLive(shared, after: position, lastUse)
+          buffers[shared].last <= position, buffers[shared].size == size, operand(input).byteCount == size,
+          node.inputs.count(where: { $0.flatMap { bufferOf[$0] } == shared }) == 1
         else { continue }
         bufferOf[output] = shared
         buffers[shared].last = max(buffers[shared].last, last)
@@ -229,18 +228,14 @@ extension StageBuilder {
     add(output, Buffer(size: size, kind: .arena, first: position, last: last))
   }
 
-  /// Whether any value in a buffer is read after a step.
-  private func isLive(_ buffer: Int, after position: Int, _ lastUse: [ValueID: Int]) -> Bool {
-    bufferOf.contains { $0.value == buffer && (lastUse[$0.key] ?? 0) > position }
-  }
-
   /// Outputs that nothing else shares are written where the caller wants them.
-  private mutating func placeOutputs(kept: Set<ValueID>) {
+  private mutating func placeOutputs(_ delivered: [Int]) {
     var uses: [Int: Int] = [:]
-    for output in program.graph.outputs {
-      if let buffer = bufferOf[output] { uses[buffer, default: 0] += 1 }
+    for index in delivered {
+      if let buffer = bufferOf[program.graph.outputs[index]] { uses[buffer, default: 0] += 1 }
     }
-    for (index, output) in program.graph.outputs.enumerated() {
+    for index in delivered {
+      let output = program.graph.outputs[index]
       guard let buffer = bufferOf[output], case .arena = buffers[buffer].kind, uses[buffer] == 1,
         facts[output]?.type.dataType != .string, operand(output).byteCount == buffers[buffer].size
       else { continue }
@@ -288,12 +283,9 @@ extension StageBuilder {
         outputCount: draft.outputs.count, workspace: workspace, bytes: draft.bytes))
   }
 
-  private mutating func finish(kept: Set<ValueID>, offsets: [Int: Int]) {
-    for (index, output) in program.graph.outputs.enumerated() where kept.contains(output) {
-      stage.outputs[index] = finalOperand(output, offsets)
-    }
-    guard !stage.remaining.isEmpty else { return }
-    for value in kept.sorted(by: { $0.index < $1.index }) where facts[value]?.constant == nil || program.graph[value].constant == nil {
+  private mutating func finish(read: Set<ValueID>, delivered: [Int], offsets: [Int: Int]) {
+    for index in delivered { stage.outputs[index] = finalOperand(program.graph.outputs[index], offsets) }
+    for value in read.sorted(by: { $0.index < $1.index }) where program.graph[value].constant == nil {
       stage.results.append(Stage.Result(value: value, operand: finalOperand(value, offsets)))
     }
   }

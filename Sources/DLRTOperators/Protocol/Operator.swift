@@ -53,5 +53,5 @@ package protocol Subgraph: Sendable {
   /// What the body's outputs are, for inputs of the given facts; nil where it cannot be said.
   func infer(_ inputs: [Fact?]) throws -> [Fact]
   /// Runs the body within a run of the model.
-  func run(_ inputs: [Value], in host: RunHost) throws -> [Value]
+  func run(_ inputs: [Value], in host: any RunHost) throws -> [Value]
 }

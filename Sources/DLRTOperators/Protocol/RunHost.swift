@@ -1,13 +1,27 @@
 import DLRTGraph
 import DLRTParallel
 
-/// What a running step may ask of the executor. The executor derives from it; a class, so that a step's call costs no
-/// retain and no existential.
-package class RunHost {
+/// What a running step may ask of the executor.
+package protocol RunHost: AnyObject {
+  var pool: ThreadPool { get }
+  var strings: StringPool { get }
+
+  /// Memory for an output whose size only the data tell.
+  func allocate(step: Int, output: Int, _ shape: [Int]) throws -> UnsafeMutableRawPointer
+  func value(step: Int, input: Int) throws -> Value
+  func setValue(step: Int, output: Int, _ value: Value) throws
+  /// Throws when the run shall stop.
+  func checkCancelled() throws
+  /// A number that no other random operator of this run, nor of another run of an unseeded session, gets.
+  func nextRandomStream() -> UInt64
+}
+
+/// A host for single operators: all shapes known, no bodies, no cancelling.
+package final class PlainHost: RunHost {
   package let pool: ThreadPool
   package let strings = StringPool()
 
-  package init(pool: ThreadPool) { self.pool = pool }
+  package init(pool: ThreadPool = .serial) { self.pool = pool }
 
   private func unavailable() -> DLRTError { DLRTError(.internalError, "this host runs no such step") }
 
@@ -18,6 +32,5 @@ package class RunHost {
   package func value(step: Int, input: Int) throws -> Value { throw unavailable() }
   package func setValue(step: Int, output: Int, _ value: Value) throws { throw unavailable() }
   package func checkCancelled() throws {}
-  /// How many numbers random operators of this run have drawn from; makes successive runs differ.
   package func nextRandomStream() -> UInt64 { 0 }
 }

@@ -39,14 +39,14 @@ package struct StepIO: ~Copyable {
   private let operands: UnsafePointer<UnsafeMutableRawPointer?>
   private let inputCount: Int
   package let workspace: UnsafeMutableRawPointer
-  package unowned(unsafe) let host: RunHost
+  package unowned(unsafe) let host: any RunHost
   /// The step's index in its plan, by which the host finds values that are not plain memory.
   package let index: Int
 
   /// - Parameter operands: addresses of all inputs, then of all outputs; nil where absent.
   package init(
     operands: UnsafePointer<UnsafeMutableRawPointer?>, inputCount: Int, workspace: UnsafeMutableRawPointer,
-    host: RunHost, index: Int
+    host: any RunHost, index: Int
   ) {
     self.operands = operands
     self.inputCount = inputCount

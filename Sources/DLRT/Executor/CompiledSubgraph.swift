@@ -1,0 +1,23 @@
+import DLRTCompiler
+import DLRTGraph
+import DLRTOperators
+
+/// A control-flow body: compiled once with the model, run by an executor of the session that runs the model.
+final class CompiledSubgraph: Subgraph {
+  let program: Program
+
+  init(_ program: Program) { self.program = program }
+
+  var inputCount: Int { program.graph.inputs.count }
+  var outputCount: Int { program.graph.outputs.count }
+
+  func infer(_ inputs: [Fact?]) throws -> [Fact] { try program.outputFacts(for: inputs) }
+
+  func run(_ inputs: [Value], in host: any RunHost) throws -> [Value] {
+    guard let frame = host as? StageFrame else {
+      throw DLRTError(.internalError, "a body runs outside of a model's run")
+    }
+    let executor = frame.core.executor(for: self)
+    return try executor.run(inputs, control: frame.runControl, depth: frame.depth + 1)
+  }
+}

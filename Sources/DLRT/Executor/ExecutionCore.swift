@@ -1,0 +1,31 @@
+import DLRTCompiler
+import DLRTGraph
+import DLRTOperators
+import DLRTParallel
+import Synchronization
+
+/// What all executors of one session share: threads, memory, limits, and the executors of its control-flow bodies.
+final class ExecutionCore: Sendable {
+  let environment: PlanEnvironment
+  let pool: ThreadPool
+  let arenas = ArenaPool()
+  let memoryLimit: Int
+  let planCapacity: Int
+  private let bodies = Mutex<[ObjectIdentifier: Executor]>([:])
+
+  init(environment: PlanEnvironment, pool: ThreadPool, memoryLimit: Int, planCapacity: Int) {
+    self.environment = environment
+    self.pool = pool
+    self.memoryLimit = memoryLimit
+    self.planCapacity = planCapacity
+  }
+
+  func executor(for body: CompiledSubgraph) -> Executor {
+    bodies.withLock { table in
+      if let found = table[ObjectIdentifier(body)] { return found }
+      let made = Executor(body.program, core: self)
+      table[ObjectIdentifier(body)] = made
+      return made
+    }
+  }
+}

@@ -1,0 +1,91 @@
+import DLRTCompiler
+import DLRTGraph
+import DLRTOperators
+import Glibc
+import Synchronization
+
+/// A stage made ready to run, with instances for concurrent runs and the stages that may follow it.
+final class PreparedStage: Sendable {
+  let stage: Stage
+  /// What the stage was planned for, in the order of its starts.
+  let starts: [Planner.Start]
+  let pendingOutputs: [Int]
+  let next: PlanCache
+  private let frames = Mutex<[StageFrame]>([])
+
+  init(_ stage: Stage, starts: [Planner.Start], pendingOutputs: [Int]) {
+    self.stage = stage
+    self.starts = starts
+    self.pendingOutputs = pendingOutputs
+    next = PlanCache(capacity: 16)
+  }
+
+  func takeFrame(_ core: ExecutionCore, outputCount: Int, control: RunControl) -> StageFrame {
+    if let frame = frames.withLock({ $0.popLast().map(UncheckedSendable.init) }) { return frame.value }
+    return StageFrame(stage, core: core, outputCount: outputCount, control: control)
+  }
+
+  func giveBack(_ frame: StageFrame) {
+    frame.end()
+    let box = UncheckedSendable(frame)
+    frames.withLock { $0.append(box.value) }
+  }
+
+  /// Whether the plan holds for a run that begins with these values.
+  func fits(_ values: [StartValue]) -> Bool {
+    guard values.count == starts.count else { return false }
+    for (value, start) in zip(values, starts) {
+      guard value.type == start.type, value.shape == start.shape else { return false }
+      if let constant = start.constant, !hasContents(value, constant) { return false }
+    }
+    return true
+  }
+
+  private func hasContents(_ value: StartValue, _ constant: Tensor) -> Bool {
+    if constant.byteCount == 0 { return true }
+    guard let pointer = value.pointer else { return false }
+    if constant.type == .string {
+      let refs = pointer.assumingMemoryBound(to: StringRef.self)
+      return constant.elements(StringRef.self).enumerated().allSatisfy { refs[$0.offset] == $0.element }
+    }
+    return memcmp(pointer, constant.pointer, constant.byteCount) == 0
+  }
+}
+
+/// Moves a frame between threads; whoever holds it uses it alone.
+private struct UncheckedSendable<Content>: @unchecked Sendable {
+  let value: Content
+  init(_ value: Content) { self.value = value }
+}
+
+/// The most recently used plans, few enough to search in order.
+final class PlanCache: Sendable {
+  private let capacity: Int
+  private let entries = Mutex<[PreparedStage]>([])
+
+  init(capacity: Int) { self.capacity = capacity }
+
+  func find(_ values: [StartValue]) -> PreparedStage? {
+    let snapshot = entries.withLock { $0 }
+    guard let index = snapshot.firstIndex(where: { $0.fits(values) }) else { return nil }
+    let found = snapshot[index]
+    if index > 0 {
+      entries.withLock { list in
+        if let position = list.firstIndex(where: { $0 === found }) {
+          list.remove(at: position)
+          list.insert(found, at: 0)
+        }
+      }
+    }
+    return found
+  }
+
+  func insert(_ stage: PreparedStage) {
+    entries.withLock { list in
+      list.insert(stage, at: 0)
+      if list.count > capacity { list.removeLast() }
+    }
+  }
+
+  var stages: [PreparedStage] { entries.withLock { $0 } }
+}

@@ -1,0 +1,293 @@
+import DLRTCompiler
+import DLRTGraph
+import DLRTOperators
+import DLRTParallel
+import Glibc
+
+/// One run's instance of a stage: every operand's address, and what steps may ask for while they run.
+///
+/// Addresses are written once; a run only rewrites those that its inputs, outputs and data-dependent values give.
+final class StageFrame: RunHost {
+  let stage: Stage
+  let core: ExecutionCore
+  let strings = StringPool()
+  var pool: ThreadPool { core.pool }
+  private let table: UnsafeMutablePointer<UnsafeMutableRawPointer?>
+  private var arena: ArenaBlock?
+  private let startSlots: [[Int]]
+  private let outputSlots: [[Int]]
+  private let dynamicSlots: [[Int]]
+  private var starts: [StartValue] = []
+  private var outputs: [UnsafeMutableRawPointer?]
+  private var dynamics: [Value?]
+  /// Memory asked for on behalf of outputs that nobody reads.
+  private var unread: [Tensor] = []
+  private var dynamicBytes = 0
+  private var control: RunControl
+  /// 0 for the model itself, one more for each control-flow body around.
+  var depth = 0
+
+  init(_ stage: Stage, core: ExecutionCore, outputCount: Int, control: RunControl) {
+    self.stage = stage
+    self.core = core
+    self.control = control
+    table = .allocate(capacity: stage.operands.count + 1)
+    table.initialize(repeating: nil, count: stage.operands.count + 1)
+    var startSlots = [[Int]](repeating: [], count: stage.starts.count)
+    var outputSlots = [[Int]](repeating: [], count: outputCount)
+    var dynamicSlots = [[Int]](repeating: [], count: stage.dynamicCount)
+    for (slot, operand) in stage.operands.enumerated() {
+      switch operand.location {
+      case .start(let index): startSlots[index].append(slot)
+      case .output(let index): outputSlots[index].append(slot)
+      case .dynamic(let index): dynamicSlots[index].append(slot)
+      case .constant(let index): table[slot] = stage.constants[index].mutablePointer
+      case .arena, nil: break
+      }
+    }
+    self.startSlots = startSlots
+    self.outputSlots = outputSlots
+    self.dynamicSlots = dynamicSlots
+    outputs = Array(repeating: nil, count: outputCount)
+    dynamics = Array(repeating: nil, count: stage.dynamicCount)
+  }
+
+  deinit { table.deallocate() }
+}
+
+/// A value that a stage begins with: memory that somebody else keeps, or a container.
+struct StartValue {
+  let pointer: UnsafeMutableRawPointer?
+  let type: ValueType
+  let shape: [Int]
+  let container: Value?
+}
+
+// MARK: Running
+
+extension StageFrame {
+  /// Prepares a run; the values must stay alive until `end`.
+  func begin(_ starts: [StartValue], control: RunControl) throws {
+    self.control = control
+    self.starts = starts
+    for (index, start) in starts.enumerated() {
+      for slot in startSlots[index] { table[slot] = start.pointer }
+    }
+    let block = try core.arenas.take(stage.arenaBytes)
+    if block !== arena {
+      for (slot, operand) in stage.operands.enumerated() {
+        if case .arena(let offset) = operand.location { table[slot] = block.base + offset }
+      }
+      arena = block
+    }
+  }
+
+  func bind(output: Int, _ pointer: UnsafeMutableRawPointer) {
+    outputs[output] = pointer
+    for slot in outputSlots[output] { table[slot] = pointer }
+  }
+
+  func run(depth: Int, label: (NodeID) -> (node: String, op: String)) throws {
+    guard let base = arena?.base else { throw DLRTError(.internalError, "a stage runs without memory") }
+    for (index, planned) in stage.steps.enumerated() {
+      try control.check()
+      let io = StepIO(
+        operands: table + planned.firstOperand, inputCount: planned.inputCount, workspace: base + planned.workspace,
+        host: self, index: index)
+      let start = control.profiler == nil ? 0 : now()
+      do {
+        try planned.step.body(io)
+      } catch let error as DLRTError {
+        let place = label(planned.node)
+        throw error.located(node: place.node, operatorName: place.op)
+      }
+      if let profiler = control.profiler {
+        let place = label(planned.node)
+        profiler.add(
+          StepRecord(
+            node: place.node, operatorName: place.op, kernel: planned.step.kernel, start: profiler.elapsed(start),
+            duration: now() &- start, bytes: planned.bytes, flops: planned.step.flops, depth: depth))
+      }
+    }
+  }
+
+  /// Forgets the run's values and hands the memory back.
+  func end() {
+    starts.removeAll(keepingCapacity: true)
+    for index in dynamics.indices { dynamics[index] = nil }
+    unread.removeAll(keepingCapacity: true)
+    dynamicBytes = 0
+    strings.removeAll()
+    if let block = arena { core.arenas.give(block) }
+  }
+}
+
+// MARK: Values at the end of a run
+
+extension StageFrame {
+  /// An operand as the next stage's start.
+  func start(_ operand: Stage.Operand) -> StartValue {
+    switch operand.location {
+    case .start(let index): return starts[index]
+    case .dynamic(let index):
+      guard let value = dynamics[index] else { break }
+      if let tensor = value.tensor {
+        return StartValue(pointer: tensor.mutablePointer, type: value.type, shape: tensor.shape, container: nil)
+      }
+      return StartValue(pointer: nil, type: value.type, shape: [], container: value)
+    default: break
+    }
+    return StartValue(pointer: address(operand), type: operand.type, shape: operand.shape, container: nil)
+  }
+
+  private func address(_ operand: Stage.Operand) -> UnsafeMutableRawPointer? {
+    switch operand.location {
+    case .start(let index): starts[index].pointer
+    case .output(let index): outputs[index]
+    case .constant(let index): stage.constants[index].mutablePointer
+    case .arena(let offset): arena.map { $0.base + offset }
+    case .dynamic(let index): dynamics[index]?.tensor?.mutablePointer
+    case nil: nil
+    }
+  }
+
+  /// An operand as a value of its own, whose memory outlives the run.
+  func result(_ operand: Stage.Operand) throws -> Value {
+    if case .dynamic(let index) = operand.location, let value = dynamics[index] {
+      return value.type.dataType == .string ? try value.detached() : value
+    }
+    let start = start(operand)
+    if let container = start.container { return container }
+    return try .tensor(borrowed(start).copied())
+  }
+
+  /// Copies an operand's bytes to where the caller wants them; strings are left to `result`.
+  func copy(_ operand: Stage.Operand, to target: UnsafeMutableRawPointer, byteCount: Int) {
+    if let source = start(operand).pointer, byteCount > 0, source != target { memmove(target, source, byteCount) }
+  }
+
+  func shape(_ operand: Stage.Operand) -> [Int] { start(operand).shape }
+
+  /// A tensor over memory that the run keeps.
+  func borrowed(_ start: StartValue) throws -> Tensor {
+    guard let type = start.type.dataType else {
+      throw DLRTError(.internalError, "a container is used as a tensor", got: "\(start.type)")
+    }
+    let bytes = try Tensor.byteCount(type, start.shape)
+    // An empty tensor may have no memory at all.
+    let base = start.pointer ?? UnsafeMutableRawPointer(table)
+    return Tensor(type, start.shape, TensorStorage(borrowing: base, byteCount: bytes, owner: nil))
+  }
+}
+
+// MARK: What steps ask for
+
+extension StageFrame {
+  private func operand(_ step: Int, _ position: Int) -> Stage.Operand {
+    stage.operands[stage.steps[step].firstOperand + position]
+  }
+
+  private func outputOperand(_ step: Int, _ output: Int) -> Stage.Operand {
+    operand(step, stage.steps[step].inputCount + output)
+  }
+
+  func allocate(step: Int, output: Int, _ shape: [Int]) throws -> UnsafeMutableRawPointer {
+    guard output < stage.steps[step].outputCount else {
+      throw DLRTError(.internalError, "a step makes an output that it does not have")
+    }
+    let operand = outputOperand(step, output)
+    let type = operand.type.dataType ?? .uint8
+    let bytes = try Tensor.byteCount(type, shape)
+    switch operand.location {
+    case .dynamic(let index):
+      try reserve(bytes)
+      let tensor = try Tensor(zeros: shape, type: type)
+      set(dynamic: index, .tensor(tensor))
+      return tensor.mutablePointer
+    case nil:
+      try reserve(bytes)
+      let tensor = try Tensor(zeros: shape, type: type)
+      unread.append(tensor)
+      return tensor.mutablePointer
+    default:
+      guard shape == operand.shape, let address = address(operand) else {
+        throw DLRTError(.internalError, "a step's output has another shape", expected: "\(operand.shape)", got: "\(shape)")
+      }
+      return address
+    }
+  }
+
+  private func reserve(_ bytes: Int) throws {
+    let (total, overflow) = dynamicBytes.addingReportingOverflow(bytes)
+    guard !overflow, total <= core.memoryLimit - stage.arenaBytes else {
+      throw DLRTError(
+        .limitExceeded, "the run needs more memory than allowed", expected: "at most \(core.memoryLimit) bytes")
+    }
+    dynamicBytes = total
+  }
+
+  private func set(dynamic index: Int, _ value: Value) {
+    dynamics[index] = value
+    let pointer = value.tensor?.mutablePointer
+    for slot in dynamicSlots[index] { table[slot] = pointer }
+  }
+
+  func value(step: Int, input: Int) throws -> Value {
+    guard input < stage.steps[step].inputCount else { throw DLRTError(.internalError, "a step reads an absent input") }
+    let operand = operand(step, input)
+    guard operand.location != nil else { throw DLRTError(.internalError, "a step reads an absent input") }
+    if case .dynamic(let index) = operand.location, let value = dynamics[index] { return value }
+    let start = start(operand)
+    if let container = start.container { return container }
+    // A view of a dynamic or start value has its own shape.
+    let shape = operand.type.dataType != nil && !isDynamic(operand) ? operand.shape : start.shape
+    return .tensor(
+      try borrowed(StartValue(pointer: start.pointer, type: operand.type, shape: shape, container: nil)))
+  }
+
+  private func isDynamic(_ operand: Stage.Operand) -> Bool {
+    if case .dynamic = operand.location { return true }
+    return false
+  }
+
+  func setValue(step: Int, output: Int, _ value: Value) throws {
+    guard output < stage.steps[step].outputCount else { return }
+    let operand = outputOperand(step, output)
+    switch operand.location {
+    case nil: return
+    case .dynamic(let index): set(dynamic: index, value)
+    default:
+      guard let tensor = value.tensor, .tensor(tensor.type) == operand.type, tensor.shape == operand.shape,
+        let target = address(operand)
+      else {
+        throw DLRTError(
+          .invalidModel, "a value differs from what was inferred", expected: "\(operand.type) \(operand.shape)",
+          got: "\(value.type) \(value.tensor.map { "\($0.shape)" } ?? "")")
+      }
+      if tensor.type == .string {
+        let source = tensor.elements(StringRef.self)
+        let refs = target.assumingMemoryBound(to: StringRef.self)
+        for (index, ref) in source.enumerated() { refs[index] = try strings.intern(ref.bytes) }
+      } else if tensor.byteCount > 0 {
+        memcpy(target, tensor.pointer, tensor.byteCount)
+      }
+    }
+  }
+
+  func checkCancelled() throws { try control.check() }
+  func nextRandomStream() -> UInt64 { control.nextRandomStream() }
+  var runControl: RunControl { control }
+}
+
+extension Value {
+  /// A value that shares no memory with a run.
+  func detached() throws -> Value {
+    switch self {
+    case .tensor(let tensor): .tensor(try tensor.copied())
+    case .sequence(let elements, let type): .sequence(try elements.map { try $0.detached() }, of: type)
+    case .optional(let content, let type): .optional(try content?.detached(), of: type)
+    case .map(let keys, let values, let type):
+      .map(keys: try keys.copied(), values: try values.map { try $0.detached() }, of: type)
+    }
+  }
+}
