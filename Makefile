@@ -45,6 +45,7 @@ test-isa: test-swift
 
 test-library: lib command  ## Checks libdlrt.so: size, exports, installation, consumers without a Swift toolchain
 	@scripts/deps.sh cmake
+	@scripts/check-isa.py $(RELEASE)/DLRTC.product/Objects.LinkFileList
 	@scripts/test-library.sh
 
 test-samples: command

@@ -2,7 +2,7 @@
 """Latency of the command beside other runtimes: scripts/bench.py COMMAND [options] MODEL...
 
 Each runtime runs alone, in a process of its own, in turn, for several rounds; the figure is the median of its best
-round, in milliseconds. Peers are fetched into a scratch environment. Symbolic dimensions are 1 unless --dim says otherwise.
+round, in milliseconds. Peers are fetched into a scratch environment. Symbolic dimensions are 1, or what --dim says.
 """
 import argparse
 import json
