@@ -1,0 +1,47 @@
+import DLRTGraph
+import Glibc
+
+/// A file's bytes, read by the system when they are touched. Tensors that borrow them hold the file.
+///
+/// Whoever truncates the file meanwhile ends the process; replacing it by renaming is safe.
+package final class MappedFile: Sendable {
+  package nonisolated(unsafe) let bytes: UnsafeRawBufferPointer
+
+  /// Maps a regular file.
+  package convenience init(path: String) throws(DLRTError) {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+    guard descriptor >= 0 else { throw .system("cannot open the file", path) }
+    defer { close(descriptor) }
+    try self.init(descriptor: descriptor, path: path)
+  }
+
+  /// Maps what a descriptor refers to; `path` is for messages.
+  package init(descriptor: Int32, path: String) throws(DLRTError) {
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { throw .system("cannot inspect the file", path) }
+    guard status.st_mode & S_IFMT == S_IFREG else {
+      throw DLRTError(.io, "cannot map '\(path)'", expected: "a regular file")
+    }
+    let size = Int(status.st_size)
+    // The system maps no empty range.
+    guard size > 0 else {
+      bytes = UnsafeRawBufferPointer(start: nil, count: 0)
+      return
+    }
+    guard let start = mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0), start != MAP_FAILED else {
+      throw .system("cannot map the file", path)
+    }
+    bytes = UnsafeRawBufferPointer(start: start, count: size)
+  }
+
+  deinit {
+    if let start = bytes.baseAddress { munmap(UnsafeMutableRawPointer(mutating: start), bytes.count) }
+  }
+}
+
+extension DLRTError {
+  /// An error of the last system call.
+  static func system(_ what: String, _ path: String, code: Int32 = errno) -> DLRTError {
+    DLRTError(.io, "\(what) '\(path)': \(String(cString: strerror(code)))")
+  }
+}
