@@ -46,7 +46,7 @@ let package = Package(
     .target(name: "DLRTOperators", dependencies: ["DLRTGraph", "DLRTKernels", "DLRTParallel"]),
     .target(name: "DLRTOnnx", dependencies: ["COnnx", "DLRTGraph", "DLRTOperators"]),
     .target(name: "DLRTCompiler", dependencies: ["DLRTGraph", "DLRTOperators"]),
-    .target(name: "DLRT", dependencies: ["DLRTGraph", "DLRTOperators", "DLRTOnnx", "DLRTCompiler", "DLRTParallel"]),
+    .target(name: "DLRT", dependencies: ["DLRTGraph", "DLRTKernels", "DLRTOperators", "DLRTOnnx", "DLRTCompiler", "DLRTParallel"]),
 
     // Faces.
     .target(
@@ -64,7 +64,7 @@ let package = Package(
       linkerSettings: [
         .linkedLibrary("png"), .linkedLibrary("turbojpeg"), .linkedLibrary("z"), .linkedLibrary("jansson"),
       ]),
-    .target(name: "DLRTFiles", dependencies: ["DLRT", "DLRTOnnx", "CFileFormats"]),
+    .target(name: "DLRTFiles", dependencies: ["DLRT", "DLRTGraph", "DLRTOperators", "DLRTOnnx", "CFileFormats"]),
     .executableTarget(name: "dlrt", dependencies: ["DLRT", "DLRTFiles"]),
 
     // Tests mirror Sources.

@@ -1,1 +1,4 @@
-print("dlrt")
+import Glibc
+
+let outcome = Main.run(Array(CommandLine.arguments.dropFirst()))
+exit(outcome.rawValue)

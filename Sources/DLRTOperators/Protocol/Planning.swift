@@ -73,10 +73,10 @@ extension Planning {
 
   /// A constant in a kernel's own layout: made once for the model, shared by all plans and threads.
   ///
-  /// - Parameter format: names kernel and layout; equal formats of one tensor give the same bytes.
+  /// - Parameter format: names the layout; equal formats of one tensor and instruction set give the same bytes.
   package func packed(
     _ tensor: Tensor, format: String, _ make: (Tensor) throws -> TensorStorage
   ) throws -> TensorStorage {
-    try environment.weights.packed(tensor, format: format, make)
+    try environment.weights.packed(tensor, format: "\(kernels.isa.name) \(format)", make)
   }
 }

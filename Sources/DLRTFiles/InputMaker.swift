@@ -1,0 +1,82 @@
+import DLRT
+import DLRTGraph
+
+/// Makes random inputs for a model, from a seed: floats of a normal distribution, integers that fit vocabularies, masks
+/// of ones.
+package struct InputMaker {
+  package var dims: [String: Int] = [:]
+  package var shapes: [String: [Int]] = [:]
+  private let seed: UInt64
+
+  package init(seed: UInt64) { self.seed = seed }
+
+  /// One value for each input of the model that needs one; inputs with defaults stay nil unless a shape is given.
+  package func inputs(for model: Model) throws -> [Value?] {
+    for name in shapes.keys.sorted() where !model.inputs.contains(where: { $0.name == name }) {
+      throw DLRTError(.invalidArgument, "the model has no such input", tensor: name)
+    }
+    var generator = SplitMix(state: seed)
+    return try model.inputs.map { port in
+      if port.isOptional && shapes[port.name] == nil { return nil }
+      return try .tensor(tensor(port, &generator))
+    }
+  }
+
+  /// The shape of an input: as given, else the declared one with symbols from `dims`, and 1 for all others.
+  package func shape(of port: Model.Port) -> [Int] {
+    if let given = shapes[port.name] { return given }
+    return (port.shape?.dims ?? []).map { dim in
+      switch dim {
+      case .known(let size): size
+      case .symbol(let name): dims[name] ?? 1
+      case .unknown: 1
+      }
+    }
+  }
+
+  private func tensor(_ port: Model.Port, _ generator: inout SplitMix) throws -> Tensor {
+    guard case .tensor(let type) = port.type else {
+      throw DLRTError(
+        .invalidInput, "random values are made for tensors only", tensor: port.name, expected: "a file",
+        got: "\(port.type)")
+    }
+    let shape = shape(of: port)
+    guard let count = shape.checkedProduct, count < 1 << 34 else {
+      throw DLRTError(.invalidArgument, "no such shape", tensor: port.name, got: "\(shape)")
+    }
+    let isMask = port.name.hasSuffix("mask")
+    switch type {
+    case .float32: return try Tensor((0..<count).map { _ in Float(generator.normal()) }, shape: shape)
+    case .float64: return try Tensor((0..<count).map { _ in generator.normal() }, shape: shape)
+    case .float16: return try Tensor((0..<count).map { _ in Float16(generator.normal()) }, shape: shape)
+    case .int64:
+      return try Tensor((0..<count).map { _ in isMask ? 1 : Int64(generator.next() % 9000) }, shape: shape)
+    case .int32:
+      return try Tensor((0..<count).map { _ in isMask ? 1 : Int32(generator.next() % 9000) }, shape: shape)
+    case .uint8: return try Tensor((0..<count).map { _ in UInt8(truncatingIfNeeded: generator.next()) }, shape: shape)
+    case .int8: return try Tensor((0..<count).map { _ in Int8(truncatingIfNeeded: generator.next()) }, shape: shape)
+    case .bool: return try Tensor((0..<count).map { _ in isMask || generator.next() % 2 == 0 }, shape: shape)
+    default: return try Tensor(zeros: shape, type: type)
+    }
+  }
+}
+
+/// A small generator of good quality (Steele, Lea, Flood 2014).
+struct SplitMix: RandomNumberGenerator {
+  var state: UInt64
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9e37_79b9_7f4a_7c15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
+    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
+    return z ^ (z >> 31)
+  }
+
+  /// A sum of twelve uniform numbers: mean 0, variance 1, close enough to a normal distribution for test data.
+  mutating func normal() -> Double {
+    var sum = -6.0
+    for _ in 0..<12 { sum += Double(next() >> 11) * 0x1p-53 }
+    return sum
+  }
+}

@@ -1,0 +1,17 @@
+import DLRT
+import DLRTOnnx
+import Glibc
+
+/// Writes text files that appear only when they are complete.
+package enum NewTextFile {
+  package static func write(_ text: String, to path: String) throws {
+    try write(Array(text.utf8), to: path)
+  }
+
+  package static func write(_ bytes: [UInt8], to path: String) throws {
+    let file = try NewFile(path: path)
+    let isWritten = bytes.withUnsafeBytes { file.append($0) }
+    guard isWritten else { throw DLRTError(.io, "cannot write '\(path)': \(String(cString: strerror(errno)))") }
+    try file.commit()
+  }
+}

@@ -1,0 +1,115 @@
+/// A mistake in how the command was called.
+struct UsageError: Error {
+  let message: String
+  init(_ message: String) { self.message = message }
+}
+
+/// The arguments of one call, checked against what the command declares. Options may stand anywhere, as `--name value`
+/// or `--name=value`; after `--` everything is a positional argument.
+struct Arguments {
+  private(set) var positionals: [String] = []
+  private var values: [String: [String]] = [:]
+  private var flags: Set<String> = []
+
+  init(_ arguments: [String], options: [Option], positionals expected: Positionals) throws {
+    var rest = arguments[...]
+    while let argument = rest.popFirst() {
+      if argument == "--" {
+        positionals += rest
+        break
+      }
+      guard argument.hasPrefix("-"), argument != "-" else {
+        positionals.append(argument)
+        continue
+      }
+      let parts = argument.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+      guard let option = options.first(where: { $0.name == parts[0] }) else {
+        throw UsageError("there is no option '\(parts[0])'")
+      }
+      if option.value == nil {
+        guard parts.count == 1 else { throw UsageError("'\(option.name)' takes no value") }
+        flags.insert(option.name)
+        continue
+      }
+      guard let value = parts.count == 2 ? parts[1] : rest.popFirst() else {
+        throw UsageError("'\(option.name)' needs a value")
+      }
+      if values[option.name] != nil && !option.repeats { throw UsageError("'\(option.name)' is given twice") }
+      values[option.name, default: []].append(value)
+    }
+    guard expected.count.contains(positionals.count) else {
+      throw UsageError("expected \(expected.name), got \(positionals.count) arguments")
+    }
+  }
+
+  func has(_ flag: String) -> Bool { flags.contains(flag) }
+  func all(_ name: String) -> [String] { values[name] ?? [] }
+  func string(_ name: String) -> String? { values[name]?.last }
+
+  func int(_ name: String, in range: ClosedRange<Int>) throws -> Int? {
+    guard let text = string(name) else { return nil }
+    guard let value = Int(text), range.contains(value) else {
+      throw UsageError("'\(name)' needs a whole number from \(range.lowerBound) to \(range.upperBound), got '\(text)'")
+    }
+    return value
+  }
+
+  func seed(_ name: String) throws -> UInt64? {
+    guard let text = string(name) else { return nil }
+    guard let value = UInt64(text) else { throw UsageError("'\(name)' needs a whole number, got '\(text)'") }
+    return value
+  }
+
+  func double(_ name: String, atLeast least: Double) throws -> Double? {
+    guard let text = string(name) else { return nil }
+    guard let value = Double(text), value >= least, value.isFinite else {
+      throw UsageError("'\(name)' needs a number of at least \(least), got '\(text)'")
+    }
+    return value
+  }
+
+  /// `NAME=V` options as a table.
+  func dims(_ name: String = "--dim") throws -> [String: Int] {
+    var result: [String: Int] = [:]
+    for text in all(name) {
+      let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
+      guard parts.count == 2, let size = Int(parts[1]), size >= 0 else {
+        throw UsageError("'\(name)' needs NAME=SIZE, got '\(text)'")
+      }
+      result[parts[0]] = size
+    }
+    return result
+  }
+
+  /// `NAME:1x3x224x224` options as a table; `NAME:` alone is a scalar.
+  func shapes(_ name: String = "--shape") throws -> [String: [Int]] {
+    var result: [String: [Int]] = [:]
+    for text in all(name) {
+      // Input names may contain colons themselves.
+      guard let colon = text.lastIndex(of: ":") else {
+        throw UsageError("'\(name)' needs NAME:1x3x224x224, got '\(text)'")
+      }
+      let sizes = text[text.index(after: colon)...].split(separator: "x").map { Int($0) }
+      guard sizes.allSatisfy({ ($0 ?? -1) >= 0 }) else {
+        throw UsageError("'\(name)' needs NAME:1x3x224x224, got '\(text)'")
+      }
+      result[String(text[..<colon])] = sizes.compactMap { $0 }
+    }
+    return result
+  }
+}
+
+/// Options that several commands share.
+extension Option {
+  static let threads = Option.value("--threads", "N", "threads of a run (default: the process's CPUs)")
+  static let dim = Option.value("--dim", "NAME=V", "size of a symbolic dimension; may be repeated", repeats: true)
+  static let shape = Option.value(
+    "--shape", "NAME:1x3x8x8", "shape of an input; may be repeated", repeats: true)
+  static let json = Option.flag("--json", "print JSON, for programs")
+  static let noOptimize = Option.flag("--no-optimize", "run the graph as the file has it")
+  static let seed = Option.value("--seed", "N", "start of random numbers (default 0)")
+}
+
+extension Arguments {
+  func threads() throws -> Int? { try int("--threads", in: 1...1024) }
+}

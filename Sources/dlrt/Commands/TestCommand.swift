@@ -1,0 +1,70 @@
+import DLRT
+import DLRTFiles
+
+/// `dlrt test`: runs ONNX test folders and compares what comes out.
+enum TestCommand: Command {
+  static let name = "test"
+  static let summary = "Run ONNX test folders (model.onnx with test_data_set_N) and compare the outputs"
+  static let positionals = Positionals(name: "FOLDER…", count: 1...1_000_000)
+  static let options: [Option] = [
+    .value("--rtol", "R", "relative tolerance (default: 1e-3, or the case's own in a cases.json above it)"),
+    .value("--atol", "A", "absolute tolerance (default: 1e-7, or the case's own)"),
+    .value("--json", "FILE", "write the outcome of each case"),
+    .threads,
+    .noOptimize,
+    .flag("--quiet", "print only the last line"),
+  ]
+  static let examples = [
+    "dlrt test onnx/backend/test/data/node/test_add",
+    "dlrt test --json outcome.json models/*",
+  ]
+
+  static func run(_ arguments: Arguments) throws -> Outcome {
+    let rtol = try arguments.double("--rtol", atLeast: 0)
+    let atol = try arguments.double("--atol", atLeast: 0)
+    let threads = try arguments.threads()
+    let runner = TestRunner(
+      modelOptions: Model.Options(optimizes: !arguments.has("--no-optimize")),
+      sessionOptions: SessionOptions(threads: threads, seed: 0))
+    var tolerances = ToleranceTable()
+    var passed = 0
+    var failed = 0
+    var skipped = 0
+    var list: [JSON] = []
+    let folders = arguments.positionals.flatMap(TestFolder.folders(at:))
+    for (index, folder) in folders.enumerated() {
+      Terminal.progress("\(index + 1)/\(folders.count) \(folder)")
+      var tolerance = tolerances.tolerance(for: folder)
+      if let rtol { tolerance.relative = rtol }
+      if let atol { tolerance.absolute = atol }
+      let verdict = runner.run(folder, tolerance)
+      var members: [(String, JSON)] = [("folder", .string(folder))]
+      switch verdict {
+      case .passed:
+        passed += 1
+        members.append(("result", .string("passed")))
+      case .failed(let why):
+        failed += 1
+        Terminal.endProgress()
+        if !arguments.has("--quiet") { Terminal.print("FAILED \(folder): \(why)") }
+        members += [("result", .string("failed")), ("message", .string(why))]
+      case .skipped(let why):
+        skipped += 1
+        Terminal.endProgress()
+        if !arguments.has("--quiet") { Terminal.print("skipped \(folder): \(why)") }
+        members += [("result", .string("skipped")), ("message", .string(why))]
+      }
+      list.append(.object(members))
+    }
+    Terminal.endProgress()
+    if let path = arguments.string("--json") {
+      let text =
+        JSON.object([
+          ("passed", .int(passed)), ("failed", .int(failed)), ("skipped", .int(skipped)), ("cases", .array(list)),
+        ]).text + "\n"
+      try NewTextFile.write(text, to: path)
+    }
+    Terminal.print("\(passed) passed, \(failed) failed, \(skipped) skipped")
+    return failed == 0 ? .fine : .checkFailed
+  }
+}

@@ -1,0 +1,97 @@
+import DLRT
+import Glibc
+
+/// How the command ends; scripts may branch on it.
+enum Outcome: Int32 {
+  case fine = 0
+  case checkFailed = 1
+  case usage = 2
+  case modelRefused = 3
+  case inputRefused = 4
+  case limit = 5
+}
+
+/// Finds the subcommand, and turns errors into a line on standard error and an exit code.
+enum Main {
+  static let commands: [any Command.Type] = [
+    RunCommand.self, TestCommand.self, BenchCommand.self, InfoCommand.self, ProfileCommand.self,
+  ]
+
+  static func run(_ arguments: [String]) -> Outcome {
+    // A reader that closes the pipe early is no reason to die by a signal.
+    signal(SIGPIPE, SIG_IGN)
+    guard let name = arguments.first else {
+      Terminal.error(overview)
+      return .usage
+    }
+    switch name {
+    case "--help", "-h", "help":
+      if let topic = arguments.dropFirst().first, let command = command(topic) {
+        Terminal.print(command.help)
+      } else {
+        Terminal.print(overview)
+      }
+      return .fine
+    case "--version":
+      Terminal.print("dlrt \(Version.text)")
+      return .fine
+    default: break
+    }
+    guard let command = command(name) else {
+      Terminal.error("dlrt: there is no command '\(name)'\n\n\(overview)")
+      return .usage
+    }
+    let rest = Array(arguments.dropFirst())
+    if rest.contains("--help") || rest.contains("-h") {
+      Terminal.print(command.help)
+      return .fine
+    }
+    return run(command, rest)
+  }
+
+  private static func command(_ name: String) -> (any Command.Type)? { commands.first { $0.name == name } }
+
+  private static func run(_ command: any Command.Type, _ arguments: [String]) -> Outcome {
+    do {
+      let parsed = try Arguments(arguments, options: command.options, positionals: command.positionals)
+      return try command.run(parsed)
+    } catch let error as UsageError {
+      Terminal.error("dlrt \(command.name): \(error.message)\nSee dlrt \(command.name) --help.")
+      return .usage
+    } catch let error as DLRTError {
+      Terminal.error("dlrt \(command.name): \(error)")
+      return outcome(of: error)
+    } catch {
+      Terminal.error("dlrt \(command.name): \(error)")
+      return .checkFailed
+    }
+  }
+
+  static func outcome(of error: DLRTError) -> Outcome {
+    switch error.code {
+    case .invalidModel, .unsupportedModel: .modelRefused
+    case .invalidInput, .io: .inputRefused
+    case .invalidArgument: .usage
+    case .limitExceeded, .cancelled: .limit
+    case .internalError: .checkFailed
+    }
+  }
+
+  private static var overview: String {
+    let width = commands.map(\.name.count).max() ?? 0
+    let list = commands.map { command in
+      "  \(command.name.padded(to: width))  \(command.summary)"
+    }
+    return """
+      dlrt runs ONNX models.
+
+      Usage: dlrt COMMAND [OPTION]…
+
+      \(list.joined(separator: "\n"))
+
+      dlrt COMMAND --help explains a command; dlrt --version prints the version.
+      Exit codes: 0 fine, 1 a check failed, 2 usage, 3 model refused, 4 input refused, 5 limit or cancelled.
+      DLRT_ISA=baseline|avx2|avx512|avx512vnni selects a lower instruction set than the machine's best.
+      """
+  }
+}

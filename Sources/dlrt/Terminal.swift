@@ -1,0 +1,30 @@
+import Glibc
+
+/// Standard output and error.
+enum Terminal {
+  static func print(_ text: String, terminator: String = "\n") { write(text + terminator, to: STDOUT_FILENO) }
+  static func error(_ text: String) { write(text + "\n", to: STDERR_FILENO) }
+
+  /// Whether a person looks at standard error, so that progress is worth showing.
+  static let showsProgress = isatty(STDERR_FILENO) == 1
+
+  /// One line that overwrites itself.
+  static func progress(_ text: String) {
+    if showsProgress { write("\r\u{1b}[K" + text, to: STDERR_FILENO) }
+  }
+
+  static func endProgress() {
+    if showsProgress { write("\r\u{1b}[K", to: STDERR_FILENO) }
+  }
+
+  private static func write(_ text: String, to descriptor: Int32) {
+    let bytes = Array(text.utf8)
+    var start = 0
+    while start < bytes.count {
+      let count = bytes[start...].withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+      if count < 0 && errno == EINTR { continue }
+      guard count > 0 else { return }
+      start += count
+    }
+  }
+}
