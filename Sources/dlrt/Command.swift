@@ -1,5 +1,5 @@
 /// A subcommand: what it is called, what it takes, what it does.
-protocol Command {
+protocol Command: Sendable {
   static var name: String { get }
   static var summary: String { get }
   static var positionals: Positionals { get }

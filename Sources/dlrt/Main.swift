@@ -13,9 +13,9 @@ enum Outcome: Int32 {
 
 /// Finds the subcommand, and turns errors into a line on standard error and an exit code.
 enum Main {
-  static let commands: [any Command.Type] = [
-    RunCommand.self, TestCommand.self, BenchCommand.self, InfoCommand.self, ProfileCommand.self,
-  ]
+  static var commands: [any Command.Type] {
+    [TestCommand.self, BenchCommand.self]
+  }
 
   static func run(_ arguments: [String]) -> Outcome {
     // A reader that closes the pipe early is no reason to die by a signal.
@@ -78,7 +78,7 @@ enum Main {
   }
 
   private static var overview: String {
-    let width = commands.map(\.name.count).max() ?? 0
+    let width = commands.map { $0.name.count }.max() ?? 0
     let list = commands.map { command in
       "  \(command.name.padded(to: width))  \(command.summary)"
     }
