@@ -119,12 +119,13 @@ extension Executor {
     _ current: PreparedStage, _ values: [StartValue], _ frame: StageFrame
   ) throws -> PreparedStage {
     let stage = current.stage
-    let starts = try zip(stage.results, values).map { result, value in
-      let isDecisive = stage.decisive.contains(result.value)
-      let constant = isDecisive ? try frame.borrowed(value).copied() : nil
-      return Planner.Start(value: result.value, type: value.type, shape: value.shape, constant: constant)
+    var decisive = Set(stage.decisive)
+    var made = try prepareNext(current, values, frame, decisive)
+    // A node that needs several values says so one after the other.
+    while made.stage.remaining.count == stage.remaining.count, !decisive.isSuperset(of: made.stage.decisive) {
+      decisive.formUnion(made.stage.decisive)
+      made = try prepareNext(current, values, frame, decisive)
     }
-    let made = try prepare(stage.remaining, starts, current.pendingOutputs)
     guard made.stage.remaining.count < stage.remaining.count else {
       let node = stage.remaining.first
       throw DLRTError(
@@ -133,5 +134,15 @@ extension Executor {
     }
     current.next.insert(made)
     return made
+  }
+  /// - Parameter decisive: the values whose contents the next stage's shapes depend on.
+  private func prepareNext(
+    _ current: PreparedStage, _ values: [StartValue], _ frame: StageFrame, _ decisive: Set<ValueID>
+  ) throws -> PreparedStage {
+    let starts = try zip(current.stage.results, values).map { result, value in
+      let constant = decisive.contains(result.value) ? try frame.borrowed(value).copied() : nil
+      return Planner.Start(value: result.value, type: value.type, shape: value.shape, constant: constant)
+    }
+    return try prepare(current.stage.remaining, starts, current.pendingOutputs)
   }
 }

@@ -1,0 +1,109 @@
+import DLRTGraph
+
+/// ONNX ConvTranspose (1, 11, 22): the gradient of a convolution with respect to its input, as an operator of its own:
+/// Y[N, M, spatial…] from X[N, C, spatial…], W[C, M / group, kernel…] and B[M]. float16, bfloat16, float, double.
+package struct ConvTranspose: Operator {
+  package static let schema = OperatorSchema(
+    "ConvTranspose", versions: [1, 11, 22], inputs: [("X", "T"), ("W", "T"), ("B?", "T")], outputs: [("Y", "T")],
+    types: ["T": .floats])
+  package static var promotedTypes: TypeSet { .halfFloats }
+
+  private let attributes: ConvolutionAttributes
+  private let transposed: TransposedWindow
+
+  package init(_ attributes: inout AttributeReader) throws {
+    self.attributes = try ConvolutionAttributes(&attributes)
+    transposed = try TransposedWindow(self.attributes.window, &attributes)
+  }
+
+  package func infer(_ inference: inout Inference) throws {
+    let type = try inference.type(0)
+    inference.setType(0, type)
+    let (input, weight) = try attributes.operands(inference, x: 0, w: 1)
+    guard !input[1].provablyDiffers(weight[0]) else {
+      throw DLRTError(
+        .invalidModel, "channels do not fit the weights", tensor: inference.name(0), expected: "\(weight[0])",
+        got: "\(input[1])")
+    }
+    if let channels = weight[0].value, channels % attributes.group != 0 {
+      throw DLRTError(
+        .invalidModel, "channels are no multiple of the groups", tensor: "group", expected: "a divisor of \(channels)",
+        got: "\(attributes.group)")
+    }
+    let outputs = weight[1] * .known(attributes.group)
+    if inference.has(2) {
+      let bias = try inference.shape(2, rank: 1)
+      guard !bias[0].provablyDiffers(outputs) else {
+        throw DLRTError(
+          .invalidModel, "wrong size", tensor: inference.name(2), expected: "[\(outputs)]", got: "\(bias)")
+      }
+    }
+    let kernel = try attributes.kernel(weight, inference.name(1))
+    let spatial = try transposed.output(Array(input.dims.dropFirst(2)), kernel: kernel)
+    inference.set(0, type, Shape([input[0], outputs] + spatial))
+  }
+
+  package func plan(_ planning: inout Planning) throws -> Step {
+    let (x, w) = (planning.shape(0), planning.shape(1))
+    let problem = ConvolutionProblem(
+      batch: x[0], groups: attributes.group, inputChannels: w[0] / attributes.group, outputChannels: w[1],
+      geometry: try transposed.geometry(Array(x.dropFirst(2)), kernel: Array(w.dropFirst(2))))
+    return planning.type(0) == .float32 ? scattered(problem, Float.self) : scattered(problem, Double.self)
+  }
+
+  private func scattered<T: NumericElement>(_ problem: ConvolutionProblem, _: T.Type) -> Step {
+    let loops = ScatteredConvolution<T>(problem)
+    return Step(kernel: "direct", flops: problem.flops) { io in
+      let (x, w, y) = (io.input(0, as: T.self), io.input(1, as: T.self), io.output(0, as: T.self))
+      let bias = io.hasInput(2) ? io.input(2, as: T.self) : nil
+      io.parallel(loops.chunks) { loops.run($0, x: x, w: w, bias: bias, y: y) }
+    }
+  }
+}
+
+
+/// A transposed convolution of planes by plain loops, each input row scattered to the output rows it meets.
+struct ScatteredConvolution<T: NumericElement>: Sendable {
+  let problem: ConvolutionProblem
+  private let rows: WindowRows
+  let chunks: Chunks
+
+  init(_ problem: ConvolutionProblem) {
+    self.problem = problem
+    rows = WindowRows(problem.geometry)
+    let planes = problem.batch &* problem.groups &* problem.outputChannels
+    chunks = Chunks(planes, cost: Double(problem.flops) / Double(max(planes, 1)) * 0.4)
+  }
+
+  /// y = x ⋆ᵀ w + bias for a part of all output planes.
+  func run(
+    _ range: Range<Int>, x: UnsafePointer<T>, w: UnsafePointer<T>, bias: UnsafePointer<T>?, y: UnsafeMutablePointer<T>
+  ) {
+    // The geometry is the forward window's, whose input is this operator's output.
+    let (outputSize, inputSize) = (problem.geometry.inputSize, problem.geometry.outputSize)
+    let taps = problem.geometry.kernelSize
+    let channels = problem.groups &* problem.outputChannels
+    for plane in range {
+      let (image, channel) = (plane / channels, plane % channels)
+      let result = y + plane &* outputSize
+      result.update(repeating: bias?[channel] ?? 0, count: outputSize)
+      let group = channel / problem.outputChannels
+      for inner in 0..<problem.inputChannels {
+        let inputChannel = group &* problem.inputChannels &+ inner
+        let source = x + (image &* problem.groups &* problem.inputChannels &+ inputChannel) &* inputSize
+        let weights = w + (inputChannel &* problem.outputChannels &+ channel % problem.outputChannels) &* taps
+        for row in 0..<rows.count {
+          let line = source + row &* rows.width
+          rows.forEachTap(of: row) { start, tap, column in
+            let target = result + start
+            let weight = weights[tap]
+            for x in column.lower..<column.upper {
+              let place = x &* rows.stride
+              target[place] = T.add(target[place], T.multiply(line[x], weight))
+            }
+          }
+        }
+      }
+    }
+  }
+}

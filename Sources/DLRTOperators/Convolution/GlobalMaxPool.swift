@@ -1,0 +1,26 @@
+import DLRTGraph
+
+/// ONNX GlobalMaxPool (1, 22): the greatest element of each plane of `[N, C, spatial…]`; NaN counts as greatest.
+/// float16, bfloat16, float, double.
+package struct GlobalMaxPool: Operator {
+  package static let schema = OperatorSchema(
+    "GlobalMaxPool", versions: [1, 22], inputs: [("X", "T")], outputs: [("Y", "T")], types: ["T": .floats])
+  package static var promotedTypes: TypeSet { .halfFloats }
+
+  package init(_ attributes: inout AttributeReader) throws {}
+
+  package func infer(_ inference: inout Inference) throws { try GlobalPooling.infer(&inference) }
+
+  package func plan(_ planning: inout Planning) throws -> Step {
+    try planning.type(0).dispatch(Plan(planning: planning))
+  }
+
+  private struct Plan: FloatTask {
+    let planning: Planning
+    func run<T: NumericElement & BinaryFloatingPoint>(_ type: T.Type) -> Step {
+      GlobalPooling.step(planning) { (plane: UnsafePointer<T>, size) in
+        GlobalPooling.fold(MaxReduction<T>(), plane, size)
+      }
+    }
+  }
+}

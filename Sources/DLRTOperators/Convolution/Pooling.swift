@@ -1,0 +1,101 @@
+import DLRTGraph
+
+/// What a pool makes of the elements of a window.
+protocol PoolReduction: Sendable {
+  associatedtype Element: NumericElement
+  /// The result for no element at all.
+  var initial: Element { get }
+  func combine(_ result: Element, _ element: Element) -> Element
+  /// Brings together what two parts of a window gave.
+  func join(_ a: Element, _ b: Element) -> Element
+  /// Turns the combined elements of an output row into results.
+  func finish(_ row: UnsafeMutablePointer<Element>, _ width: Int, _ index: Int)
+}
+
+extension PoolReduction {
+  func join(_ a: Element, _ b: Element) -> Element { combine(a, b) }
+  func finish(_ row: UnsafeMutablePointer<Element>, _ width: Int, _ index: Int) {}
+}
+
+/// A pool over `[planes, spatial…]`: one row of an output plane at a time, tap by tap, so that the inner loop runs over
+/// adjacent outputs.
+struct WindowPooling<Reduction: PoolReduction>: Sendable {
+  let reduction: Reduction
+  let rows: WindowRows
+  let planes: Int
+  let inputSize: Int
+  let chunks: Chunks
+
+  init(_ reduction: Reduction, planes: Int, _ geometry: ConvolutionGeometry) {
+    self.reduction = reduction
+    self.planes = planes
+    rows = WindowRows(geometry)
+    inputSize = geometry.inputSize
+    chunks = Chunks(planes &* rows.count, cost: Double(rows.width) * Double(geometry.kernelSize) * 0.5)
+  }
+
+  var step: Step {
+    Step(kernel: "pool") { [self] io in
+      let input = io.input(0, as: Reduction.Element.self)
+      let output = io.output(0, as: Reduction.Element.self)
+      io.parallel(chunks) { run($0, input, output) }
+    }
+  }
+
+  private func run(
+    _ range: Range<Int>, _ input: UnsafePointer<Reduction.Element>, _ output: UnsafeMutablePointer<Reduction.Element>
+  ) {
+    let stride = rows.stride
+    for index in range {
+      let row = index % rows.count
+      let plane = input + (index / rows.count) &* inputSize
+      let result = output + index &* rows.width
+      result.update(repeating: reduction.initial, count: rows.width)
+      rows.forEachTap(of: row) { start, _, column in
+        let source = plane + start
+        if stride == 1 {
+          for x in column.lower..<column.upper { result[x] = reduction.combine(result[x], source[x]) }
+        } else {
+          for x in column.lower..<column.upper { result[x] = reduction.combine(result[x], source[x &* stride]) }
+        }
+      }
+      reduction.finish(result, rows.width, row)
+    }
+  }
+}
+
+/// The attributes of the three pools.
+struct PoolAttributes: Sendable {
+  let window: WindowAttributes
+  let kernel: [Int]
+  let ceil: Bool
+
+  init(_ attributes: inout AttributeReader) throws {
+    window = try WindowAttributes(&attributes)
+    guard let kernel = window.kernelShape else {
+      throw DLRTError(.invalidModel, "a required attribute is missing", tensor: "kernel_shape")
+    }
+    self.kernel = kernel
+    ceil = try attributes.flag("ceil_mode")
+  }
+
+  func output(_ inference: borrowing Inference) throws -> Shape {
+    let input = try inference.shape(0)
+    guard input.rank >= 3 else {
+      throw DLRTError(
+        .invalidModel, "wrong rank", tensor: inference.name(0), expected: "at least 3", got: "shape \(input)")
+    }
+    let spatial = Array(input.dims.dropFirst(2))
+    try window.check(axes: spatial.count)
+    return Shape(input.dims.prefix(2) + (try window.output(spatial, kernel: kernel.map(Dim.known), ceil: ceil)))
+  }
+
+  func geometry(_ input: [Int]) throws -> ConvolutionGeometry {
+    try window.geometry(Array(input.dropFirst(2)), kernel: kernel, ceil: ceil)
+  }
+}
+
+extension [Int] {
+  /// Channels of all images: what precedes the spatial axes of `[N, C, spatial…]`.
+  package var planes: Int { prefix(2).reduce(1) { $0 &* $1 } }
+}
