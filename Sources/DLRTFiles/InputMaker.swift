@@ -11,12 +11,15 @@ package struct InputMaker {
   package init(seed: UInt64) { self.seed = seed }
 
   /// One value for each input of the model that needs one; inputs with defaults stay nil unless a shape is given.
-  package func inputs(for model: Model) throws -> [Value?] {
+  ///
+  /// - Parameter given: inputs that the caller has, for which nothing is made.
+  package func inputs(for model: Model, given: [Bool] = []) throws -> [Value?] {
     for name in shapes.keys.sorted() where !model.inputs.contains(where: { $0.name == name }) {
       throw DLRTError(.invalidArgument, "the model has no such input", tensor: name)
     }
     var generator = SplitMix(state: seed)
-    return try model.inputs.map { port in
+    return try model.inputs.enumerated().map { index, port in
+      if index < given.count && given[index] { return nil }
       if port.isOptional && shapes[port.name] == nil { return nil }
       return try .tensor(tensor(port, &generator))
     }

@@ -14,7 +14,7 @@ enum Outcome: Int32 {
 /// Finds the subcommand, and turns errors into a line on standard error and an exit code.
 enum Main {
   static var commands: [any Command.Type] {
-    [TestCommand.self, BenchCommand.self]
+    [RunCommand.self, TestCommand.self, BenchCommand.self, InfoCommand.self, ProfileCommand.self]
   }
 
   static func run(_ arguments: [String]) -> Outcome {

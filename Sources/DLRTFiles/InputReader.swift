@@ -1,0 +1,134 @@
+import DLRT
+import DLRTGraph
+import DLRTOnnx
+
+/// Collects a model's inputs from files, and fills the rest with random values.
+package struct InputReader {
+  private let model: Model
+  private let maker: InputMaker
+  private var values: [Value?]
+
+  package init(model: Model, maker: InputMaker) {
+    self.model = model
+    self.maker = maker
+    values = Array(repeating: nil, count: model.inputs.count)
+  }
+
+  /// Reads `[NAME=]FILE`.
+  package mutating func read(_ text: String) throws {
+    // A name before `=` counts only if the model has it, so that file names may contain `=`.
+    if let equals = text.firstIndex(of: "=") {
+      let name = String(text[..<equals])
+      if let index = model.inputs.firstIndex(where: { $0.name == name }) {
+        return try read(String(text[text.index(after: equals)...]), into: index)
+      }
+      if !WholeFile.exists(text) { throw unknown(name) }
+    }
+    try read(text, into: nil)
+  }
+
+  private func unknown(_ name: String) -> DLRTError {
+    let names = model.inputs.map { "'\($0.name)'" }.joined(separator: ", ")
+    return DLRTError(.invalidInput, "the model has no such input", tensor: name, expected: "one of \(names)")
+  }
+
+  /// Reads `input_0.pb`, `input_1.pb`, … of a test data set.
+  package mutating func readFolder(_ folder: String) throws {
+    let found = try TestFolder.values(in: folder, prefix: "input", types: model.inputs.map(\.type))
+    guard found.contains(where: { $0 != nil }) else {
+      throw DLRTError(.io, "there is no input_0.pb in '\(folder)'")
+    }
+    for (index, value) in found.enumerated() where value != nil { values[index] = value }
+  }
+
+  private mutating func read(_ path: String, into given: Int?) throws {
+    switch FileKind(path) {
+    case .npz:
+      for (name, tensor) in try NumPy.readArchive(WholeFile.read(path), name: path) {
+        let index = try given ?? index(named: name)
+        values[index] = .tensor(try fitted(tensor, index))
+      }
+    case .json:
+      let document = try JSONDocument(path: path)
+      if document.value.isObject {
+        for (name, value) in document.value.members {
+          let index = try index(named: name)
+          values[index] = .tensor(try JSONTensor.read(value, port: model.inputs[index]))
+        }
+      } else {
+        let index = try given ?? nextInput(path)
+        values[index] = .tensor(try JSONTensor.read(document.value, port: model.inputs[index]))
+      }
+    case let kind:
+      let index = try given ?? nextInput(path)
+      values[index] = try value(path, kind, index)
+    }
+  }
+
+  private func value(_ path: String, _ kind: FileKind?, _ index: Int) throws -> Value {
+    let port = model.inputs[index]
+    switch kind {
+    case .npy: return .tensor(try fitted(NumPy.read(WholeFile.read(path), name: path), index))
+    case .protobuf: return try ValueFile.read(path: path, type: port.type).value
+    case .image:
+      return .tensor(try ImageInput(port, model.metadata, maker.shape(of: port)).read(path))
+    case .sound: return .tensor(try SoundInput.read(path, port: port))
+    default:
+      throw DLRTError(
+        .invalidInput, "the file's kind is not known", tensor: path,
+        expected: ".npy, .npz, .pb, .png, .jpg, .wav or .json")
+    }
+  }
+
+  private func index(named name: String) throws -> Int {
+    guard let index = model.inputs.firstIndex(where: { $0.name == name }) else { throw unknown(name) }
+    return index
+  }
+
+  private func nextInput(_ path: String) throws -> Int {
+    guard let index = values.firstIndex(where: { $0 == nil }) else {
+      throw DLRTError(.invalidInput, "more files than inputs", tensor: path, expected: "\(model.inputs.count)")
+    }
+    return index
+  }
+
+  /// NumPy has no bfloat16 or sub-byte types; integers of one byte stand for them.
+  private func fitted(_ tensor: Tensor, _ index: Int) throws -> Tensor {
+    guard let wanted = model.inputs[index].type.dataType, wanted != tensor.type, wanted.size == tensor.type.size else {
+      return tensor
+    }
+    switch (wanted, tensor.type) {
+    case (.bfloat16, .uint16), (.bool, .uint8), (.int4, .int8), (.uint4, .uint8), (.int2, .int8), (.uint2, .uint8):
+      return Tensor(wanted, tensor.shape, tensor.storage, byteOffset: tensor.byteOffset)
+    default: return tensor
+    }
+  }
+
+  /// All inputs in the model's order, and the names of those with random values.
+  package func inputs() throws -> (values: [Value?], random: [String]) {
+    guard values.contains(where: { $0 == nil }) else { return (values, []) }
+    var random: [String] = []
+    let made = try maker.inputs(for: model, given: values.map { $0 != nil })
+    let all = values.enumerated().map { index, value -> Value? in
+      if let value { return value }
+      if made[index] != nil { random.append(model.inputs[index].name) }
+      return made[index]
+    }
+    return (all, random)
+  }
+}
+
+/// What a file is by its name.
+enum FileKind {
+  case npy, npz, protobuf, image, sound, json
+
+  init?(_ path: String) {
+    let name = path.lowercased()
+    let kinds: [(String, FileKind)] = [
+      (".npy", .npy), (".npz", .npz), (".pb", .protobuf), (".png", .image), (".jpg", .image), (".jpeg", .image),
+      (".wav", .sound), (".json", .json),
+    ]
+    guard let kind = kinds.first(where: { name.hasSuffix($0.0) })?.1 else { return nil }
+    self = kind
+  }
+}
