@@ -1,2 +1,9 @@
 /// Matrix products.
-let linearOperators: [any Operator.Type] = []
+let linearOperators: [any Operator.Type] = [
+  Det.self,
+  Einsum.self,
+  Gemm.self,
+  MatMul.self,
+  MatMulInteger.self,
+  QLinearMatMul.self,
+]

@@ -1,2 +1,5 @@
 /// Losses.
-let lossOperators: [any Operator.Type] = []
+let lossOperators: [any Operator.Type] = [
+  NegativeLogLikelihoodLoss.self,
+  SoftmaxCrossEntropyLoss.self,
+]

@@ -1,2 +1,6 @@
 /// Recurrent networks.
-let recurrentOperators: [any Operator.Type] = []
+let recurrentOperators: [any Operator.Type] = [
+  GRU.self,
+  LSTM.self,
+  RNN.self,
+]

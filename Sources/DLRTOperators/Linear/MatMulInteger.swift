@@ -1,0 +1,32 @@
+import DLRTGraph
+
+/// ONNX MatMulInteger (10): the int32 matrix product of 8-bit integers after subtracting zero points, which are
+/// scalars, or one per row of A and per column of B. Sums wrap around.
+package struct MatMulInteger: Operator {
+  package static let schema = OperatorSchema(
+    "MatMulInteger", versions: [10],
+    inputs: [("A", "T1"), ("B", "T2"), ("a_zero_point?", "T1"), ("b_zero_point?", "T2")], outputs: [("Y", "T3")],
+    types: ["T1": TypeSet(.int8, .uint8), "T2": TypeSet(.int8, .uint8)])
+
+  package init(_ attributes: inout AttributeReader) throws {}
+
+  package func infer(_ inference: inout Inference) throws {
+    inference.setType(0, .int32)
+    inference.set(0, .int32, try inference.matmulShape(0, 1))
+    try QuantizedOperand.check(&inference, 2, of: 0, perRow: true)
+    try QuantizedOperand.check(&inference, 3, of: 1, perRow: false)
+  }
+
+  package func plan(_ planning: inout Planning) throws -> Step {
+    let a = QuantizedOperand(planning, 0, zeroPoint: 2, perRow: true, asFloat: false, offset: 0)
+    let b = QuantizedOperand(planning, 1, zeroPoint: 3, perRow: false, asFloat: false, offset: a.count)
+    let product = MatrixProduct(matmul: planning.shape(0), planning.shape(1))
+    let used = a.count + b.count
+    return Step(kernel: "matmul-integer", flops: product.flops, workspace: (used + product.loopWorkspace) * 4) { io in
+      a.widen(io)
+      b.widen(io)
+      let wide = io.workspace.assumingMemoryBound(to: Int32.self)
+      product.runLoops(io, wide, wide + b.offset, io.output(0, as: Int32.self), scratch: wide + used)
+    }
+  }
+}

@@ -1,0 +1,123 @@
+import DLRTGraph
+
+/// What the softmax family computes along its axis.
+enum SoftmaxKind: Sendable {
+  case softmax, logSoftmax, hardmax
+}
+
+/// The axis of a softmax and the loops over it.
+struct SoftmaxLoop: FloatTask {
+  let kind: SoftmaxKind
+  let outer: Int
+  let size: Int
+  let inner: Int
+
+  init(_ kind: SoftmaxKind, shape: [Int], axis: Int) {
+    self.kind = kind
+    // A scalar is its own only element.
+    let axis = shape.isEmpty ? 0 : axis < 0 ? axis + shape.count : axis
+    outer = shape.product(0..<min(axis, shape.count))
+    size = shape.isEmpty ? 1 : shape[axis]
+    inner = shape.product(min(axis + 1, shape.count)..<shape.count)
+  }
+
+  func run<T: RealElement>(_ type: T.Type) -> Step.Body {
+    { io in apply(io, io.input(0, as: T.self), io.output(0, as: T.self)) }
+  }
+
+  /// - Parameter y: may be `x`.
+  func apply<T: RealElement>(_ io: borrowing StepIO, _ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>) {
+    guard size > 0 else { return }
+    let cost = Double(size) * 6
+    guard inner > 1 else {
+      io.parallel(Chunks(outer, cost: cost)) { range in
+        for row in range { along(x + row &* size, y + row &* size) }
+      }
+      return
+    }
+    io.parallel(Chunks(outer * inner, cost: cost)) { range in
+      var position = range.lowerBound
+      while position < range.upperBound {
+        let row = position / inner
+        let column = position &- row &* inner
+        let count = min(Self.widest, inner &- column, range.upperBound &- position)
+        let offset = row &* size &* inner &+ column
+        across(x + offset, y + offset, count)
+        position = position &+ count
+      }
+    }
+  }
+
+  /// One row of adjacent elements.
+  private func along<T: RealElement>(_ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>) {
+    if case .hardmax = kind { return choose(x, y, 1) }
+    var largest = x[0]
+    for index in 1..<max(size, 1) where !(x[index] <= largest) { largest = x[index] }
+    var sum: T = 0
+    switch kind {
+    case .logSoftmax:
+      for index in 0..<size { sum += .exp(x[index] - largest) }
+      let logarithm = T.log(sum)
+      for index in 0..<size { y[index] = x[index] - largest - logarithm }
+    default:
+      for index in 0..<size {
+        let power = T.exp(x[index] - largest)
+        y[index] = power
+        sum += power
+      }
+      let factor = 1 / sum
+      for index in 0..<size { y[index] *= factor }
+    }
+  }
+
+  private static var widest: Int { 32 }
+
+  /// Some adjacent columns, whose elements are `inner` apart.
+  private func across<T: RealElement>(_ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, _ count: Int) {
+    if case .hardmax = kind {
+      for column in 0..<count { choose(x + column, y + column, inner) }
+      return
+    }
+    withUnsafeTemporaryAllocation(of: T.self, capacity: 2 * Self.widest) { memory in
+      guard let largest = memory.baseAddress else { return }
+      let sums = largest + Self.widest
+      for column in 0..<count {
+        largest[column] = x[column]
+        sums[column] = 0
+      }
+      for index in 1..<max(size, 1) {
+        let row = x + index &* inner
+        for column in 0..<count where !(row[column] <= largest[column]) { largest[column] = row[column] }
+      }
+      for index in 0..<size {
+        let row = x + index &* inner
+        let target = y + index &* inner
+        for column in 0..<count {
+          let distance = row[column] - largest[column]
+          let power = T.exp(distance)
+          if case .softmax = kind { target[column] = power } else { target[column] = distance }
+          sums[column] += power
+        }
+      }
+      for column in 0..<count {
+        if case .softmax = kind { sums[column] = 1 / sums[column] } else { sums[column] = .log(sums[column]) }
+      }
+      for index in 0..<size {
+        let target = y + index &* inner
+        if case .softmax = kind {
+          for column in 0..<count { target[column] *= sums[column] }
+        } else {
+          for column in 0..<count { target[column] -= sums[column] }
+        }
+      }
+    }
+  }
+
+  /// 1 at the first of the largest elements, else 0.
+  private func choose<T: RealElement>(_ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, _ stride: Int) {
+    var found = 0
+    for index in 1..<max(size, 1) where x[index &* stride] > x[found &* stride] { found = index }
+    for index in 0..<size { y[index &* stride] = 0 }
+    y[found &* stride] = 1
+  }
+}
