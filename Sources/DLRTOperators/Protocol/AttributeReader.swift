@@ -145,6 +145,11 @@ extension AttributeReader {
     }
   }
 
+  package mutating func tensor(_ name: String) throws(DLRTError) -> Tensor {
+    guard let value = try optionalTensor(name) else { throw missing(name) }
+    return value
+  }
+
   package mutating func optionalType(_ name: String) throws(DLRTError) -> ValueType? {
     switch take(name) {
     case nil: return nil

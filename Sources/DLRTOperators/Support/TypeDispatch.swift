@@ -22,7 +22,7 @@ package protocol FloatTask<Result> {
 /// Work that moves or compares elements of which only the size matters.
 package protocol PlainTask<Result> {
   associatedtype Result
-  func run<T: BitwiseCopyable & Equatable>(_ type: T.Type) throws -> Result
+  func run<T: BitwiseCopyable & Equatable & Sendable>(_ type: T.Type) throws -> Result
 }
 
 /// Sixteen bytes: a string reference or a complex number of two doubles.

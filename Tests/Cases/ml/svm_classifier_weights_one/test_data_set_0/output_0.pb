@@ -1,0 +1,1 @@
+2only2only2only2only
