@@ -130,12 +130,12 @@ func richModel() -> Proto {
   return .model(
     .graph(
       [
-        .node("Twice", ["x"], ["d"], domain: "local", name: "call", .attribute("k", 2) { $0.int(3, 4) }),
+        .node("Twice", ["x"], ["d"], domain: "local", name: "call", .attribute("k", 1) { $0.float(2, 4) }),
         .node("Add", ["d", "w"], ["s"]),
         .node(
           "If", ["b"], ["y"], .attribute("then_branch", 5) { $0.message(6, branch(1)) },
           .attribute("else_branch", 5) { $0.message(6, branch(2)) }),
-      ], inputs: [.value("x", dims: [3]), .value("b", type: 9)], outputs: [.value("y", dims: nil)],
+      ], inputs: [.value("x", dims: [3]), .value("b", type: 9)], outputs: [.value("y", dims: [3])],
       initializers: [
         .tensor("w", dims: [3]) { $0.data(4, [UInt8](littleEndian: [1, 2, 3] as [Float])) },
         .tensor("unused", type: 22, dims: [3]) { $0.packed(5, [0x21, 0x0F]) },
@@ -151,7 +151,7 @@ func richModel() -> Proto {
       .function(
         "Twice", domain: "local", inputs: ["a"], outputs: ["o"], attributes: ["k"],
         [
-          .node("Constant", [], ["n"], .attribute("value_int", 2) { $0.text(21, "k") }),
+          .node("Constant", [], ["n"], .attribute("value_float", 1) { $0.text(21, "k") }),
           .node("Add", ["a", "a"], ["t"]), .node("Add", ["t", "n"], ["o"]),
         ])
     ])
