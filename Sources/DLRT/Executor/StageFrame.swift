@@ -128,7 +128,8 @@ extension StageFrame {
   /// An operand as the next stage's start.
   func start(_ operand: Stage.Operand) -> StartValue {
     switch operand.location {
-    case .start(let index): return starts[index]
+    case .start(let index):
+      guard starts[index].container == nil else { return starts[index] }
     case .dynamic(let index):
       guard let value = dynamics[index] else { break }
       if let tensor = value.tensor {

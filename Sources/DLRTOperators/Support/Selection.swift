@@ -1,0 +1,108 @@
+/// A key and where it was: ordered by key, then by place, so that every order is stable.
+package struct RankedKey: BitwiseCopyable, Sendable {
+  package var key: UInt64
+  package var index: Int
+
+  @inline(__always)
+  package static func < (a: RankedKey, b: RankedKey) -> Bool {
+    a.key < b.key || a.key == b.key && a.index < b.index
+  }
+}
+
+/// Sorting in memory that the caller gives.
+package enum Selection {
+  /// Puts the `count` least of `total` entries in front, in order.
+  ///
+  /// - Parameter scratch: as many entries again.
+  package static func least(
+    _ count: Int, of total: Int, _ entries: UnsafeMutablePointer<RankedKey>, scratch: UnsafeMutablePointer<RankedKey>
+  ) {
+    guard count > 0 else { return }
+    if count > total / 8 {
+      sort(entries, total, scratch)
+      return
+    }
+    // The greatest of the chosen is on top of a heap; few of the rest are less.
+    var parent = count / 2
+    while parent > 0 {
+      parent -= 1
+      sift(entries, parent, count)
+    }
+    for index in count..<total where entries[index] < entries[0] {
+      entries[0] = entries[index]
+      sift(entries, 0, count)
+    }
+    sort(entries, count, scratch)
+  }
+
+  private static func sift(_ heap: UnsafeMutablePointer<RankedKey>, _ start: Int, _ count: Int) {
+    let entry = heap[start]
+    var hole = start
+    while true {
+      var child = 2 &* hole &+ 1
+      guard child < count else { break }
+      if child &+ 1 < count, heap[child] < heap[child &+ 1] { child = child &+ 1 }
+      guard entry < heap[child] else { break }
+      heap[hole] = heap[child]
+      hole = child
+    }
+    heap[hole] = entry
+  }
+
+  /// Merge sort from runs that insertion sort has made.
+  package static func sort(
+    _ entries: UnsafeMutablePointer<RankedKey>, _ count: Int, _ scratch: UnsafeMutablePointer<RankedKey>
+  ) {
+    let run = 16
+    var start = 0
+    while start < count {
+      insertionSort(entries + start, min(run, count &- start))
+      start = start &+ run
+    }
+    var source = entries
+    var target = scratch
+    var width = run
+    while width < count {
+      var first = 0
+      while first < count {
+        let middle = min(first &+ width, count)
+        let end = min(middle &+ width, count)
+        merge(source, first, middle, end, target)
+        first = end
+      }
+      swap(&source, &target)
+      width = width &* 2
+    }
+    if source != entries { entries.update(from: source, count: count) }
+  }
+
+  private static func insertionSort(_ entries: UnsafeMutablePointer<RankedKey>, _ count: Int) {
+    guard count > 1 else { return }
+    for index in 1..<count {
+      let entry = entries[index]
+      var place = index
+      while place > 0, entry < entries[place &- 1] {
+        entries[place] = entries[place &- 1]
+        place = place &- 1
+      }
+      entries[place] = entry
+    }
+  }
+
+  private static func merge(
+    _ source: UnsafeMutablePointer<RankedKey>, _ first: Int, _ middle: Int, _ end: Int,
+    _ target: UnsafeMutablePointer<RankedKey>
+  ) {
+    var left = first
+    var right = middle
+    for place in first..<end {
+      if left < middle, right >= end || !(source[right] < source[left]) {
+        target[place] = source[left]
+        left = left &+ 1
+      } else {
+        target[place] = source[right]
+        right = right &+ 1
+      }
+    }
+  }
+}
