@@ -68,14 +68,15 @@ let package = Package(
     .executableTarget(name: "dlrt", dependencies: ["DLRT", "DLRTFiles"]),
 
     // Tests mirror Sources.
-    .target(name: "DLRTTestSupport", dependencies: ["DLRT", "DLRTFiles"], path: "Tests/DLRTTestSupport"),
+    .target(
+      name: "DLRTTestSupport", dependencies: ["DLRT", "DLRTFiles", "DLRTGraph", "DLRTOnnx", "DLRTOperators"], path: "Tests/DLRTTestSupport"),
     .testTarget(name: "CFileFormatsTests", dependencies: ["CFileFormats"]),
     .testTarget(name: "DLRTKernelsTests", dependencies: ["DLRTKernels", "CKernelSupport"]),
     .testTarget(name: "DLRTGraphTests", dependencies: ["DLRTGraph"]),
     .testTarget(name: "DLRTOnnxTests", dependencies: ["DLRTOnnx", "DLRTTestSupport"]),
     .testTarget(name: "DLRTOperatorsTests", dependencies: ["DLRTOperators", "DLRTTestSupport"]),
     .testTarget(name: "DLRTCompilerTests", dependencies: ["DLRTCompiler", "DLRTTestSupport"]),
-    .testTarget(name: "DLRTTests", dependencies: ["DLRT", "DLRTTestSupport"]),
+    .testTarget(name: "DLRTTests", dependencies: ["DLRT", "DLRTParallel", "DLRTTestSupport"]),
     .testTarget(name: "dlrtTests", dependencies: ["DLRT", "DLRTFiles", "DLRTTestSupport"]),
   ],
   swiftLanguageModes: [.v6],

@@ -1,0 +1,45 @@
+import DLRTParallel
+import Synchronization
+import Testing
+
+@Suite struct ThreadPoolTests {
+  @Test(arguments: [1, 2, 3, 8]) func everyChunkRunsOnce(_ threads: Int) {
+    let pool = ThreadPool(threads: threads)
+    for count in [0, 1, 2, 3, 64, 1000] {
+      let counts = Mutex([Int](repeating: 0, count: count))
+      pool.run(count) { index in counts.withLock { $0[index] += 1 } }
+      #expect(counts.withLock { $0.allSatisfy { $0 == 1 } })
+    }
+  }
+
+  @Test func manyShortLoopsFinish() {
+    let pool = ThreadPool(threads: 2)
+    let total = Atomic<Int>(0)
+    for _ in 0..<20_000 { pool.run(4) { total.add($0, ordering: .relaxed) } }
+    #expect(total.load(ordering: .relaxed) == 20_000 * 6)
+  }
+
+  @Test func loopsWithinLoopsFinish() {
+    let pool = ThreadPool(threads: 3)
+    let total = Atomic<Int>(0)
+    pool.run(8) { _ in pool.run(8) { _ in total.add(1, ordering: .relaxed) } }
+    #expect(total.load(ordering: .relaxed) == 64)
+  }
+
+  @Test func callersFromManyThreadsFinish() async {
+    let pool = ThreadPool(threads: 2)
+    let total = Atomic<Int>(0)
+    await withTaskGroup(of: Void.self) { group in
+      for _ in 0..<4 {
+        group.addTask {
+          for _ in 0..<2000 { pool.run(3) { _ in total.add(1, ordering: .relaxed) } }
+        }
+      }
+    }
+    #expect(total.load(ordering: .relaxed) == 4 * 2000 * 3)
+  }
+
+  @Test func budgetIsPositive() {
+    #expect(CPUBudget.threads >= 1)
+  }
+}
