@@ -31,7 +31,7 @@ import Testing
     let total = Atomic<Int>(0)
     await withTaskGroup(of: Void.self) { group in
       for _ in 0..<4 {
-        group.addTask {
+        group.addTask { @Sendable in
           for _ in 0..<2000 { pool.run(3) { _ in total.add(1, ordering: .relaxed) } }
         }
       }
