@@ -105,7 +105,7 @@ private struct Entries {
     guard !location.isEmpty, !location.hasPrefix("/"), !parts.contains("..") else {
       throw fail("the location is not a relative path below the model's directory", location)
     }
-    guard !location.contains("_ORT_MEM_ADDR_") else { throw fail("the location is an address in memory", location) }
+    guard !parts.contains("_ORT_MEM_ADDR_") else { throw fail("the location is an address in memory", location) }
   }
 
   private static func size(_ text: String) -> Int? {
