@@ -1,2 +1,7 @@
 /// Attention and what goes with it.
-let attentionOperators: [any Operator.Type] = []
+let attentionOperators: [any Operator.Type] = [
+  Attention.self,
+  FlexAttention.self,
+  LinearAttention.self,
+  RotaryEmbedding.self,
+]

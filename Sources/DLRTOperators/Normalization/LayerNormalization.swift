@@ -87,37 +87,3 @@ private struct LayerNormalizationLoop: FloatTask {
     }
   }
 }
-
-/// Sums over a row in several partial sums, so that the compiler may use vectors and long rows round less.
-enum RowSums {
-  private static let lanes = 16
-
-  static func sum<T: RealElement>(_ x: UnsafePointer<T>, _ count: Int) -> T {
-    fold(x, count) { $0 }
-  }
-
-  /// The sum of squared distances to `center`.
-  static func squares<T: RealElement>(_ x: UnsafePointer<T>, _ count: Int, _ center: T) -> T {
-    fold(x, count) { ($0 - center) * ($0 - center) }
-  }
-
-  @inline(__always)
-  private static func fold<T: RealElement>(_ x: UnsafePointer<T>, _ count: Int, _ map: (T) -> T) -> T {
-    withUnsafeTemporaryAllocation(of: T.self, capacity: lanes) { memory in
-      guard let partial = memory.baseAddress else { return 0 }
-      for lane in 0..<lanes { partial[lane] = 0 }
-      var index = 0
-      while index &+ lanes <= count {
-        for lane in 0..<lanes { partial[lane] += map(x[index &+ lane]) }
-        index = index &+ lanes
-      }
-      for rest in index..<count { partial[rest &- index] += map(x[rest]) }
-      var left = lanes
-      while left > 1 {
-        left /= 2
-        for lane in 0..<left { partial[lane] += partial[lane &+ left] }
-      }
-      return partial[0]
-    }
-  }
-}

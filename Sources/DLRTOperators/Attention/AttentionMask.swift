@@ -1,0 +1,101 @@
+import DLRTGraph
+
+/// What keeps queries from keys: an explicit mask, causality, a window, and the number of valid keys.
+struct AttentionMask: Sendable {
+  let isCausal: Bool
+  /// Positions that a query sees to its left and right; nil where unbounded.
+  let left: Int?
+  let right: Int?
+  /// The explicit mask's element type; nil without one.
+  let type: DataType?
+  private let batchStride: Int
+  private let headStride: Int
+  private let rowStride: Int
+  /// The explicit mask's columns; keys beyond are not seen.
+  private let columns: Int
+  let hasLengths: Bool
+  private let past: Int
+
+  /// True when every query sees every key and nothing is added to scores.
+  var isTrivial: Bool { !isCausal && left == nil && right == nil && type == nil && !hasLengths }
+
+  /// - Parameters:
+  ///   - shape: of the explicit mask, aligned to [batch, heads, queries, keys] at the right.
+  init(isCausal: Bool, left: Int?, right: Int?, type: DataType?, shape: [Int], hasLengths: Bool, past: Int) {
+    self.isCausal = isCausal
+    self.left = left
+    self.right = right
+    self.type = type
+    self.hasLengths = hasLengths
+    self.past = past
+    let full = Array(repeating: 1, count: max(0, 4 - shape.count)) + shape
+    let strides = full.rowMajorStrides
+    func stride(_ axis: Int) -> Int { full[axis] == 1 ? 0 : strides[axis] }
+    batchStride = stride(0)
+    headStride = stride(1)
+    rowStride = stride(2)
+    columns = full[3]
+  }
+
+  /// The position of query 0 among the keys.
+  private func start(_ io: borrowing StepIO, _ lengths: Int, _ batch: Int, queries: Int) -> Int {
+    guard hasLengths, past == 0 else { return past }
+    return Int(io.input(lengths, as: Int64.self)[batch]) &- queries
+  }
+
+  /// Writes what is added to the scores of one query: minus infinity for keys that it does not see.
+  ///
+  /// - Returns: whether it sees any key.
+  func fill<T: RealElement>(
+    _ io: borrowing StepIO, mask: Int, lengths: Int, _ bias: UnsafeMutablePointer<T>, batch: Int, head: Int,
+    query: Int, queries: Int, keys: Int
+  ) -> Bool {
+    var first = 0
+    var end = keys
+    if isCausal || left != nil || right != nil {
+      let position = start(io, lengths, batch, queries: queries) &+ query
+      if isCausal { end = min(end, position &+ 1) }
+      if let right, right < keys { end = min(end, position &+ right &+ 1) }
+      if let left, left < Int.max / 2 { first = max(first, position &- left) }
+    }
+    if hasLengths { end = min(end, Int(io.input(lengths, as: Int64.self)[batch])) }
+    if type != nil { end = min(end, columns) }
+    first = min(max(first, 0), keys)
+    end = max(end, first)
+    for key in 0..<first { bias[key] = -.infinity }
+    for key in end..<keys { bias[key] = -.infinity }
+    guard let type else {
+      for key in first..<end { bias[key] = 0 }
+      return first < end
+    }
+    let offset = batch &* batchStride &+ head &* headStride &+ query &* rowStride
+    let source = io.input(mask) + offset &* type.size
+    switch type {
+    case .bool: Self.select(source, bias, first, end)
+    case .float32: Self.copy(source.assumingMemoryBound(to: Float.self), bias, first, end)
+    case .float64: Self.copy(source.assumingMemoryBound(to: Double.self), bias, first, end)
+    case .int8: Self.copy(source.assumingMemoryBound(to: Int8.self), bias, first, end)
+    case .int16: Self.copy(source.assumingMemoryBound(to: Int16.self), bias, first, end)
+    case .int32: Self.copy(source.assumingMemoryBound(to: Int32.self), bias, first, end)
+    case .int64: Self.copy(source.assumingMemoryBound(to: Int64.self), bias, first, end)
+    case .uint16: Self.copy(source.assumingMemoryBound(to: UInt16.self), bias, first, end)
+    case .uint32: Self.copy(source.assumingMemoryBound(to: UInt32.self), bias, first, end)
+    case .uint64: Self.copy(source.assumingMemoryBound(to: UInt64.self), bias, first, end)
+    default: Self.copy(source.assumingMemoryBound(to: UInt8.self), bias, first, end)
+    }
+    for key in first..<end where bias[key] != -.infinity { return true }
+    return false
+  }
+
+  private static func select<T: RealElement>(
+    _ source: UnsafeRawPointer, _ bias: UnsafeMutablePointer<T>, _ first: Int, _ end: Int
+  ) {
+    for key in first..<end { bias[key] = source.load(fromByteOffset: key, as: UInt8.self) == 0 ? -.infinity : 0 }
+  }
+
+  private static func copy<S: NumericElement, T: RealElement>(
+    _ source: UnsafePointer<S>, _ bias: UnsafeMutablePointer<T>, _ first: Int, _ end: Int
+  ) {
+    for key in first..<end { bias[key] = T(nearest: source[key].double) }
+  }
+}

@@ -1,0 +1,38 @@
+/// Sums over a row in several partial sums, so that the compiler may use vectors and long rows round less.
+enum RowSums {
+  private static let lanes = 16
+
+  static func sum<T: RealElement>(_ x: UnsafePointer<T>, _ count: Int) -> T {
+    fold(count) { x[$0] }
+  }
+
+  /// The sum of squared distances to `center`.
+  static func squares<T: RealElement>(_ x: UnsafePointer<T>, _ count: Int, _ center: T) -> T {
+    fold(count) { (x[$0] - center) * (x[$0] - center) }
+  }
+
+  /// The scalar product of two rows.
+  static func product<T: RealElement>(_ x: UnsafePointer<T>, _ y: UnsafePointer<T>, _ count: Int) -> T {
+    fold(count) { x[$0] * y[$0] }
+  }
+
+  @inline(__always)
+  private static func fold<T: RealElement>(_ count: Int, _ term: (Int) -> T) -> T {
+    withUnsafeTemporaryAllocation(of: T.self, capacity: lanes) { memory in
+      guard let partial = memory.baseAddress else { return 0 }
+      for lane in 0..<lanes { partial[lane] = 0 }
+      var index = 0
+      while index &+ lanes <= count {
+        for lane in 0..<lanes { partial[lane] += term(index &+ lane) }
+        index = index &+ lanes
+      }
+      for rest in index..<count { partial[rest &- index] += term(rest) }
+      var left = lanes
+      while left > 1 {
+        left /= 2
+        for lane in 0..<left { partial[lane] += partial[lane &+ left] }
+      }
+      return partial[0]
+    }
+  }
+}
