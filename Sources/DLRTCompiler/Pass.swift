@@ -42,6 +42,8 @@ extension PassManager {
     FoldConstants(),
     EliminateNoOps(),
     MergeDuplicates(),
+    RecognizeActivations(),
+    RecognizeNormalizations(),
   ])
 
   /// What `--no-optimize` leaves: nothing, so that results can be compared.

@@ -1,0 +1,79 @@
+import DLRTGraph
+import DLRTOperators
+
+/// Questions that passes ask about a program while they look for patterns.
+struct Matcher {
+  let program: Program
+  private let producers: [ValueID: NodeID]
+  private let consumers: [ValueID: [NodeID]]
+
+  init(_ program: Program) {
+    self.program = program
+    producers = program.graph.producers()
+    consumers = program.graph.consumers()
+  }
+
+  var graph: Graph { program.graph }
+
+  func producer(_ value: ValueID?) -> NodeID? { value.flatMap { producers[$0] } }
+
+  /// The node that makes a value, if it is of that operator of ONNX's default domain.
+  func node(_ value: ValueID?, _ op: String) -> Node? {
+    guard let id = producer(value) else { return nil }
+    let node = graph[id]
+    return node.op == OperatorName(op) ? node : nil
+  }
+
+  /// How many nodes and graph outputs read a value.
+  func useCount(_ value: ValueID) -> Int {
+    (consumers[value]?.count ?? 0) + graph.outputs.count(where: { $0 == value })
+  }
+
+  func readers(of value: ValueID) -> [NodeID] { consumers[value] ?? [] }
+
+  func type(_ value: ValueID?) -> DataType? { program.fact(value)?.type.dataType }
+  func shape(_ value: ValueID?) -> Shape? { program.fact(value)?.shape }
+
+  /// The number that a value is in every run, if it has one element.
+  func scalar(_ value: ValueID?) -> Double? {
+    guard let constant = graph.constant(value), constant.count == 1 else { return nil }
+    return constant.firstNumber
+  }
+
+  /// Whether a value is about a number, in the precision in which exporters write constants.
+  func isScalar(_ value: ValueID?, _ number: Double) -> Bool {
+    guard let found = scalar(value) else { return false }
+    return (found - number).magnitude <= 1e-3 * max(number.magnitude, 1e-3)
+  }
+
+  /// Splits the two inputs of a commutative node into one that fits and the other.
+  func split(_ node: Node, _ fits: (ValueID) -> Bool) -> (fitting: ValueID, other: ValueID)? {
+    guard node.inputs.count == 2, let a = node.inputs[0], let b = node.inputs[1] else { return nil }
+    if fits(a) { return (a, b) }
+    if fits(b) { return (b, a) }
+    return nil
+  }
+
+  /// Whether a node reduces the last axis of its input and keeps it.
+  func reducesLastAxis(_ node: Node) -> Bool {
+    guard case .int(let keep)? = node.attributes["keepdims"] ?? .int(1), keep == 1,
+      let axes = graph.constant(node.input(1))?.integers, axes.count == 1
+    else { return false }
+    if axes[0] == -1 { return true }
+    guard let rank = shape(node.input(0))?.rank else { return false }
+    return axes[0] == rank - 1
+  }
+}
+
+extension Tensor {
+  /// The first element as a number, for float tensors.
+  var firstNumber: Double? {
+    guard count > 0 else { return nil }
+    switch type {
+    case .float32: return elements(Float.self).first.map(Double.init)
+    case .float64: return elements(Double.self).first
+    case .float16, .bfloat16: return (try? convertedToFloat32())?.elements(Float.self).first.map(Double.init)
+    default: return nil
+    }
+  }
+}
