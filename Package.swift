@@ -2,14 +2,16 @@
 import PackageDescription
 
 /// One kernel text, compiled once per instruction set: each target's `shared` folder is a link to `Sources/KernelSource`.
-/// `-Ounchecked` holds in debug builds too, so that tests run kernels at full speed.
+/// `-Ounchecked` and whole-module compilation hold in debug builds too, so that tests run kernels at full speed; the unrolling
+/// limit is what keeps the sums of the largest tiles in registers.
 func kernels(_ name: String, define: String, _ machine: [String]) -> Target {
   .target(
     name: name,
     dependencies: ["CKernelSupport"],
     swiftSettings: [
       .define(define),
-      .unsafeFlags(["-Ounchecked"] + machine.flatMap { ["-Xcc", $0] }),
+      .unsafeFlags(["-Ounchecked", "-Xllvm", "-unroll-threshold=4000"] + machine.flatMap { ["-Xcc", $0] }),
+      .unsafeFlags(["-wmo", "-num-threads", "1", "-disable-batch-mode"], .when(configuration: .debug)),
     ],
     linkerSettings: [.linkedLibrary("m")])
 }
@@ -66,6 +68,9 @@ let package = Package(
       ]),
     .target(name: "DLRTFiles", dependencies: ["DLRT", "DLRTGraph", "DLRTOperators", "DLRTOnnx", "CFileFormats"]),
     .executableTarget(name: "dlrt", dependencies: ["DLRT", "DLRTFiles"]),
+
+    .executableTarget(
+      name: "kernel-bench", dependencies: ["DLRTKernels", "CKernelSupport"], path: "Benchmarks/kernel-bench"),
 
     // Tests mirror Sources.
     .target(

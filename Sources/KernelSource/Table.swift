@@ -3,12 +3,29 @@ import CKernelSupport
 /// The entries compiled for this module's instruction set; call it only on a CPU that has the set.
 package func kernelTable() -> UnsafePointer<dlk_kernel_table> { UnsafePointer(tableStorage) }
 
-nonisolated(unsafe) private let tableStorage: UnsafeMutablePointer<dlk_kernel_table> = {
-  let table = UnsafeMutablePointer<dlk_kernel_table>.allocate(capacity: 1)
-  table.initialize(to: dlk_kernel_table())
-  table.pointee.isa = isaName.utf8Start.withMemoryRebound(to: CChar.self, capacity: 1) { $0 }
-  table.pointee.vector_floats = 4
-  return table
+nonisolated(unsafe) let tableStorage: UnsafeMutablePointer<dlk_kernel_table> = {
+  let storage = UnsafeMutablePointer<dlk_kernel_table>.allocate(capacity: 1)
+  storage.initialize(
+    to: dlk_kernel_table(
+      isa: UnsafeRawPointer(isaName.utf8Start).assumingMemoryBound(to: CChar.self),
+      vector_floats: Int32(lanes),
+      gemm_panel: Int32(panelColumns),
+      gemm_rows: Int32(tileRows(panelVectors)),
+      packed_b_floats: { Int64(packedFloats(k: Int($0), n: Int($1))) },
+      pack_b: { packB($0.pointee, Int($1)..<Int($2)) },
+      gemm: { gemm($0.pointee, Int($1)..<Int($2), Int($3)..<Int($4)) },
+      gemm_direct: { gemmDirect($0.pointee, Int($1)..<Int($2), Int($3)..<Int($4)) },
+      unary: { unary($0, $1, $2, $3, $4, Int($5)) },
+      binary: { binary($0.pointee) },
+      softmax: { softmax($0.pointee, Int($1)..<Int($2)) },
+      normalize: { normalize($0.pointee, Int($1)..<Int($2)) },
+      reduce_rows: { reduceRows($0.pointee, Int($1)..<Int($2)) },
+      reduce_columns: { reduceColumns($0.pointee, Int($1)..<Int($2)) },
+      f16_to_f32: { f16ToF32($0, $1, Int($2)) },
+      f32_to_f16: { f32ToF16($0, $1, Int($2)) },
+      bf16_to_f32: { bf16ToF32($0, $1, Int($2)) },
+      f32_to_bf16: { f32ToBf16($0, $1, Int($2)) }))
+  return storage
 }()
 
 #if DL_AVX512VNNI

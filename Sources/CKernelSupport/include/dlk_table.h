@@ -1,11 +1,48 @@
 #pragma once
 
 #include "dlk_cpu.h"
+#include "dlk_gemm.h"
+#include "dlk_math.h"
+#include "dlk_rows.h"
 
 /// The entries of one instruction set level. A table lives as long as the process and never changes.
+///
+/// Entries read and write exactly the elements that their arguments describe, accept pointers of any alignment, sizes
+/// of zero, and are safe to call from many threads at once. Ranges are half-open; splitting a range over calls never
+/// changes a result.
 typedef struct dlk_kernel_table {
   /// The level's name in profiles and in `DLRT_ISA`: baseline, avx2, avx512, avx512vnni.
-  const char *isa;
+  const char *_Nonnull isa;
   /// Floats in one vector register.
   int32_t vector_floats;
+  /// Columns of a whole panel of packed B.
+  int32_t gemm_panel;
+  /// Rows of the largest tile over a whole panel: a split by rows is best at multiples of it.
+  int32_t gemm_rows;
+
+  /// Floats that packed B takes.
+  int64_t (*_Nonnull packed_b_floats)(int64_t k, int64_t n);
+  void (*_Nonnull pack_b)(const dlk_pack_b_args *_Nonnull args, int64_t panel_begin, int64_t panel_end);
+  void (*_Nonnull gemm)(const dlk_gemm_args *_Nonnull args, int64_t row_begin, int64_t row_end, int64_t panel_begin,
+                        int64_t panel_end);
+  /// For products too small to be worth packing B, or B used once: best with `b_column_stride` 1, good with
+  /// `b_row_stride` 1, correct with any. Columns are split in units of a panel, as in `gemm`.
+  void (*_Nonnull gemm_direct)(const dlk_gemm_args *_Nonnull args, int64_t row_begin, int64_t row_end,
+                               int64_t panel_begin, int64_t panel_end);
+
+  /// y[i] = f(x[i]); y may be x.
+  void (*_Nonnull unary)(dlk_unary function, float a, float b, const float *_Nonnull x, float *_Nonnull y,
+                         int64_t count);
+  void (*_Nonnull binary)(const dlk_binary_args *_Nonnull args);
+
+  void (*_Nonnull softmax)(const dlk_softmax_args *_Nonnull args, int64_t row_begin, int64_t row_end);
+  void (*_Nonnull normalize)(const dlk_normalize_args *_Nonnull args, int64_t row_begin, int64_t row_end);
+  void (*_Nonnull reduce_rows)(const dlk_reduce_args *_Nonnull args, int64_t row_begin, int64_t row_end);
+  void (*_Nonnull reduce_columns)(const dlk_reduce_args *_Nonnull args, int64_t column_begin, int64_t column_end);
+
+  /// Array conversions, rounding to nearest even; overflow gives infinity, NaN stays NaN. No overlap.
+  void (*_Nonnull f16_to_f32)(const void *_Nonnull x, float *_Nonnull y, int64_t count);
+  void (*_Nonnull f32_to_f16)(const float *_Nonnull x, void *_Nonnull y, int64_t count);
+  void (*_Nonnull bf16_to_f32)(const void *_Nonnull x, float *_Nonnull y, int64_t count);
+  void (*_Nonnull f32_to_bf16)(const float *_Nonnull x, void *_Nonnull y, int64_t count);
 } dlk_kernel_table;

@@ -1,0 +1,55 @@
+#pragma once
+
+#include "dlk_math.h"
+
+/// What becomes of a matrix product P before it is stored:
+///
+///     C = f(scale · P + bias + addend_scale · addend)                      if !addend_last
+///     C = f(scale · P + bias) + addend_scale · addend                      if addend_last
+///
+/// Free of cost are `scale == 1`, `addend_scale == 1`, `!addend_last` and f one of identity, relu and clip.
+typedef struct dlk_epilogue {
+  float scale;
+  const float *bias;          ///< one per column, or null
+  const float *addend;        ///< same shape as C, or null; may be C itself
+  int64_t addend_row_stride;  ///< floats
+  float addend_scale;
+  dlk_unary activation;       ///< f
+  float a, b;                 ///< parameters of f
+  int32_t addend_last;        ///< boolean
+} dlk_epilogue;
+
+/// C[m][n] = epilogue(A[m][k] · B[k][n]).
+///
+/// Every element is summed over k in ascending order whatever the ranges of the call, so results depend neither on
+/// how callers split the work nor on m.
+typedef struct dlk_gemm_args {
+  int64_t m, n, k;
+  const float *a;
+  int64_t a_row_stride;     ///< floats; a row's elements are adjacent
+  const float *b;           ///< `gemm`: as `pack_b` left it; `gemm_direct`: the plain matrix
+  int64_t b_row_stride;     ///< `gemm_direct` only: floats between B[k][n] and B[k + 1][n]
+  int64_t b_column_stride;  ///< `gemm_direct` only: floats between B[k][n] and B[k][n + 1]
+  float *c;
+  int64_t c_row_stride;     ///< floats
+  dlk_epilogue epilogue;
+} dlk_gemm_args;
+
+typedef enum dlk_float_type : int32_t {
+  DLK_FLOAT32 = 0,
+  DLK_FLOAT16,
+  DLK_BFLOAT16,
+} dlk_float_type;
+
+/// B[k][n] with k = outer · k_inner + inner, read from anywhere (any strides, any alignment), multiplied by `scale`
+/// and written as panels `[⌈n / panel⌉][k][panel]`, where `panel` is the table's `gemm_panel`; the last panel is only
+/// as many whole vectors wide as it needs, filled up with zeros. Convolution weights are packed with outer = tap,
+/// inner = channel.
+typedef struct dlk_pack_b_args {
+  const void *source;
+  dlk_float_type type;
+  int64_t k_outer, k_inner, n;
+  int64_t k_outer_stride, k_inner_stride, n_stride;  ///< elements
+  float scale;
+  float *packed;  ///< `packed_b_floats(k_outer · k_inner, n)` floats
+} dlk_pack_b_args;

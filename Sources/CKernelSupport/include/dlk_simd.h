@@ -1,0 +1,331 @@
+#pragma once
+
+#include <immintrin.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+/// One-instruction helpers over the widest vectors that the importing module is compiled for. The module's own
+/// `-march` decides, so each kernel module sees its own `dlk_vf`; nobody else should use this header's types in an
+/// interface.
+#if defined(__AVX512F__)
+#define DLK_VECTOR_BYTES 64
+#elif defined(__AVX2__)
+#define DLK_VECTOR_BYTES 32
+#else
+#define DLK_VECTOR_BYTES 16
+#endif
+
+#define DLK_INLINE static inline __attribute__((always_inline))
+
+typedef float dlk_vf __attribute__((vector_size(DLK_VECTOR_BYTES)));
+typedef int32_t dlk_vi __attribute__((vector_size(DLK_VECTOR_BYTES)));
+typedef float dlk_vf_unaligned __attribute__((vector_size(DLK_VECTOR_BYTES), aligned(1), may_alias));
+typedef uint32_t dlk_vu __attribute__((vector_size(DLK_VECTOR_BYTES)));
+typedef int32_t dlk_vi_unaligned __attribute__((vector_size(DLK_VECTOR_BYTES), aligned(1), may_alias));
+
+// Memory. Every access may be unaligned; a partial one touches the first `count` elements only (0 ≤ count ≤ a
+// vector's).
+
+DLK_INLINE dlk_vf dlk_load(const void *source) { return *(const dlk_vf_unaligned *)source; }
+DLK_INLINE void dlk_store(void *target, dlk_vf value) { *(dlk_vf_unaligned *)target = value; }
+DLK_INLINE dlk_vi dlk_load_i32(const void *source) { return *(const dlk_vi_unaligned *)source; }
+DLK_INLINE void dlk_store_i32(void *target, dlk_vi value) { *(dlk_vi_unaligned *)target = value; }
+DLK_INLINE float dlk_load_scalar(const void *source) {
+  float value;
+  memcpy(&value, source, sizeof value);
+  return value;
+}
+
+#if defined(__AVX512F__)
+DLK_INLINE __mmask16 dlk_first(intptr_t count) { return (__mmask16)((1u << count) - 1); }
+DLK_INLINE dlk_vf dlk_load_partial(const void *source, intptr_t count) {
+  return _mm512_maskz_loadu_ps(dlk_first(count), source);
+}
+DLK_INLINE void dlk_store_partial(void *target, dlk_vf value, intptr_t count) {
+  _mm512_mask_storeu_ps(target, dlk_first(count), value);
+}
+#elif defined(__AVX2__)
+DLK_INLINE __m256i dlk_first(intptr_t count) {
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+DLK_INLINE dlk_vf dlk_load_partial(const void *source, intptr_t count) {
+  return _mm256_maskload_ps(source, dlk_first(count));
+}
+DLK_INLINE void dlk_store_partial(void *target, dlk_vf value, intptr_t count) {
+  _mm256_maskstore_ps(target, dlk_first(count), value);
+}
+#else
+DLK_INLINE dlk_vf dlk_load_partial(const void *source, intptr_t count) {
+  const char *at = source;
+  switch (count) {
+    case 0: return (dlk_vf){0};
+    case 1: return (dlk_vf){dlk_load_scalar(at), 0, 0, 0};
+    case 2: return (dlk_vf){dlk_load_scalar(at), dlk_load_scalar(at + 4), 0, 0};
+    case 3: return (dlk_vf){dlk_load_scalar(at), dlk_load_scalar(at + 4), dlk_load_scalar(at + 8), 0};
+    default: return dlk_load(source);
+  }
+}
+DLK_INLINE void dlk_store_partial(void *target, dlk_vf value, intptr_t count) {
+  if (count == 4) return dlk_store(target, value);
+  for (intptr_t i = 0; i < count; i++) memcpy((char *)target + 4 * i, (char *)&value + 4 * i, 4);
+}
+#endif
+
+DLK_INLINE void dlk_prefetch(const void *address) { __builtin_prefetch(address, 0, 3); }
+DLK_INLINE void dlk_prefetch_l2(const void *address) { __builtin_prefetch(address, 0, 2); }
+
+// Arithmetic.
+
+/// Lane by lane `condition ? a : b`; a condition is all ones or all zeros, as comparisons give it.
+DLK_INLINE dlk_vu dlk_select_bits(dlk_vi condition, dlk_vu a, dlk_vu b) {
+  return ((dlk_vu)condition & a) | (~(dlk_vu)condition & b);
+}
+DLK_INLINE dlk_vf dlk_select(dlk_vi condition, dlk_vf a, dlk_vf b) {
+  return (dlk_vf)dlk_select_bits(condition, (dlk_vu)a, (dlk_vu)b);
+}
+/// A condition that holds in the first `count` lanes.
+DLK_INLINE dlk_vi dlk_first_lanes(intptr_t count) {
+#if DLK_VECTOR_BYTES == 16
+  return (dlk_vi){0, 1, 2, 3} < (int32_t)count;
+#elif DLK_VECTOR_BYTES == 32
+  return (dlk_vi){0, 1, 2, 3, 4, 5, 6, 7} < (int32_t)count;
+#else
+  return (dlk_vi){0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15} < (int32_t)count;
+#endif
+}
+DLK_INLINE dlk_vi dlk_less(dlk_vf a, dlk_vf b) { return a < b; }
+DLK_INLINE dlk_vi dlk_less_or_equal(dlk_vf a, dlk_vf b) { return a <= b; }
+DLK_INLINE dlk_vi dlk_equal(dlk_vf a, dlk_vf b) { return a == b; }
+DLK_INLINE dlk_vi dlk_not(dlk_vi a) { return ~a; }
+/// A condition that holds where `a` has a bit of `bits`.
+DLK_INLINE dlk_vi dlk_is_set(dlk_vi a, int32_t bits) { return (a & bits) != 0; }
+
+/// `a * b + c`; rounded once where the level has FMA.
+DLK_INLINE dlk_vf dlk_fma(dlk_vf a, dlk_vf b, dlk_vf c) {
+#if defined(__FMA__)
+  return __builtin_elementwise_fma(a, b, c);
+#else
+  return a * b + c;
+#endif
+}
+
+/// `c - a * b`.
+DLK_INLINE dlk_vf dlk_fnma(dlk_vf a, dlk_vf b, dlk_vf c) {
+#if defined(__FMA__)
+  return __builtin_elementwise_fma(-a, b, c);
+#else
+  return c - a * b;
+#endif
+}
+
+/// The larger, the smaller; `b` when either is NaN (so a NaN in `b` survives).
+#if defined(__AVX512F__)
+DLK_INLINE dlk_vf dlk_max(dlk_vf a, dlk_vf b) { return _mm512_max_ps(a, b); }
+DLK_INLINE dlk_vf dlk_min(dlk_vf a, dlk_vf b) { return _mm512_min_ps(a, b); }
+#elif defined(__AVX2__)
+DLK_INLINE dlk_vf dlk_max(dlk_vf a, dlk_vf b) { return _mm256_max_ps(a, b); }
+DLK_INLINE dlk_vf dlk_min(dlk_vf a, dlk_vf b) { return _mm256_min_ps(a, b); }
+#else
+DLK_INLINE dlk_vf dlk_max(dlk_vf a, dlk_vf b) { return _mm_max_ps(a, b); }
+DLK_INLINE dlk_vf dlk_min(dlk_vf a, dlk_vf b) { return _mm_min_ps(a, b); }
+#endif
+
+DLK_INLINE dlk_vf dlk_abs(dlk_vf a) { return __builtin_elementwise_abs(a); }
+DLK_INLINE dlk_vf dlk_sqrt(dlk_vf a) { return __builtin_elementwise_sqrt(a); }
+DLK_INLINE dlk_vf dlk_copysign(dlk_vf magnitude, dlk_vf sign) {
+  return __builtin_elementwise_copysign(magnitude, sign);
+}
+
+#if defined(__SSE4_1__)
+DLK_INLINE dlk_vf dlk_round_even(dlk_vf a) { return __builtin_elementwise_roundeven(a); }
+DLK_INLINE dlk_vf dlk_floor(dlk_vf a) { return __builtin_elementwise_floor(a); }
+DLK_INLINE dlk_vf dlk_ceil(dlk_vf a) { return __builtin_elementwise_ceil(a); }
+#else
+/// Adding and subtracting 2²³ leaves an integer; larger magnitudes, infinities and NaN are their own result.
+DLK_INLINE dlk_vf dlk_round_even(dlk_vf a) {
+  dlk_vf magnitude = dlk_abs(a), big = (dlk_vf){} + 8388608.0f;
+  dlk_vf rounded = (magnitude + big) - big;
+  return dlk_select(dlk_less(magnitude, big), dlk_copysign(rounded, a), a);
+}
+DLK_INLINE dlk_vf dlk_floor(dlk_vf a) {
+  dlk_vf rounded = dlk_round_even(a);
+  return dlk_copysign(dlk_select(dlk_less(a, rounded), rounded - 1.0f, rounded), a);
+}
+DLK_INLINE dlk_vf dlk_ceil(dlk_vf a) {
+  dlk_vf rounded = dlk_round_even(a);
+  return dlk_copysign(dlk_select(dlk_less(rounded, a), rounded + 1.0f, rounded), a);
+}
+#endif
+
+/// Rounds to nearest even; out of range and NaN give `INT32_MIN`.
+#if defined(__AVX512F__)
+DLK_INLINE dlk_vi dlk_to_i32(dlk_vf a) { return (dlk_vi)_mm512_cvtps_epi32(a); }
+#elif defined(__AVX2__)
+DLK_INLINE dlk_vi dlk_to_i32(dlk_vf a) { return (dlk_vi)_mm256_cvtps_epi32(a); }
+#else
+DLK_INLINE dlk_vi dlk_to_i32(dlk_vf a) { return (dlk_vi)_mm_cvtps_epi32(a); }
+#endif
+
+/// `a · 2ⁿ` for integral n within ±252, correct where the result is denormal or overflows.
+DLK_INLINE dlk_vf dlk_scale(dlk_vf a, dlk_vf n) {
+#if defined(__AVX512F__)
+  return _mm512_scalef_ps(a, n);
+#else
+  dlk_vi whole = dlk_to_i32(n), half = whole >> 1;
+  dlk_vf first = (dlk_vf)((half + 127) << 23), second = (dlk_vf)((whole - half + 127) << 23);
+  return a * first * second;
+#endif
+}
+
+DLK_INLINE dlk_vf dlk_to_f32(dlk_vi a) { return __builtin_convertvector(a, dlk_vf); }
+DLK_INLINE dlk_vi dlk_bits(dlk_vf a) { return (dlk_vi)a; }
+DLK_INLINE dlk_vf dlk_from_bits(dlk_vi a) { return (dlk_vf)a; }
+/// `a` where it is NaN, else a NaN.
+DLK_INLINE dlk_vf dlk_nan(dlk_vf a) { return dlk_select(a == a, (dlk_vf){0} + __builtin_nanf(""), a); }
+
+/// The sine of `a + quarter · π/2`, lane by lane, for any argument. Out of line: it would crowd the loops that hardly
+/// call it.
+static __attribute__((noinline, unused)) dlk_vf dlk_sine_slow(dlk_vf a, int32_t quarter) {
+  dlk_vf result = a;
+  for (unsigned i = 0; i < sizeof(dlk_vf) / 4; i++) result[i] = quarter ? __builtin_cosf(a[i]) : __builtin_sinf(a[i]);
+  return result;
+}
+
+// Across lanes: halves are folded onto each other, so the order of a sum is fixed.
+
+#if DLK_VECTOR_BYTES == 16
+DLK_INLINE __m128 dlk_fold_add(dlk_vf a) { return a; }
+DLK_INLINE __m128 dlk_fold_max(dlk_vf a) { return a; }
+#elif DLK_VECTOR_BYTES == 32
+DLK_INLINE __m128 dlk_fold_add(dlk_vf a) { return _mm256_castps256_ps128(a) + _mm256_extractf128_ps(a, 1); }
+DLK_INLINE __m128 dlk_fold_max(dlk_vf a) { return _mm_max_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1)); }
+#else
+DLK_INLINE __m128 dlk_fold_add(dlk_vf a) {
+  __m256 b = _mm512_castps512_ps256(a) + _mm512_extractf32x8_ps(a, 1);
+  return _mm256_castps256_ps128(b) + _mm256_extractf128_ps(b, 1);
+}
+DLK_INLINE __m128 dlk_fold_max(dlk_vf a) {
+  __m256 b = _mm256_max_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1));
+  return _mm_max_ps(_mm256_castps256_ps128(b), _mm256_extractf128_ps(b, 1));
+}
+#endif
+
+DLK_INLINE float dlk_sum(dlk_vf a) {
+  __m128 b = dlk_fold_add(a);
+  b += _mm_movehl_ps(b, b);
+  return b[0] + b[1];
+}
+
+/// The largest lane; unspecified when a lane is NaN.
+DLK_INLINE float dlk_largest(dlk_vf a) {
+  __m128 b = dlk_fold_max(a);
+  b = _mm_max_ps(b, _mm_movehl_ps(b, b));
+  return b[0] > b[1] ? b[0] : b[1];
+}
+
+/// Whether any lane is NaN.
+DLK_INLINE bool dlk_has_nan(dlk_vf a) {
+#if DLK_VECTOR_BYTES == 16
+  return _mm_movemask_ps(_mm_cmpunord_ps(a, a)) != 0;
+#elif DLK_VECTOR_BYTES == 32
+  return _mm256_movemask_ps(_mm256_cmp_ps(a, a, _CMP_UNORD_Q)) != 0;
+#else
+  return _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q) != 0;
+#endif
+}
+
+/// Interleaves the lower halves: a0 b0 a1 b1 …
+DLK_INLINE dlk_vf dlk_zip_low(dlk_vf a, dlk_vf b) {
+#if DLK_VECTOR_BYTES == 16
+  return __builtin_shufflevector(a, b, 0, 4, 1, 5);
+#elif DLK_VECTOR_BYTES == 32
+  return __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
+#else
+  return __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+#endif
+}
+
+/// Interleaves the upper halves.
+DLK_INLINE dlk_vf dlk_zip_high(dlk_vf a, dlk_vf b) {
+#if DLK_VECTOR_BYTES == 16
+  return __builtin_shufflevector(a, b, 2, 6, 3, 7);
+#elif DLK_VECTOR_BYTES == 32
+  return __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
+#else
+  return __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+#endif
+}
+
+// 16-bit floats: as many as a `dlk_vf` has lanes, at `source` or `target`.
+
+typedef uint16_t dlk_vh __attribute__((vector_size(DLK_VECTOR_BYTES / 2)));
+typedef uint16_t dlk_vh_unaligned __attribute__((vector_size(DLK_VECTOR_BYTES / 2), aligned(1), may_alias));
+DLK_INLINE dlk_vf dlk_load_bf16(const void *source) {
+  dlk_vh raw = *(const dlk_vh_unaligned *)source;
+  return (dlk_vf)(__builtin_convertvector(raw, dlk_vu) << 16);
+}
+
+/// Rounds to nearest even; NaN stays NaN.
+DLK_INLINE void dlk_store_bf16(void *target, dlk_vf value) {
+  dlk_vu bits = (dlk_vu)value;
+  dlk_vu rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
+  dlk_vu result = dlk_select_bits(value == value, rounded, (bits >> 16) | 0x40);
+  *(dlk_vh_unaligned *)target = __builtin_convertvector(result, dlk_vh);
+}
+
+#if defined(__F16C__)
+typedef _Float16 dlk_vf16 __attribute__((vector_size(DLK_VECTOR_BYTES / 2)));
+typedef _Float16 dlk_vf16_unaligned __attribute__((vector_size(DLK_VECTOR_BYTES / 2), aligned(1), may_alias));
+DLK_INLINE dlk_vf dlk_load_f16(const void *source) {
+  return __builtin_convertvector(*(const dlk_vf16_unaligned *)source, dlk_vf);
+}
+DLK_INLINE void dlk_store_f16(void *target, dlk_vf value) {
+  *(dlk_vf16_unaligned *)target = __builtin_convertvector(value, dlk_vf16);
+}
+#else
+/// Multiplying by 2¹¹² moves the exponent's bias and normalises denormals; infinities and NaN get their exponent put
+/// back.
+DLK_INLINE dlk_vf dlk_load_f16(const void *source) {
+  dlk_vu raw = __builtin_convertvector(*(const dlk_vh_unaligned *)source, dlk_vu);
+  dlk_vu magnitude = (raw & 0x7fff) << 13;
+  dlk_vu finite = (dlk_vu)((dlk_vf)magnitude * 0x1p112f);
+  dlk_vu result = dlk_select_bits((dlk_vi)magnitude >= 0x0f800000, magnitude | 0x7f800000, finite);
+  return (dlk_vf)(result | ((raw & 0x8000) << 16));
+}
+/// Normal results round in integer arithmetic; denormal ones by adding 0.5, whose last bit has a half's smallest
+/// weight.
+DLK_INLINE void dlk_store_f16(void *target, dlk_vf value) {
+  dlk_vu bits = (dlk_vu)value, sign = (bits >> 16) & 0x8000;
+  dlk_vu magnitude = bits & 0x7fffffff;
+  dlk_vu normal = (magnitude - 0x38000000 + 0xfff + ((magnitude >> 13) & 1)) >> 13;
+  dlk_vu denormal = (dlk_vu)((dlk_vf)magnitude + 0.5f) - 0x3f000000;
+  dlk_vu result = dlk_select_bits((dlk_vi)magnitude < 0x38800000, denormal, normal);
+  result = dlk_select_bits((dlk_vi)magnitude >= 0x477ff000, (dlk_vu){} + 0x7c00, result);
+  result = dlk_select_bits((dlk_vi)magnitude > 0x7f800000, ((magnitude >> 13) & 0x3ff) | 0x7e00, result);
+  *(dlk_vh_unaligned *)target = __builtin_convertvector(result | sign, dlk_vh);
+}
+#endif
+
+// Partial 16-bit loads and stores go through a whole vector on the stack.
+
+DLK_INLINE dlk_vf dlk_load_f16_partial(const void *source, intptr_t count) {
+  uint16_t whole[DLK_VECTOR_BYTES / 4] = {0};
+  memcpy(whole, source, 2 * (size_t)count);
+  return dlk_load_f16(whole);
+}
+DLK_INLINE dlk_vf dlk_load_bf16_partial(const void *source, intptr_t count) {
+  uint16_t whole[DLK_VECTOR_BYTES / 4] = {0};
+  memcpy(whole, source, 2 * (size_t)count);
+  return dlk_load_bf16(whole);
+}
+DLK_INLINE void dlk_store_f16_partial(void *target, dlk_vf value, intptr_t count) {
+  uint16_t whole[DLK_VECTOR_BYTES / 4];
+  dlk_store_f16(whole, value);
+  memcpy(target, whole, 2 * (size_t)count);
+}
+DLK_INLINE void dlk_store_bf16_partial(void *target, dlk_vf value, intptr_t count) {
+  uint16_t whole[DLK_VECTOR_BYTES / 4];
+  dlk_store_bf16(whole, value);
+  memcpy(target, whole, 2 * (size_t)count);
+}

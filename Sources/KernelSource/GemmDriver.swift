@@ -1,0 +1,215 @@
+import CKernelSupport
+
+/// Where the rows of A are found: a matrix, or the pixels under a convolution's window.
+protocol RowSource {
+  var taps: Int { get }
+  /// The most rows whose addresses `prepare` can keep.
+  var blockLimit: Int { get }
+  /// Makes ready the addresses of the rows from `row` on, tile by tile.
+  mutating func prepare(row: Int, _ tiling: Tiling)
+  /// `[tap][row]` for one tile; `offset` is its first row counted from the block that was prepared.
+  mutating func tile(row: Int, count: Int, offset: Int) -> UnsafePointer<Source>
+}
+
+/// `count` rows cut into as few tiles as possible, all as equal as possible.
+struct Tiling {
+  let tiles: Int
+  /// Rows of the smaller tiles; the first `larger` ones have one more.
+  let rows: Int
+  let larger: Int
+
+  @inline(__always) init(_ count: Int, limit: Int) {
+    tiles = ceilDivide(count, limit)
+    rows = tiles == 0 ? 0 : count / tiles
+    larger = count &- tiles &* rows
+  }
+
+  @inline(__always) func rows(_ tile: Int) -> Int { tile < larger ? rows &+ 1 : rows }
+}
+
+/// B as a driver walks it.
+struct PanelSource {
+  let base: Source
+  /// Floats between rows of an unpacked B; nil: packed panels.
+  let rowStride: Int?
+}
+
+/// What a driver needs beside its arguments, on its caller's stack.
+struct DriverScratch {
+  /// A tile that cannot be stored directly.
+  var tile = InlineArray<512, Float> { _ in 0 }
+  /// The bias of a panel, where the caller's ends within a vector.
+  var bias = InlineArray<64, Float> { _ in 0 }
+}
+
+/// A product over a range of rows and panels: the loops around the tiles.
+struct ProductDriver<Rows: RowSource> {
+  var rows: Rows
+  /// Elements of a row of A per tap.
+  let depth: Int
+  /// Columns of the whole product.
+  let n: Int
+  let b: PanelSource
+  /// Where row 0, column 0 goes.
+  let c: Target
+  let cStride: Int
+  let epilogue: Epilogue
+  let scratch: UnsafeMutablePointer<DriverScratch>
+
+  /// The columns of B that one pass covers: a panel or a part of one.
+  private struct Strip {
+    var column: Int
+    /// Columns that exist, and the vectors that hold them.
+    var width: Int
+    var vectors: Int
+    /// Fewer columns than a vector, in memory that holds no more.
+    var isPartial: Bool
+    var b: Source
+    var bStep: Int
+    /// The strip after this one.
+    var next: Source
+  }
+
+  mutating func run(rows range: Range<Int>, panels: Range<Int>) {
+    // A block of rows stays in the second-level cache while all panels pass over it.
+    let tile = tileRows(panelVectors)
+    let resident = max(96, 131_072 / max(1, rows.taps &* depth))
+    let limit = max(tile, min(rows.blockLimit, resident) / tile &* tile)
+    var row = range.lowerBound
+    while row < range.upperBound {
+      let count = min(limit, range.upperBound &- row)
+      runBlock(row: row, count: count, panels: panels)
+      row = row &+ count
+    }
+  }
+
+  private mutating func runBlock(row: Int, count: Int, panels: Range<Int>) {
+    let whole = min(panels.upperBound, n / panelColumns)
+    var panel = panels.lowerBound
+    if count == 1, b.rowStride == nil, panel &+ rowPanels <= whole {
+      rows.prepare(row: row, Tiling(1, limit: 1))
+      while panel &+ rowPanels <= whole {
+        runRow(row, panel: panel)
+        panel = panel &+ rowPanels
+      }
+    }
+    if panel < whole {
+      let tiling = Tiling(count, limit: tileRows(panelVectors))
+      rows.prepare(row: row, tiling)
+      while panel < whole {
+        run(strip(panel, panelColumns), row: row, tiling)
+        panel = panel &+ 1
+      }
+    }
+    guard panel < panels.upperBound, panel &* panelColumns < n else { return }
+    var last = strip(panel, n &- panel &* panelColumns)
+    if b.rowStride == nil {
+      last.vectors = ceilDivide(last.width, lanes)
+      run(last, row: row, count: count)
+      return
+    }
+    let covered = last.vectors &* lanes
+    if covered > 0 {
+      var vectors = last
+      vectors.width = covered
+      run(vectors, row: row, count: count)
+    }
+    if covered < last.width {
+      last.column = last.column &+ covered
+      last.width = last.width &- covered
+      last.b += covered
+      last.vectors = 1
+      last.isPartial = true
+      run(last, row: row, count: count)
+    }
+  }
+
+  /// The strip of a panel, with as many vectors as it has whole ones.
+  private func strip(_ panel: Int, _ width: Int) -> Strip {
+    let column = panel &* panelColumns
+    var strip = Strip(
+      column: column, width: width, vectors: width / lanes, isPartial: false, b: b.base, bStep: 0, next: b.base)
+    if let stride = b.rowStride {
+      strip.b += column
+      strip.bStep = stride
+      strip.next = strip.b
+    } else {
+      let size = rows.taps &* depth
+      strip.b += column &* size
+      strip.bStep = ceilDivide(width, lanes) &* lanes
+      strip.next = column &+ width < n ? strip.b + width &* size : strip.b
+    }
+    return strip
+  }
+
+  /// Runs a strip that needs tiles of its own height.
+  private mutating func run(_ strip: Strip, row: Int, count: Int) {
+    let tiling = Tiling(count, limit: strip.isPartial ? 4 : tileRows(strip.vectors))
+    rows.prepare(row: row, tiling)
+    run(strip, row: row, tiling)
+  }
+
+  private mutating func run(_ strip: Strip, row: Int, _ tiling: Tiling) {
+    let stored = strip.vectors &* lanes
+    let isFree = epilogue.isFree && (strip.width == stored || strip.isPartial)
+    let taps = rows.taps, addend = isFree ? epilogue.source.addend : nil
+    let room = Target(mutating: UnsafeRawPointer(scratch).assumingMemoryBound(to: Float.self))
+    var tile = Tile(
+      rows: rows.tile(row: row, count: 0, offset: 0), taps: taps, depth: depth, b: strip.b, bStep: strip.bStep,
+      columns: strip.width, c: room, cStride: isFree ? cStride : stored, bias: bias(strip), addend: nil,
+      addendStride: Int(epilogue.source.addend_row_stride), clamp: isFree && epilogue.clamps, low: epilogue.low,
+      high: epilogue.high, prefetch: UnsafeRawPointer(strip.next), prefetchStep: 0)
+    if strip.next != strip.b { tile.prefetchStep = stored &* 4 / tiling.tiles }
+
+    var offset = 0
+    for index in 0..<tiling.tiles {
+      let count = tiling.rows(index), first = row &+ offset
+      let place = c + (first &* cStride &+ strip.column)
+      tile.rows = rows.tile(row: first, count: count, offset: offset)
+      if isFree { tile.c = place }
+      if let addend { tile.addend = addend + (first &* tile.addendStride &+ strip.column) }
+      if strip.isPartial {
+        runPartialTile(&tile, rows: count)
+      } else {
+        runTile(&tile, rows: count, vectors: strip.vectors)
+      }
+      if !isFree {
+        epilogue.finish(
+          room, width: stored, rows: count, row: first, column: strip.column, columns: strip.width, c: place,
+          cStride: cStride)
+      }
+      tile.prefetch += tile.prefetchStep &* taps &* depth
+      offset = offset &+ count
+    }
+  }
+
+  /// One row over the next `rowPanels` whole panels.
+  private mutating func runRow(_ row: Int, panel: Int) {
+    let column = panel &* panelColumns, width = rowPanels &* panelColumns, size = rows.taps &* depth
+    let place = c + (row &* cStride &+ column)
+    let room = Target(mutating: UnsafeRawPointer(scratch).assumingMemoryBound(to: Float.self))
+    let isFree = epilogue.isFree
+    var tile = Tile(
+      rows: rows.tile(row: row, count: 1, offset: 0), taps: rows.taps, depth: depth, b: b.base + column &* size,
+      bStep: panelColumns, columns: width, c: isFree ? place : room, cStride: width, bias: nil, addend: nil,
+      addendStride: 0, clamp: isFree && epilogue.clamps, low: epilogue.low, high: epilogue.high,
+      prefetch: UnsafeRawPointer(b.base), prefetchStep: 0)
+    if epilogue.startsAtBias { tile.bias = epilogue.source.bias.map { $0 + column } }
+    if isFree {
+      tile.addend = epilogue.source.addend.map { $0 + (row &* Int(epilogue.source.addend_row_stride) &+ column) }
+    }
+    runRowTile(&tile, panelStride: panelColumns &* size)
+    if !isFree {
+      epilogue.finish(room, width: width, rows: 1, row: row, column: column, columns: width, c: place, cStride: cStride)
+    }
+  }
+
+  /// The bias under a strip, readable in whole vectors unless the strip is partial.
+  private func bias(_ strip: Strip) -> Source? {
+    guard epilogue.startsAtBias, let bias = epilogue.source.bias else { return nil }
+    if strip.isPartial || strip.width == strip.vectors &* lanes { return bias + strip.column }
+    let copy = UnsafeMutableRawPointer(scratch).assumingMemoryBound(to: Float.self) + 512
+    for i in 0..<strip.width { copy[i] = bias[strip.column &+ i] }
+    return Source(copy)
+  }
+}

@@ -1,0 +1,162 @@
+import CKernelSupport
+
+/// How the elements of a matrix that is to be packed lie in memory, at any alignment.
+protocol PackedElement {
+  static var bytes: Int { get }
+  static func vector(_ source: UnsafeRawPointer) -> VF
+  static func part(_ source: UnsafeRawPointer, _ count: Int) -> VF
+}
+
+enum Float32Element: PackedElement {
+  @inline(__always) static var bytes: Int { 4 }
+  @inline(__always) static func vector(_ source: UnsafeRawPointer) -> VF { dlk_load(source) }
+  @inline(__always) static func part(_ source: UnsafeRawPointer, _ count: Int) -> VF {
+    dlk_load_partial(source, count)
+  }
+}
+
+enum Float16Element: PackedElement {
+  @inline(__always) static var bytes: Int { 2 }
+  @inline(__always) static func vector(_ source: UnsafeRawPointer) -> VF { dlk_load_f16(source) }
+  @inline(__always) static func part(_ source: UnsafeRawPointer, _ count: Int) -> VF {
+    dlk_load_f16_partial(source, count)
+  }
+}
+
+enum BFloat16Element: PackedElement {
+  @inline(__always) static var bytes: Int { 2 }
+  @inline(__always) static func vector(_ source: UnsafeRawPointer) -> VF { dlk_load_bf16(source) }
+  @inline(__always) static func part(_ source: UnsafeRawPointer, _ count: Int) -> VF {
+    dlk_load_bf16_partial(source, count)
+  }
+}
+
+func packedFloats(k: Int, n: Int) -> Int { k &* ceilDivide(n, lanes) &* lanes }
+
+func packB(_ args: dlk_pack_b_args, _ panels: Range<Int>) {
+  switch args.type {
+  case DLK_FLOAT16: packB(Float16Element.self, args, panels)
+  case DLK_BFLOAT16: packB(BFloat16Element.self, args, panels)
+  default: packB(Float32Element.self, args, panels)
+  }
+}
+
+@inline(__always)
+private func packB<E: PackedElement>(_ element: E.Type, _ args: dlk_pack_b_args, _ panels: Range<Int>) {
+  let n = Int(args.n), k = Int(args.k_outer &* args.k_inner)
+  for panel in panels {
+    let column = panel &* panelColumns
+    guard column < n else { return }
+    let width = min(panelColumns, n &- column)
+    let strip = PackedStrip<E>(
+      args, from: args.source + column &* Int(args.n_stride) &* E.bytes, columns: width,
+      to: args.packed + column &* k)
+    strip.pack()
+  }
+}
+
+/// One panel on its way from memory into packed form.
+private struct PackedStrip<E: PackedElement> {
+  let source: UnsafeRawPointer
+  let target: Target
+  let outer: Int
+  let inner: Int
+  /// Bytes between neighbours in each direction.
+  let outerStride: Int
+  let innerStride: Int
+  let columnStride: Int
+  let columns: Int
+  /// Floats of a packed row.
+  let width: Int
+  let scale: Float
+
+  @inline(__always)
+  init(_ args: dlk_pack_b_args, from source: UnsafeRawPointer, columns: Int, to target: Target) {
+    self.source = source
+    self.target = target
+    self.columns = columns
+    outer = Int(args.k_outer)
+    inner = Int(args.k_inner)
+    outerStride = Int(args.k_outer_stride) &* E.bytes
+    innerStride = Int(args.k_inner_stride) &* E.bytes
+    columnStride = Int(args.n_stride) &* E.bytes
+    width = ceilDivide(columns, lanes) &* lanes
+    scale = args.scale
+  }
+
+  @inline(__always)
+  func pack() {
+    if columnStride == E.bytes {
+      packRows()
+    } else if innerStride == E.bytes || inner == 1 && outerStride == E.bytes {
+      packTransposed()
+    } else if outerStride == E.bytes && (innerStride == outer &* E.bytes || inner == 1) {
+      packInterleaved()
+    } else {
+      packScalars()
+    }
+  }
+
+  private func packRows() {
+    let factor = VF(repeating: scale)
+    var target = target
+    for o in 0..<outer {
+      for i in 0..<inner {
+        let row = source + (o &* outerStride &+ i &* innerStride)
+        forEachVector(columns) { at, count in
+          let value = count == lanes ? E.vector(row + at &* E.bytes) : E.part(row + at &* E.bytes, count)
+          dlk_store(target + at, value * factor)
+        }
+        target += width
+      }
+    }
+  }
+
+  /// Each column's elements are adjacent, at least for one tap.
+  private func packTransposed() {
+    let (taps, depth) = inner == 1 && outerStride == E.bytes ? (1, outer) : (outer, inner)
+    for tap in 0..<taps {
+      let target = target + tap &* depth &* width
+      transpose(depth, from: source + tap &* outerStride) { target + $0 &* width }
+    }
+  }
+
+  /// Each column's elements are adjacent, the taps of a channel next to each other.
+  private func packInterleaved() {
+    let (target, width, outer, inner) = (target, width, outer, inner)
+    transpose(outer &* inner, from: source) { q in
+      let channel = q / outer
+      return target + ((q &- channel &* outer) &* inner &+ channel) &* width
+    }
+  }
+
+  /// Turns `count` adjacent elements of each column into rows; `row` says where a row goes.
+  @_transparent
+  private func transpose(_ count: Int, from source: UnsafeRawPointer, _ row: (Int) -> Target) {
+    let factor = VF(repeating: scale)
+    forEachVector(columns) { column, present in
+      let source = source + column &* columnStride
+      forEachVector(count) { q, length in
+        var block = VectorBlock { _ in VF() }
+        for lane in 0..<present {
+          let from = source + (lane &* columnStride &+ q &* E.bytes)
+          block[lane] = (length == lanes ? E.vector(from) : E.part(from, length)) * factor
+        }
+        transposeInRegisters(&block)
+        for i in 0..<length { dlk_store(row(q &+ i) + column, block[i]) }
+      }
+    }
+  }
+
+  private func packScalars() {
+    var target = target
+    for o in 0..<outer {
+      for i in 0..<inner {
+        let row = source + (o &* outerStride &+ i &* innerStride)
+        for column in 0..<width { target[column] = 0 }
+        for column in 0..<columns { target[column] = E.part(row + column &* columnStride, 1)[0] * scale }
+        target += width
+      }
+    }
+  }
+}

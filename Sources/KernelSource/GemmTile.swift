@@ -1,0 +1,236 @@
+import CKernelSupport
+
+/// One tile of a product: a few rows by one panel's columns, over all taps and the depth of each.
+struct Tile {
+  /// `[tap][row]`: where each row's elements start.
+  var rows: UnsafePointer<Source>
+  var taps: Int
+  /// Elements of a row per tap.
+  var depth: Int
+  var b: Source
+  /// Floats from one k to the next in `b`.
+  var bStep: Int
+  /// Columns in `b` and `c`, where they are fewer than a vector.
+  var columns: Int
+  var c: Target
+  var cStride: Int
+  var bias: Source?
+  var addend: Source?
+  var addendStride: Int
+  var clamp: Bool
+  var low: Float
+  var high: Float
+  /// What to bring into the cache meanwhile, and how far to go at each k.
+  var prefetch: UnsafeRawPointer
+  var prefetchStep: Int
+}
+
+/// How a tile reaches the columns of memory that it does not own: whole vectors, or one vector of which only a part
+/// exists.
+protocol ColumnAccess {
+  static func load(_ source: Source, _ columns: Int) -> VF
+  static func store(_ target: Target, _ value: VF, _ columns: Int)
+}
+
+enum WholeColumns: ColumnAccess {
+  @inline(__always) static func load(_ source: Source, _ columns: Int) -> VF { dlk_load(source) }
+  @inline(__always) static func store(_ target: Target, _ value: VF, _ columns: Int) { dlk_store(target, value) }
+}
+
+enum PartialColumns: ColumnAccess {
+  @inline(__always) static func load(_ source: Source, _ columns: Int) -> VF { dlk_load_partial(source, columns) }
+  @inline(__always) static func store(_ target: Target, _ value: VF, _ columns: Int) {
+    dlk_store_partial(target, value, columns)
+  }
+}
+
+/// `MR` rows by `NV` vectors of columns, all sums in registers. Every sum runs over k in ascending order in one
+/// accumulator, so that a result does not depend on the tile that computes it.
+enum MicroKernel<let MR: Int, let NV: Int, Columns: ColumnAccess> {
+  @inline(never)
+  static func run(_ tile: UnsafePointer<Tile>) {
+    let columns = tile.pointee.columns
+    var sums = InlineArray<MR, InlineArray<NV, VF>> { _ in InlineArray<NV, VF> { _ in VF() } }
+    if let bias = tile.pointee.bias {
+      for i in 0..<MR { for j in 0..<NV { sums[i][j] = Columns.load(bias + j &* lanes, columns) } }
+    }
+    if let addend = tile.pointee.addend {
+      let stride = tile.pointee.addendStride
+      for i in 0..<MR {
+        for j in 0..<NV { sums[i][j] += Columns.load(addend + (i &* stride &+ j &* lanes), columns) }
+      }
+    }
+
+    var b = tile.pointee.b
+    var rows = tile.pointee.rows
+    var prefetch = tile.pointee.prefetch
+    let bStep = tile.pointee.bStep
+    let prefetchStep = tile.pointee.prefetchStep
+    let depth = tile.pointee.depth
+    for _ in 0..<tile.pointee.taps {
+      let a = InlineArray<MR, Source> { rows[$0] }
+      rows += MR
+      for k in 0..<depth {
+        let bVectors = InlineArray<NV, VF> { Columns.load(b + $0 &* lanes, columns) }
+        b += bStep
+        dlk_prefetch_l2(prefetch)
+        prefetch += prefetchStep
+        for i in 0..<MR {
+          let aVector = VF(repeating: a[i][k])
+          for j in 0..<NV { sums[i][j] = dlk_fma(aVector, bVectors[j], sums[i][j]) }
+        }
+      }
+    }
+
+    if tile.pointee.clamp {
+      let low = VF(repeating: tile.pointee.low), high = VF(repeating: tile.pointee.high)
+      for i in 0..<MR { for j in 0..<NV { sums[i][j] = dlk_min(high, dlk_max(low, sums[i][j])) } }
+    }
+    let c = tile.pointee.c, stride = tile.pointee.cStride
+    for i in 0..<MR {
+      for j in 0..<NV { Columns.store(c + (i &* stride &+ j &* lanes), sums[i][j], columns) }
+    }
+  }
+}
+
+/// One row by `P` neighbouring panels of `NV` vectors: as many independent sums as it takes to hide the latency of the
+/// arithmetic and to keep several streams of memory going.
+enum RowKernel<let P: Int, let NV: Int> {
+  @inline(never)
+  static func run(_ tile: UnsafePointer<Tile>, panelStride: Int) {
+    var sums = InlineArray<P, InlineArray<NV, VF>> { _ in InlineArray<NV, VF> { _ in VF() } }
+    if let bias = tile.pointee.bias {
+      for p in 0..<P { for j in 0..<NV { sums[p][j] = dlk_load(bias + (p &* NV &+ j) &* lanes) } }
+    }
+    if let addend = tile.pointee.addend {
+      for p in 0..<P { for j in 0..<NV { sums[p][j] += dlk_load(addend + (p &* NV &+ j) &* lanes) } }
+    }
+    let bStep = tile.pointee.bStep, depth = tile.pointee.depth
+    var b = tile.pointee.b
+    for tap in 0..<tile.pointee.taps {
+      let a = tile.pointee.rows[tap]
+      for k in 0..<depth {
+        let aVector = VF(repeating: a[k])
+        for p in 0..<P {
+          for j in 0..<NV {
+            sums[p][j] = dlk_fma(aVector, dlk_load(b + (p &* panelStride &+ j &* lanes)), sums[p][j])
+          }
+        }
+        b += bStep
+      }
+    }
+    if tile.pointee.clamp {
+      let low = VF(repeating: tile.pointee.low), high = VF(repeating: tile.pointee.high)
+      for p in 0..<P { for j in 0..<NV { sums[p][j] = dlk_min(high, dlk_max(low, sums[p][j])) } }
+    }
+    for p in 0..<P { for j in 0..<NV { dlk_store(tile.pointee.c + (p &* NV &+ j) &* lanes, sums[p][j]) } }
+  }
+}
+
+#if DL_AVX512 || DL_AVX512VNNI
+  /// Vectors of columns in a whole panel.
+  let panelVectors = 4
+  /// Panels that `runRowTile` takes at once.
+  let rowPanels = 2
+
+  func runRowTile(_ tile: UnsafePointer<Tile>, panelStride: Int) {
+    RowKernel<2, 4>.run(tile, panelStride: panelStride)
+  }
+
+  /// Rows of the largest tile over `vectors` vectors of columns: about 24 sums, and the operands beside them.
+  @inline(__always) func tileRows(_ vectors: Int) -> Int {
+    switch vectors {
+    case 4: 6
+    case 3: 9
+    case 2: 12
+    default: 14
+    }
+  }
+
+  func runTile(_ tile: UnsafePointer<Tile>, rows: Int, vectors: Int) {
+    switch (vectors, rows) {
+    case (4, 1): MicroKernel<1, 4, WholeColumns>.run(tile)
+    case (4, 2): MicroKernel<2, 4, WholeColumns>.run(tile)
+    case (4, 3): MicroKernel<3, 4, WholeColumns>.run(tile)
+    case (4, 4): MicroKernel<4, 4, WholeColumns>.run(tile)
+    case (4, 5): MicroKernel<5, 4, WholeColumns>.run(tile)
+    case (4, 6): MicroKernel<6, 4, WholeColumns>.run(tile)
+    case (3, 1): MicroKernel<1, 3, WholeColumns>.run(tile)
+    case (3, 2): MicroKernel<2, 3, WholeColumns>.run(tile)
+    case (3, 3): MicroKernel<3, 3, WholeColumns>.run(tile)
+    case (3, 4): MicroKernel<4, 3, WholeColumns>.run(tile)
+    case (3, 5): MicroKernel<5, 3, WholeColumns>.run(tile)
+    case (3, 6): MicroKernel<6, 3, WholeColumns>.run(tile)
+    case (3, 7): MicroKernel<7, 3, WholeColumns>.run(tile)
+    case (3, 8): MicroKernel<8, 3, WholeColumns>.run(tile)
+    case (3, 9): MicroKernel<9, 3, WholeColumns>.run(tile)
+    case (2, 1): MicroKernel<1, 2, WholeColumns>.run(tile)
+    case (2, 2): MicroKernel<2, 2, WholeColumns>.run(tile)
+    case (2, 3): MicroKernel<3, 2, WholeColumns>.run(tile)
+    case (2, 4): MicroKernel<4, 2, WholeColumns>.run(tile)
+    case (2, 5): MicroKernel<5, 2, WholeColumns>.run(tile)
+    case (2, 6): MicroKernel<6, 2, WholeColumns>.run(tile)
+    case (2, 7): MicroKernel<7, 2, WholeColumns>.run(tile)
+    case (2, 8): MicroKernel<8, 2, WholeColumns>.run(tile)
+    case (2, 9): MicroKernel<9, 2, WholeColumns>.run(tile)
+    case (2, 10): MicroKernel<10, 2, WholeColumns>.run(tile)
+    case (2, 11): MicroKernel<11, 2, WholeColumns>.run(tile)
+    case (2, 12): MicroKernel<12, 2, WholeColumns>.run(tile)
+    case (1, 9): MicroKernel<9, 1, WholeColumns>.run(tile)
+    case (1, 10): MicroKernel<10, 1, WholeColumns>.run(tile)
+    case (1, 11): MicroKernel<11, 1, WholeColumns>.run(tile)
+    case (1, 12): MicroKernel<12, 1, WholeColumns>.run(tile)
+    case (1, 13): MicroKernel<13, 1, WholeColumns>.run(tile)
+    case (1, 14): MicroKernel<14, 1, WholeColumns>.run(tile)
+    default: runNarrowTile(tile, rows: rows)
+    }
+  }
+#else
+  let panelVectors = 2
+  let rowPanels = 4
+
+  func runRowTile(_ tile: UnsafePointer<Tile>, panelStride: Int) {
+    RowKernel<4, 2>.run(tile, panelStride: panelStride)
+  }
+
+  @inline(__always) func tileRows(_ vectors: Int) -> Int { vectors == 2 ? 6 : 8 }
+
+  func runTile(_ tile: UnsafePointer<Tile>, rows: Int, vectors: Int) {
+    switch (vectors, rows) {
+    case (2, 1): MicroKernel<1, 2, WholeColumns>.run(tile)
+    case (2, 2): MicroKernel<2, 2, WholeColumns>.run(tile)
+    case (2, 3): MicroKernel<3, 2, WholeColumns>.run(tile)
+    case (2, 4): MicroKernel<4, 2, WholeColumns>.run(tile)
+    case (2, 5): MicroKernel<5, 2, WholeColumns>.run(tile)
+    case (2, 6): MicroKernel<6, 2, WholeColumns>.run(tile)
+    default: runNarrowTile(tile, rows: rows)
+    }
+  }
+#endif
+
+/// Columns of a whole panel.
+@inline(__always) var panelColumns: Int { panelVectors &* lanes }
+
+/// A tile one vector wide and at most eight rows high.
+private func runNarrowTile(_ tile: UnsafePointer<Tile>, rows: Int) {
+  switch rows {
+  case 1: MicroKernel<1, 1, WholeColumns>.run(tile)
+  case 2: MicroKernel<2, 1, WholeColumns>.run(tile)
+  case 3: MicroKernel<3, 1, WholeColumns>.run(tile)
+  case 4: MicroKernel<4, 1, WholeColumns>.run(tile)
+  case 5: MicroKernel<5, 1, WholeColumns>.run(tile)
+  case 6: MicroKernel<6, 1, WholeColumns>.run(tile)
+  case 7: MicroKernel<7, 1, WholeColumns>.run(tile)
+  default: MicroKernel<8, 1, WholeColumns>.run(tile)
+  }
+}
+
+/// A tile over fewer columns than a vector holds, at most four rows high.
+func runPartialTile(_ tile: UnsafePointer<Tile>, rows: Int) {
+  switch rows {
+  case 1: MicroKernel<1, 1, PartialColumns>.run(tile)
+  case 2: MicroKernel<2, 1, PartialColumns>.run(tile)
+  case 3: MicroKernel<3, 1, PartialColumns>.run(tile)
+  default: MicroKernel<4, 1, PartialColumns>.run(tile)
+  }
+}

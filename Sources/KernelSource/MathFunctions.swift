@@ -1,0 +1,132 @@
+import CKernelSupport
+
+// The transcendental functions on one vector. Coefficients are minimax fits (least squares reweighted until the error
+// is level) rounded to single precision.
+
+@inline(__always) func constant(_ value: Float) -> VF { VF(repeating: value) }
+
+/// c[0] + c[1]·x + c[2]·x² + …
+@inline(__always) func polynomial<let N: Int>(_ x: VF, _ c: InlineArray<N, Float>) -> VF {
+  var sum = constant(c[N &- 1])
+  var i = N &- 2
+  while i >= 0 {
+    sum = dlk_fma(sum, x, constant(c[i]))
+    i = i &- 1
+  }
+  return sum
+}
+
+/// x = n·ln 2 + r with |r| ≤ ln 2 / 2. ln 2 is split so that n times its first part is exact.
+@inline(__always) private func reduceByLog2(_ x: VF) -> (n: VF, r: VF) {
+  let n = dlk_round_even(x * constant(1.442695041))
+  let r = dlk_fnma(n, constant(-2.12194440e-4), dlk_fnma(n, constant(0.693359375), x))
+  return (n, r)
+}
+
+/// (eʳ − 1 − r) / r² for |r| ≤ ln 2 / 2.
+@inline(__always) private func exponentialTail(_ r: VF) -> VF {
+  polynomial(
+    r, [0.4999999403953552, 0.1666652113199234, 0.04166838899254799, 0.008368716575205326, 0.001381459878757596])
+}
+
+@inline(__always) func exponential(_ x: VF) -> VF {
+  // Beyond these bounds the result is infinite or zero; within them n stays in dlk_scale's range.
+  let clamped = dlk_min(constant(89), dlk_max(constant(-104), x))
+  let (n, r) = reduceByLog2(clamped)
+  return dlk_scale(dlk_fma(r * r, exponentialTail(r), r) + 1, n)
+}
+
+/// eˣ − 1 without cancellation near zero.
+@inline(__always) func exponentialMinusOne(_ x: VF) -> VF {
+  let clamped = dlk_min(constant(89), dlk_max(constant(-104), x))
+  let (n, r) = reduceByLog2(clamped)
+  let scale = dlk_scale(constant(1), n)
+  return dlk_fma(dlk_fma(r * r, exponentialTail(r), r), scale, scale - 1)
+}
+
+@inline(__always) func logarithm(_ x: VF) -> VF {
+  // Denormals are scaled up; then x = 2ⁿ·(1 + f) with √½ ≤ 1 + f < √2.
+  let tiny = dlk_less(x, constant(.leastNormalMagnitude))
+  let scaled = dlk_select(tiny, x * 8_388_608, x)
+  let bits = dlk_bits(scaled) &- VI(repeating: 0x3f35_04f3)
+  let n = dlk_to_f32(bits &>> 23) - dlk_select(tiny, constant(23), VF())
+  let f = dlk_from_bits((bits & VI(repeating: 0x7f_ffff)) &+ VI(repeating: 0x3f35_04f3)) - 1
+  let tail = polynomial(
+    f,
+    [
+      0.3333331346511841, -0.25000008940696716, 0.2000211924314499, -0.1666799634695053, 0.14219552278518677,
+      -0.1240558922290802, 0.11888162046670914, -0.11675652116537094, 0.06746640801429749,
+    ])
+  let square = f * f
+  // Smallest terms first, so that f, the largest, is rounded last.
+  var y = dlk_fma(n, constant(-2.12194440e-4), square * f * tail)
+  y = dlk_fnma(constant(0.5), square, y) + f
+  y = dlk_fma(n, constant(0.693359375), y)
+  y = dlk_select(dlk_equal(x, constant(.infinity)), x, y)
+  y = dlk_select(dlk_equal(x, VF()), constant(-.infinity), y)
+  // Negative or NaN.
+  return dlk_select(dlk_not(dlk_less_or_equal(VF(), x)), dlk_nan(x), y)
+}
+
+/// ln(1 + u) for 0 ≤ u ≤ 1: the logarithm of the rounded sum, corrected by what rounding lost.
+@inline(__always) func logarithmOnePlus(_ u: VF) -> VF {
+  let sum = u + 1
+  return logarithm(sum) + (u - (sum - 1)) / sum
+}
+
+@inline(__always) func hyperbolicTangent(_ x: VF) -> VF {
+  let clamped = dlk_min(constant(9.02), dlk_max(constant(-9.02), x))
+  let t = clamped * clamped
+  let p = polynomial(
+    t, [1, 0.13379713892936707, 0.003494029864668846, 2.058340578514617e-05, 1.331897081513489e-08])
+  let q = polynomial(
+    t, [1, 0.46713030338287354, 0.02587105520069599, 0.00032830852433107793, 7.761977371956164e-07])
+  return dlk_min(constant(1), dlk_max(constant(-1), clamped * p / q))
+}
+
+@inline(__always) func errorFunction(_ x: VF) -> VF {
+  let clamped = dlk_min(constant(3.92), dlk_max(constant(-3.92), x))
+  let t = clamped * clamped
+  let p = polynomial(
+    t,
+    [
+      1.1283791065216064, 0.1904064416885376, 0.05274871736764908, 0.0037656158674508333, 0.0002848826698027551,
+      2.050087005045498e-06,
+    ])
+  let q = polynomial(
+    t,
+    [
+      1, 0.5020760893821716, 0.1141090989112854, 0.014969213865697384, 0.0011625352781265974, 3.809170812019147e-05,
+    ])
+  // From the bound on, the function is 1 to the last digit: exactly 1, so that GELU of a large negative number is 0.
+  return dlk_select(
+    dlk_less(dlk_abs(x), constant(3.92)), clamped * p / q, dlk_max(constant(-1), dlk_min(constant(1), x)))
+}
+
+@inline(__always) func sigmoid(_ x: VF) -> VF { constant(1) / (exponential(-x) + 1) }
+
+@inline(__always) func softplus(_ x: VF) -> VF {
+  // The maximum's second operand is what a NaN survives in.
+  dlk_max(VF(), x) + logarithmOnePlus(exponential(-dlk_abs(x)))
+}
+
+/// The sine of x + quarter · π/2.
+@inline(__always) func sine(_ x: VF, quarter: Int32) -> VF {
+  // Above this the three-part reduction loses digits; such arguments take the library's way, lane by lane.
+  if dlk_largest(dlk_abs(x)) > 30_000 { return dlk_sine_slow(x, quarter) }
+  let n = dlk_round_even(x * constant(0.636619772))
+  var r = dlk_fnma(n, constant(1.5703125), x)
+  r = dlk_fnma(n, constant(4.8351288e-4), r)
+  r = dlk_fnma(n, constant(3.138554e-7), r)
+  r = dlk_fnma(n, constant(6.0771e-11), r)
+  let quadrant = dlk_to_i32(n) &+ VI(repeating: quarter)
+  let t = r * r
+  let sine = dlk_fma(
+    t * r, polynomial(t, [-0.1666666716337204, 0.008333331905305386, -0.00019839864398818463, 2.7224721179663902e-06]),
+    r)
+  let cosine = dlk_fma(
+    t * t, polynomial(t, [0.0416666679084301, -0.0013888883404433727, 2.479945214872714e-05, -2.720504710396199e-07]),
+    dlk_fnma(constant(0.5), t, constant(1)))
+  let value = dlk_select(dlk_is_set(quadrant, 1), cosine, sine)
+  return dlk_select(dlk_is_set(quadrant, 2), -value, value)
+}

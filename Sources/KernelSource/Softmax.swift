@@ -1,0 +1,73 @@
+import CKernelSupport
+
+func softmax(_ args: dlk_softmax_args, _ rows: Range<Int>) {
+  let columns = Int(args.columns)
+  guard columns > 0 else { return }
+  for row in rows {
+    let x: Source = args.x + row &* Int(args.x_row_stride)
+    let y: Target = args.y + row &* Int(args.y_row_stride)
+    if args.logarithm == 0 {
+      let sum = exponentials(x, y, columns, largest(x, columns))
+      unary(DLK_UNARY_AFFINE, 1 / sum, 0, Source(y), y, columns)
+    } else {
+      let top = largest(x, columns)
+      let shift = top + logarithm(constant(sumOfExponentials(x, columns, top)))[0]
+      let shiftVector = constant(shift)
+      var i = 0
+      while i &+ lanes <= columns {
+        dlk_store(y + i, dlk_load(x + i) - shiftVector)
+        i = i &+ lanes
+      }
+      if i < columns { dlk_store_partial(y + i, dlk_load_partial(x + i, columns &- i) - shiftVector, columns &- i) }
+    }
+  }
+}
+
+/// y = e^(x − top) over `count` > 0 numbers; returns their sum.
+func exponentials(_ x: Source, _ y: Target, _ count: Int, _ top: Float) -> Float {
+  let top = constant(top)
+  var even = VF(), odd = VF()
+  var i = 0
+  while i &+ 2 &* lanes <= count {
+    let first = exponential(dlk_load(x + i) - top), second = exponential(dlk_load(x + (i &+ lanes)) - top)
+    dlk_store(y + i, first)
+    dlk_store(y + (i &+ lanes), second)
+    even += first
+    odd += second
+    i = i &+ 2 &* lanes
+  }
+  while i < count {
+    let present = min(lanes, count &- i)
+    let value = exponential(dlk_load_partial(x + i, present) - top)
+    dlk_store_partial(y + i, value, present)
+    even += dlk_select(dlk_first_lanes(present), value, VF())
+    i = i &+ lanes
+  }
+  return dlk_sum(even + odd)
+}
+
+private func sumOfExponentials(_ x: Source, _ count: Int, _ top: Float) -> Float {
+  let top = constant(top)
+  var sum = VF()
+  forEachVector(count) { at, present in
+    let value = exponential(dlk_load_partial(x + at, present) - top)
+    sum += dlk_select(dlk_first_lanes(present), value, VF())
+  }
+  return dlk_sum(sum)
+}
+
+/// The largest of `count` > 0 numbers, ignoring NaN where another number follows it.
+func largest(_ x: Source, _ count: Int) -> Float {
+  var even = constant(-.infinity), odd = even
+  var i = 0
+  while i &+ 2 &* lanes <= count {
+    even = dlk_max(dlk_load(x + i), even)
+    odd = dlk_max(dlk_load(x + (i &+ lanes)), odd)
+    i = i &+ 2 &* lanes
+  }
+  while i < count {
+    even = dlk_max(loadPartial(x + i, min(lanes, count &- i), fill: constant(-.infinity)), even)
+    i = i &+ lanes
+  }
+  return dlk_largest(dlk_max(even, odd))
+}

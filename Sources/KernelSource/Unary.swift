@@ -1,0 +1,213 @@
+import CKernelSupport
+
+/// An elementwise function with its parameters.
+protocol UnaryFunction {
+  func callAsFunction(_ x: VF) -> VF
+}
+
+@inline(__always)
+private func map<F: UnaryFunction>(_ f: F, _ x: Source, _ y: Target, _ count: Int) {
+  var i = 0
+  while i &+ lanes <= count {
+    dlk_store(y + i, f(dlk_load(x + i)))
+    i = i &+ lanes
+  }
+  if i < count { dlk_store_partial(y + i, f(dlk_load_partial(x + i, count &- i)), count &- i) }
+}
+
+func unary(_ function: dlk_unary, _ a: Float, _ b: Float, _ x: Source, _ y: Target, _ count: Int) {
+  switch function {
+  case DLK_UNARY_IDENTITY: if x != UnsafePointer(y) { y.update(from: x, count: count) }
+  case DLK_UNARY_AFFINE: map(Affine(a: constant(a), b: constant(b)), x, y, count)
+  case DLK_UNARY_ABS: map(Absolute(), x, y, count)
+  case DLK_UNARY_NEGATE: map(Negate(), x, y, count)
+  case DLK_UNARY_SIGN: map(Sign(), x, y, count)
+  case DLK_UNARY_SQUARE: map(Square(), x, y, count)
+  case DLK_UNARY_SQRT: map(SquareRoot(), x, y, count)
+  case DLK_UNARY_RECIPROCAL: map(Reciprocal(), x, y, count)
+  case DLK_UNARY_RSQRT: map(ReciprocalRoot(), x, y, count)
+  case DLK_UNARY_FLOOR: map(Floor(), x, y, count)
+  case DLK_UNARY_CEIL: map(Ceiling(), x, y, count)
+  case DLK_UNARY_ROUND: map(Round(), x, y, count)
+  case DLK_UNARY_EXP: map(Exponential(), x, y, count)
+  case DLK_UNARY_LOG: map(Logarithm(), x, y, count)
+  case DLK_UNARY_SIN: map(Sine(quarter: 0), x, y, count)
+  case DLK_UNARY_COS: map(Sine(quarter: 1), x, y, count)
+  case DLK_UNARY_TANH: map(Tanh(), x, y, count)
+  case DLK_UNARY_ERF: map(Erf(), x, y, count)
+  case DLK_UNARY_SIGMOID: map(Sigmoid(), x, y, count)
+  case DLK_UNARY_RELU: map(Relu(), x, y, count)
+  case DLK_UNARY_CLIP: map(Clip(low: constant(a), high: constant(b)), x, y, count)
+  case DLK_UNARY_LEAKY_RELU: map(LeakyRelu(slope: constant(a)), x, y, count)
+  case DLK_UNARY_THRESHOLDED_RELU: map(ThresholdedRelu(threshold: constant(a)), x, y, count)
+  case DLK_UNARY_ELU: map(Elu(inner: constant(1), negative: constant(a), positive: constant(1)), x, y, count)
+  case DLK_UNARY_SELU: map(Elu(inner: constant(1), negative: constant(a * b), positive: constant(b)), x, y, count)
+  case DLK_UNARY_CELU: map(Elu(inner: constant(1 / a), negative: constant(a), positive: constant(1)), x, y, count)
+  case DLK_UNARY_SOFTPLUS: map(Softplus(), x, y, count)
+  case DLK_UNARY_SOFTSIGN: map(Softsign(), x, y, count)
+  case DLK_UNARY_MISH: map(Mish(), x, y, count)
+  case DLK_UNARY_HARD_SIGMOID: map(HardSigmoid(a: constant(a), b: constant(b)), x, y, count)
+  case DLK_UNARY_HARD_SWISH: map(HardSwish(), x, y, count)
+  case DLK_UNARY_SILU: map(Silu(a: constant(a)), x, y, count)
+  case DLK_UNARY_GELU_ERF: map(GeluErf(), x, y, count)
+  default: map(GeluTanh(), x, y, count)
+  }
+}
+
+private struct Affine: UnaryFunction {
+  let a, b: VF
+  @inline(__always) func callAsFunction(_ x: VF) -> VF { dlk_fma(a, x, b) }
+}
+
+private struct Absolute: UnaryFunction {
+  @inline(__always) func callAsFunction(_ x: VF) -> VF { dlk_abs(x) }
+}
+
+private struct Negate: UnaryFunction {
+  @inline(__always) func callAsFunction(_ x: VF) -> VF { -x }
+}
+
+private struct Sign: UnaryFunction {
+  @inline(__always) func callAsFunction(_ x: VF) -> VF {
+    let one = dlk_copysign(constant(1), x)
+    return dlk_select(dlk_less(VF(), dlk_abs(x)), one, x)
+  }
+}
+
+private struct Square: UnaryFunction {
+  @inline(__always) func callAsFunction(_ x: VF) -> VF { x * x }
+}
+
+private struct SquareRoot: UnaryFunction {
+  @inline(__always) func callAsFunction(_ x: VF) -> VF { dlk_sqrt(x) }
+}
+
+private struct Reciprocal: UnaryFunction {
+  @inline(__always) func callAsFunction(_ x: VF) -> VF { constant(1) / x }
+}
+
+private struct ReciprocalRoot: UnaryFunction {
+  @inline(__always) func callAsFunction(_ x: VF) -> VF { constant(1) / dlk_sqrt(x) }
+}
+
+private struct Floor: UnaryFunction {
+  @inline(__always) func callAsFunction(_ x: VF) -> VF { dlk_floor(x) }
+}
+
+private struct Ceiling: UnaryFunction {
+  @inline(__always) func callAsFunction(_ x: VF) -> VF { dlk_ceil(x) }
+}
+
+private struct Round: UnaryFunction {
+  @inline(__always) func callAsFunction(_ x: VF) -> VF { dlk_round_even(x) }
+}
+
+private struct Exponential: UnaryFunction {
+  @inline(__always) func callAsFunction(_ x: VF) -> VF { exponential(x) }
+}
+
+private struct Logarithm: UnaryFunction {
+  @inline(__always) func callAsFunction(_ x: VF) -> VF { logarithm(x) }
+}
+
+private struct Sine: UnaryFunction {
+  let quarter: Int32
+  @inline(__always) func callAsFunction(_ x: VF) -> VF { sine(x, quarter: quarter) }
+}
+
+private struct Tanh: UnaryFunction {
+  @inline(__always) func callAsFunction(_ x: VF) -> VF { hyperbolicTangent(x) }
+}
+
+private struct Erf: UnaryFunction {
+  @inline(__always) func callAsFunction(_ x: VF) -> VF { errorFunction(x) }
+}
+
+private struct Sigmoid: UnaryFunction {
+  @inline(__always) func callAsFunction(_ x: VF) -> VF { sigmoid(x) }
+}
+
+private struct Relu: UnaryFunction {
+  @inline(__always) func callAsFunction(_ x: VF) -> VF { dlk_max(VF(), x) }
+}
+
+private struct Clip: UnaryFunction {
+  let low, high: VF
+  @inline(__always) func callAsFunction(_ x: VF) -> VF { dlk_min(high, dlk_max(low, x)) }
+}
+
+private struct LeakyRelu: UnaryFunction {
+  let slope: VF
+  @inline(__always) func callAsFunction(_ x: VF) -> VF { dlk_select(dlk_less(x, VF()), x * slope, x) }
+}
+
+private struct ThresholdedRelu: UnaryFunction {
+  let threshold: VF
+  @inline(__always) func callAsFunction(_ x: VF) -> VF { dlk_select(dlk_less_or_equal(x, threshold), VF(), x) }
+}
+
+/// positive · x above zero, negative · (e^(inner · x) − 1) below.
+private struct Elu: UnaryFunction {
+  let inner, negative, positive: VF
+  @inline(__always) func callAsFunction(_ x: VF) -> VF {
+    dlk_select(dlk_less(x, VF()), negative * exponentialMinusOne(x * inner), positive * x)
+  }
+}
+
+private struct Softplus: UnaryFunction {
+  @inline(__always) func callAsFunction(_ x: VF) -> VF { softplus(x) }
+}
+
+private struct Softsign: UnaryFunction {
+  @inline(__always) func callAsFunction(_ x: VF) -> VF {
+    // At infinity the quotient has no value, its limit has.
+    let y = x / (dlk_abs(x) + 1)
+    return dlk_select(dlk_equal(dlk_abs(x), constant(.infinity)), dlk_copysign(constant(1), x), y)
+  }
+}
+
+private struct Mish: UnaryFunction {
+  @inline(__always) func callAsFunction(_ x: VF) -> VF {
+    // tanh(ln(1 + e)) = e(e + 2) / (e(e + 2) + 2); beyond 20 it is 1 to the last digit, and e² must not overflow.
+    let e = exponential(dlk_min(constant(20), x))
+    let product = e * (e + 2)
+    return dlk_select(dlk_equal(x, constant(-.infinity)), VF(), x * (product / (product + 2)))
+  }
+}
+
+private struct HardSigmoid: UnaryFunction {
+  let a, b: VF
+  @inline(__always) func callAsFunction(_ x: VF) -> VF {
+    dlk_min(constant(1), dlk_max(VF(), dlk_fma(a, x, b)))
+  }
+}
+
+private struct HardSwish: UnaryFunction {
+  @inline(__always) func callAsFunction(_ x: VF) -> VF {
+    let gate = dlk_min(constant(1), dlk_max(VF(), dlk_fma(x, constant(1.0 / 6), constant(0.5))))
+    return dlk_select(dlk_less(x, constant(-3)), VF(), x * gate)
+  }
+}
+
+private struct Silu: UnaryFunction {
+  let a: VF
+  @inline(__always) func callAsFunction(_ x: VF) -> VF {
+    dlk_select(dlk_equal(x, constant(-.infinity)), VF(), x / (exponential(-(a * x)) + 1))
+  }
+}
+
+private struct GeluErf: UnaryFunction {
+  @inline(__always) func callAsFunction(_ x: VF) -> VF {
+    let half = x * constant(0.5)
+    let y = dlk_fma(half, errorFunction(x * constant(0.707106781)), half)
+    return dlk_select(dlk_equal(x, constant(-.infinity)), VF(), y)
+  }
+}
+
+private struct GeluTanh: UnaryFunction {
+  @inline(__always) func callAsFunction(_ x: VF) -> VF {
+    // x/2 · (1 + tanh u) = x / (1 + e^(−2u)), which keeps its digits where tanh u is near −1.
+    let u = x * dlk_fma(x * x, constant(0.044715 * 2 * 0.7978845608), constant(2 * 0.7978845608))
+    return dlk_select(dlk_equal(x, constant(-.infinity)), VF(), x / (exponential(-u) + 1))
+  }
+}

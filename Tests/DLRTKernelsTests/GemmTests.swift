@@ -1,0 +1,247 @@
+import CKernelSupport
+import DLRTKernels
+import Testing
+
+/// A random product and its naive twin.
+private struct GemmCase: CustomStringConvertible {
+  var m, n, k: Int
+  var aStride, cStride, addendStride: Int
+  var kStride, nStride: Int
+  var epilogue = dlk_epilogue.plain
+  let a, b, bias, addend: Guarded<Float>
+
+  init(_ random: inout SeededGenerator, sizes: [Int]) {
+    (m, n, k) = (random.pick(sizes), random.pick(sizes + [64, 96, 128, 200]), random.pick(sizes))
+    aStride = k + random.int(0...3)
+    cStride = n + random.int(0...3)
+    addendStride = n + random.int(0...2)
+    switch random.int(0...2) {
+    case 0: (kStride, nStride) = (n + random.int(0...2), 1)
+    case 1: (kStride, nStride) = (1, k + random.int(0...2))
+    default: (kStride, nStride) = (2, 2 * k + 1)
+    }
+    a = Guarded(random: m == 0 || k == 0 ? 0 : (m - 1) * aStride + k, &random)
+    b = Guarded(random: n == 0 || k == 0 ? 0 : (n - 1) * nStride + (k - 1) * kStride + 1, &random, offset: 0)
+    bias = Guarded(random: n, &random)
+    addend = Guarded(random: m == 0 || n == 0 ? 0 : (m - 1) * addendStride + n, &random)
+    if random.int(0...2) > 0 { epilogue.bias = bias.pointer }
+    if random.int(0...2) > 0 {
+      epilogue.addend = addend.pointer
+      epilogue.addend_row_stride = Int64(addendStride)
+      epilogue.addend_scale = random.pick([1, 1, -0.5])
+      epilogue.addend_last = Int32(random.int(0...1))
+    }
+    epilogue.scale = random.pick([1, 1, 0.25])
+    epilogue.activation = random.pick([
+      DLK_UNARY_IDENTITY, DLK_UNARY_IDENTITY, DLK_UNARY_RELU, DLK_UNARY_CLIP, DLK_UNARY_GELU_ERF, DLK_UNARY_TANH,
+      DLK_UNARY_LEAKY_RELU,
+    ])
+    (epilogue.a, epilogue.b) = (-0.1, 0.4)
+  }
+
+  var description: String {
+    "m \(m) n \(n) k \(k) strides \(aStride) \(kStride) \(nStride) \(cStride) f \(epilogue.activation.rawValue)"
+  }
+
+  /// The expected value and the magnitude of what was summed.
+  func expected(_ i: Int, _ j: Int) -> (Double, Double) {
+    var sum = 0.0, size = 0.0
+    for p in 0..<k {
+      let term = Double(a[i * aStride + p]) * Double(b[p * kStride + j * nStride])
+      sum += term
+      size += abs(term)
+    }
+    sum *= Double(epilogue.scale)
+    if epilogue.bias != nil { sum += Double(bias[j]) }
+    let extra = epilogue.addend == nil ? 0 : Double(epilogue.addend_scale) * Double(addend[i * addendStride + j])
+    if epilogue.addend_last == 0 { sum += extra }
+    var result = exact(epilogue.activation, epilogue.a, epilogue.b, Float(sum))
+    if epilogue.addend_last != 0 { result += extra }
+    return (result, size + 1)
+  }
+
+  func arguments(_ b: UnsafePointer<Float>, _ c: Guarded<Float>) -> dlk_gemm_args {
+    dlk_gemm_args(
+      m: Int64(m), n: Int64(n), k: Int64(k), a: a.pointer, a_row_stride: Int64(aStride), b: b,
+      b_row_stride: Int64(kStride), b_column_stride: Int64(nStride), c: c.base, c_row_stride: Int64(cStride),
+      epilogue: epilogue)
+  }
+
+  func output() -> Guarded<Float> { Guarded(m == 0 || n == 0 ? 0 : (m - 1) * cStride + n) { _ in -77 } }
+
+  func pack(_ kernels: Kernels) -> Guarded<Float> {
+    let packed = Guarded<Float>(Int(kernels.pointee.packed_b_floats(Int64(k), Int64(n)))) { _ in .nan }
+    var args = dlk_pack_b_args(b.pointer, k: k, n: n, kStride: kStride, nStride: nStride, packed: packed.base)
+    kernels.pointee.pack_b(&args, 0, panels(kernels))
+    return packed
+  }
+
+  func panels(_ kernels: Kernels) -> Int64 {
+    let width = Int64(kernels.pointee.gemm_panel)
+    return (Int64(n) + width - 1) / width
+  }
+
+  /// The first wrong element, and whether the gaps between rows were left alone.
+  func mistake(_ c: Guarded<Float>) -> String? {
+    for i in 0..<m {
+      for j in 0..<n {
+        let (value, size) = expected(i, j)
+        let got = Double(c[i * cStride + j])
+        if !(abs(got - value) <= 2e-6 * size) { return "[\(i)][\(j)]: expected \(value), got \(got)" }
+      }
+      if n > 0, i + 1 < m { for j in n..<cStride where c[i * cStride + j] != -77 { return "wrote between rows" } }
+    }
+    return nil
+  }
+}
+
+@Suite struct GemmTests {
+  private static let sizes = [0, 1, 2, 3, 5, 6, 7, 8, 12, 13, 15, 16, 17, 24, 31, 33, 48, 63, 65]
+
+  @Test(arguments: KernelLibrary.available)
+  func packedProductMatchesNaive(isa: ISA) {
+    let kernels = KernelLibrary.table(for: isa)
+    for seed in 0..<250 {
+      var random = SeededGenerator(seed)
+      let test = GemmCase(&random, sizes: Self.sizes)
+      let packed = test.pack(kernels)
+      let c = test.output()
+      var args = test.arguments(packed.pointer, c)
+      kernels.pointee.gemm(&args, 0, Int64(test.m), 0, test.panels(kernels))
+      if let mistake = test.mistake(c) {
+        Issue.record("seed \(seed), \(test): \(mistake)")
+        return
+      }
+    }
+  }
+
+  @Test(arguments: KernelLibrary.available)
+  func directProductMatchesNaive(isa: ISA) {
+    let kernels = KernelLibrary.table(for: isa)
+    for seed in 1000..<1200 {
+      var random = SeededGenerator(seed)
+      let test = GemmCase(&random, sizes: Self.sizes)
+      let c = test.output()
+      var args = test.arguments(test.b.pointer, c)
+      kernels.pointee.gemm_direct(&args, 0, Int64(test.m), 0, test.panels(kernels))
+      if let mistake = test.mistake(c) {
+        Issue.record("seed \(seed), \(test): \(mistake)")
+        return
+      }
+    }
+  }
+
+  @Test(arguments: KernelLibrary.available)
+  func resultsDoNotDependOnTheSplit(isa: ISA) {
+    let kernels = KernelLibrary.table(for: isa)
+    for seed in 2000..<2080 {
+      var random = SeededGenerator(seed)
+      let test = GemmCase(&random, sizes: [1, 7, 33, 64, 130])
+      let packed = test.pack(kernels)
+      let whole = test.output(), parts = test.output()
+      var args = test.arguments(packed.pointer, whole)
+      let panels = test.panels(kernels), m = Int64(test.m)
+      kernels.pointee.gemm(&args, 0, m, 0, panels)
+      args.c = parts.base
+      let row = Int64(random.int(0...test.m)), panel = Int64(random.int(0...Int(panels)))
+      for rows in [(0, row), (row, m)] {
+        for columns in [(0, panel), (panel, panels)] {
+          kernels.pointee.gemm(&args, rows.0, rows.1, columns.0, columns.1)
+        }
+      }
+      if whole.array != parts.array {
+        Issue.record("seed \(seed), \(test)")
+        return
+      }
+    }
+  }
+
+  @Test(arguments: KernelLibrary.available)
+  func addendMayBeTheOutput(isa: ISA) {
+    let kernels = KernelLibrary.table(for: isa)
+    var random = SeededGenerator(7)
+    var test = GemmCase(&random, sizes: [33])
+    test.epilogue = .plain
+    let packed = test.pack(kernels)
+    let once = test.output(), twice = test.output()
+    var args = test.arguments(packed.pointer, once)
+    kernels.pointee.gemm(&args, 0, 33, 0, test.panels(kernels))
+    args.c = twice.base
+    kernels.pointee.gemm(&args, 0, 33, 0, test.panels(kernels))
+    args.epilogue.addend = twice.pointer
+    args.epilogue.addend_row_stride = args.c_row_stride
+    kernels.pointee.gemm(&args, 0, 33, 0, test.panels(kernels))
+    for i in 0..<33 {
+      for j in 0..<test.n {
+        #expect(abs(twice[i * test.cStride + j] - 2 * once[i * test.cStride + j]) < 1e-4)
+      }
+    }
+  }
+
+  /// Weights of a model file may lie at any byte and in 16-bit floats.
+  @Test(arguments: KernelLibrary.available, [DLK_FLOAT32, DLK_FLOAT16, DLK_BFLOAT16].map(\.rawValue))
+  func packsAnyTypeAtAnyAddress(isa: ISA, type: Int32) {
+    let kernels = KernelLibrary.table(for: isa)
+    var random = SeededGenerator(Int(type))
+    for seed in 0..<60 {
+      random = SeededGenerator(seed)
+      let taps = random.pick([1, 4, 9]), depth = random.pick([1, 3, 16, 37]), n = random.pick([1, 15, 16, 40, 100])
+      let bytes = type == DLK_FLOAT32.rawValue ? 4 : 2
+      // Small integers over 8 are exact in every type.
+      let values = (0..<taps * depth * n).map { _ in Float(random.int(-8...8)) / 8 }
+      let raw = values.flatMap { value -> [UInt8] in
+        switch type {
+        case DLK_FLOAT32.rawValue: withUnsafeBytes(of: value) { Array($0) }
+        case DLK_FLOAT16.rawValue: withUnsafeBytes(of: Float16(value)) { Array($0) }
+        default: withUnsafeBytes(of: UInt16(value.bitPattern >> 16)) { Array($0) }
+        }
+      }
+      let source = Guarded<UInt8>(raw.count) { raw[$0] }
+      // [n][depth][taps], as convolution weights are stored; or [taps][depth][n].
+      let stored = random.int(0...1) == 0
+      let (outer, inner, column) = stored ? (1, taps, taps * depth) : (depth * n, n, 1)
+      let packed = Guarded<Float>(Int(kernels.pointee.packed_b_floats(Int64(taps * depth), Int64(n)))) { _ in .nan }
+      var args = dlk_pack_b_args(
+        source: source.pointer, type: dlk_float_type(rawValue: type), k_outer: Int64(taps), k_inner: Int64(depth),
+        n: Int64(n), k_outer_stride: Int64(outer), k_inner_stride: Int64(inner), n_stride: Int64(column), scale: 2,
+        packed: packed.base)
+      let panel = Int(kernels.pointee.gemm_panel), lanes = Int(kernels.pointee.vector_floats)
+      kernels.pointee.pack_b(&args, 0, Int64((n + panel - 1) / panel))
+      for j in 0..<(n + lanes - 1) / lanes * lanes {
+        let first = j / panel * panel
+        let width = min(panel, (n - first + lanes - 1) / lanes * lanes)
+        for tap in 0..<taps {
+          for d in 0..<depth {
+            let got = packed[first * taps * depth + (tap * depth + d) * width + j - first]
+            let value = j < n ? 2 * values[tap * outer + d * inner + j * column] : 0
+            if got != value {
+              Issue.record("seed \(seed), bytes \(bytes): [\(tap)][\(d)][\(j)] expected \(value), got \(got)")
+              return
+            }
+          }
+        }
+      }
+    }
+  }
+
+  @Test(arguments: KernelLibrary.available)
+  func infinityAndNaNPassThrough(isa: ISA) {
+    let kernels = KernelLibrary.table(for: isa)
+    let a = Guarded<Float>([1, .infinity, .nan, 2])
+    let b = Guarded<Float>((0..<40).map { $0 < 20 ? 1 : 0.5 })
+    let packed = Guarded<Float>(Int(kernels.pointee.packed_b_floats(2, 20))) { _ in 0 }
+    var pack = dlk_pack_b_args(b.pointer, k: 2, n: 20, kStride: 20, nStride: 1, packed: packed.base)
+    kernels.pointee.pack_b(&pack, 0, 3)
+    let c = Guarded<Float>(40) { _ in 0 }
+    var args = dlk_gemm_args()
+    (args.m, args.n, args.k) = (2, 20, 2)
+    (args.a, args.a_row_stride, args.b) = (a.pointer, 2, packed.pointer)
+    (args.c, args.c_row_stride, args.epilogue) = (c.base, 20, .plain)
+    args.epilogue.activation = DLK_UNARY_RELU
+    kernels.pointee.gemm(&args, 0, 2, 0, 3)
+    for j in 0..<20 {
+      #expect(c[j] == .infinity)
+      #expect(c[20 + j].isNaN)
+    }
+  }
+}

@@ -1,0 +1,135 @@
+import CKernelSupport
+import DLRTKernels
+import Testing
+
+@Suite struct MathTests {
+  /// Numbers of every size, the specials, and the places where formulas change.
+  private static let inputs: [Float] = {
+    var values: [Float] = [
+      0, -0.0, 1, -1, 3, -3, .infinity, -.infinity, .nan, .leastNonzeroMagnitude, -.leastNonzeroMagnitude,
+      7 * .leastNonzeroMagnitude, .leastNormalMagnitude / 3,
+      .leastNormalMagnitude, .greatestFiniteMagnitude, -.greatestFiniteMagnitude, 88.7, 88.73, 89, -87.3, -88, -103,
+      -103.9,
+      -105, 0.5, -0.5, 2.5, 8388608, 8388607.5, 1e10, -1e10, 3.92, 9.02, 29_999, 30_001,
+    ]
+    var random = SeededGenerator(1)
+    for _ in 0..<3000 {
+      let magnitude = Float.random(in: -30...30, using: &random)
+      values.append(
+        (random.int(0...1) == 0 ? 1 : -1)
+          * Float(sign: .plus, exponent: Int(magnitude), significand: 1 + abs(random.float())))
+      values.append(random.float() * 12)
+      values.append(random.float() * 100)
+    }
+    return values
+  }()
+
+  /// How far a result may be from the exact one: units in the last place, or an absolute error where the function is a
+  /// difference of larger numbers.
+  private static func tolerance(_ function: dlk_unary) -> (ulps: Double, absolute: Double) {
+    switch function {
+    case DLK_UNARY_ABS, DLK_UNARY_NEGATE, DLK_UNARY_SIGN, DLK_UNARY_FLOOR, DLK_UNARY_CEIL, DLK_UNARY_ROUND,
+      DLK_UNARY_IDENTITY, DLK_UNARY_RELU, DLK_UNARY_CLIP, DLK_UNARY_THRESHOLDED_RELU:
+      (0, 0)
+    case DLK_UNARY_AFFINE, DLK_UNARY_HARD_SIGMOID: (1, 1e-7)
+    case DLK_UNARY_SIN, DLK_UNARY_COS: (3, 3e-8)
+    case DLK_UNARY_GELU_ERF: (4, 1e-6)
+    case DLK_UNARY_GELU_TANH: (20, 3e-10)
+    case DLK_UNARY_SILU: (6, 1e-35)
+    case DLK_UNARY_HARD_SWISH: (3, 2e-7)
+    case DLK_UNARY_TANH, DLK_UNARY_ERF: (6, 0)
+    case DLK_UNARY_SIGMOID: (3, 1.2e-38)
+    case DLK_UNARY_MISH, DLK_UNARY_SELU, DLK_UNARY_CELU, DLK_UNARY_ELU: (5, 1e-37)
+    default: (3, 1e-44)
+    }
+  }
+
+  @Test(arguments: KernelLibrary.available, 0..<DLK_UNARY_COUNT.rawValue)
+  func unaryIsAccurate(isa: ISA, function: Int32) {
+    let kernels = KernelLibrary.table(for: isa), function = dlk_unary(rawValue: function)
+    let (a, b): (Float, Float) =
+      switch function {
+      case DLK_UNARY_CLIP: (-0.7, 1.3)
+      case DLK_UNARY_SELU: (1.6732632, 1.0507010)
+      case DLK_UNARY_HARD_SIGMOID: (0.2, 0.5)
+      case DLK_UNARY_SILU: (1, 0)
+      default: (0.75, -0.25)
+      }
+    let x = Guarded(Self.inputs), y = Guarded(Self.inputs)
+    kernels.pointee.unary(function, a, b, x.pointer, y.base, Int64(x.count))
+    let (ulps, absolute) = Self.tolerance(function)
+    for i in 0..<x.count {
+      let value = exact(function, a, b, x[i]), rounded = Float(value), got = y[i]
+      if rounded.isNaN {
+        if !got.isNaN { Issue.record("f(\(x[i])): expected NaN, got \(got)") }
+        continue
+      }
+      if rounded.isInfinite {
+        if got != rounded && !(abs(got) >= 3.4e38 && got.sign == rounded.sign) {
+          Issue.record("f(\(x[i])): expected \(rounded), got \(got)")
+        }
+        continue
+      }
+      let error = abs(Double(got) - value)
+      if got != rounded && !(error <= max(absolute, ulps * Double(rounded.ulp))) {
+        Issue.record("f(\(x[i])): expected \(value), got \(got), \(error / Double(rounded.ulp)) ulps")
+        return
+      }
+    }
+  }
+
+  @Test(arguments: KernelLibrary.available)
+  func unaryTouchesItsElementsOnly(isa: ISA) {
+    let kernels = KernelLibrary.table(for: isa)
+    for function in 0..<DLK_UNARY_COUNT.rawValue {
+      for count in 0...35 {
+        for offset in [0, 1] {
+          let x = Guarded<Float>(count, fence: offset == 0 ? .behind : .before, offset: offset) { Float($0) / 8 }
+          let whole = Guarded<Float>(64) { Float($0) / 8 }
+          kernels.pointee.unary(dlk_unary(rawValue: function), 0.5, 0.25, x.pointer, x.base, Int64(count))
+          kernels.pointee.unary(dlk_unary(rawValue: function), 0.5, 0.25, whole.pointer, whole.base, 64)
+          #expect(x.array == Array(whole.array.prefix(count)), "function \(function), count \(count)")
+        }
+      }
+    }
+  }
+
+  @Test(arguments: KernelLibrary.available)
+  func binaryMatchesNaive(isa: ISA) {
+    let kernels = KernelLibrary.table(for: isa)
+    for seed in 0..<300 {
+      var random = SeededGenerator(seed)
+      let rows = random.int(0...4), columns = random.pick([0, 1, 3, 15, 16, 17, 40])
+      let function = dlk_binary(rawValue: Int32(random.int(0...Int(DLK_BINARY_COUNT.rawValue) - 1)))
+      let (xRow, xColumn) = (random.pick([0, 41]), random.int(0...1)),
+        (yRow, yColumn) = (random.pick([0, 43]), random.int(0...1))
+      func operand(_ row: Int, _ column: Int) -> Guarded<Float> {
+        let count = rows == 0 || columns == 0 ? 0 : (rows - 1) * row + (columns - 1) * column + 1
+        return Guarded(count) { _ in random.int(0...9) == 0 ? .nan : random.float() }
+      }
+      let x = operand(xRow, xColumn), y = operand(yRow, yColumn)
+      let out = Guarded<Float>(rows == 0 ? 0 : (rows - 1) * 50 + columns) { _ in 0 }
+      var args = dlk_binary_args(
+        function: function, rows: Int64(rows), columns: Int64(columns), x: x.pointer, x_row_stride: Int64(xRow),
+        x_column_stride: Int64(xColumn), y: y.pointer, y_row_stride: Int64(yRow), y_column_stride: Int64(yColumn),
+        out: out.base, out_row_stride: 50)
+      kernels.pointee.binary(&args)
+      for r in 0..<rows {
+        for c in 0..<columns {
+          let a = x[r * xRow + c * xColumn], b = y[r * yRow + c * yColumn], got = out[r * 50 + c]
+          let value: Float =
+            switch function {
+            case DLK_BINARY_ADD: a + b
+            case DLK_BINARY_SUB: a - b
+            case DLK_BINARY_MUL: a * b
+            case DLK_BINARY_DIV: a / b
+            case DLK_BINARY_MIN: a.isNaN || b.isNaN ? .nan : Swift.min(a, b)
+            case DLK_BINARY_MAX: a.isNaN || b.isNaN ? .nan : Swift.max(a, b)
+            default: a < 0 ? a * b : a
+            }
+          #expect(got == value || (got.isNaN && value.isNaN), "seed \(seed), \(function.rawValue) of \(a) and \(b)")
+        }
+      }
+    }
+  }
+}
