@@ -1,8 +1,14 @@
 /// Normalisations and the softmax family.
 let normalizationOperators: [any Operator.Type] = [
+  BatchNormalization.self,
+  GroupNormalization.self,
   Hardmax.self,
+  InstanceNormalization.self,
+  LRN.self,
   LayerNormalization.self,
   LogSoftmax.self,
+  LpNormalization.self,
+  MeanVarianceNormalization.self,
   RMSNormalization.self,
   Softmax.self,
 ]

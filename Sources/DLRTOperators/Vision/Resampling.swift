@@ -1,0 +1,143 @@
+import DLRTGraph
+
+/// Linear or cubic resizing, one axis after the other: along each, an output is a weighted sum of inputs.
+struct Resampling: Sendable {
+  struct Pass: Sendable {
+    let outer: Int
+    let input: Int
+    let output: Int
+    let inner: Int
+    let table: ResizeTable
+
+    var count: Int { outer &* output &* inner }
+  }
+
+  let passes: [Pass]
+  let inputCount: Int
+  let extrapolation: Float
+
+  init(_ input: [Int], _ axes: [(ResizeAxis, ResizeTable)], _ extrapolation: Float) {
+    var shape = input
+    var passes: [Pass] = []
+    // Shrinking axes first keep what follows small; of equals the innermost, whose loop is the costliest.
+    let order = axes.sorted { a, b in
+      let (left, right) = (a.0.output * b.0.input, b.0.output * a.0.input)
+      return left == right ? a.0.axis > b.0.axis : left < right
+    }
+    for (axis, table) in order {
+      passes.append(
+        Pass(
+          outer: shape[..<axis.axis].reduce(1) { $0 &* $1 }, input: axis.input, output: axis.output,
+          inner: shape[(axis.axis + 1)...].reduce(1) { $0 &* $1 }, table: table))
+      shape[axis.axis] = axis.output
+    }
+    self.passes = passes
+    inputCount = input.product
+    self.extrapolation = extrapolation
+  }
+}
+
+/// Chooses the type of the sums: float64 for double and wide integers, float32 for the rest.
+struct ResamplingPlan: NumericTask {
+  let passes: Resampling
+  let type: DataType
+
+  func run<T: NumericElement>(_: T.Type) -> Step {
+    switch type {
+    case .float32: ResamplingLoops<Float>(passes).step
+    case .float64: ResamplingLoops<Double>(passes).step
+    case .int8, .uint8, .int16, .uint16: ResamplingLoops<Float>(passes).convertingStep(T.self)
+    default: ResamplingLoops<Double>(passes).convertingStep(T.self)
+    }
+  }
+}
+
+private struct ResamplingLoops<R: RealElement>: Sendable {
+  private let passes: [Resampling.Pass]
+  private let weights: [[R]]
+  private let inputCount: Int
+  private let extrapolation: R
+  /// Elements of one of the two buffers between passes.
+  private let bufferCount: Int
+
+  init(_ resampling: Resampling) {
+    passes = resampling.passes
+    weights = passes.map { $0.table.weights.map { R($0) } }
+    inputCount = resampling.inputCount
+    extrapolation = R(resampling.extrapolation)
+    bufferCount = (passes.dropLast().map(\.count).max() ?? 0) &+ 15 & ~15
+  }
+
+  private var bufferBytes: Int { bufferCount &* MemoryLayout<R>.size }
+
+  var step: Step {
+    Step(kernel: "resample", workspace: 2 &* bufferBytes) { [self] io in
+      run(io, io.input(0, as: R.self), io.output(0, as: R.self), io.workspace)
+    }
+  }
+
+  /// Widens the input and narrows the output, rounding halves to even and saturating.
+  func convertingStep<T: NumericElement>(_: T.Type) -> Step {
+    let outputCount = passes.last?.count ?? inputCount
+    let inputBytes = (inputCount &* MemoryLayout<R>.size &+ 63) & ~63
+    let outputBytes = (outputCount &* MemoryLayout<R>.size &+ 63) & ~63
+    let (before, after) = (Chunks(inputCount, cost: 0.5), Chunks(outputCount, cost: 1))
+    return Step(kernel: "resample", workspace: inputBytes &+ outputBytes &+ 2 &* bufferBytes) { [self] io in
+      let (source, target) = (io.input(0, as: T.self), io.output(0, as: T.self))
+      let wide = io.workspace.assumingMemoryBound(to: R.self)
+      let result = (io.workspace + inputBytes).assumingMemoryBound(to: R.self)
+      io.parallel(before) { for index in $0 { wide[index] = R(source[index].double) } }
+      run(io, wide, result, io.workspace + (inputBytes &+ outputBytes))
+      io.parallel(after) { for index in $0 { target[index] = T(nearest: Double(result[index])) } }
+    }
+  }
+
+  private func run(
+    _ io: borrowing StepIO, _ input: UnsafePointer<R>, _ output: UnsafeMutablePointer<R>,
+    _ scratch: UnsafeMutableRawPointer
+  ) {
+    if passes.isEmpty { return output.update(from: input, count: inputCount) }
+    var source = input
+    for (index, pass) in passes.enumerated() {
+      let buffer = (scratch + index % 2 &* bufferBytes).assumingMemoryBound(to: R.self)
+      let target = index == passes.count - 1 ? output : buffer
+      weights[index].withUnsafeBufferPointer { weights in
+        pass.table.indices.withUnsafeBufferPointer { indices in
+          guard let weights = weights.baseAddress, let indices = indices.baseAddress else { return }
+          let cost = Double(pass.inner) * Double(pass.table.taps) * 0.3 + 2
+          io.parallel(Chunks(pass.outer &* pass.output, cost: cost)) {
+            sample($0, pass, indices, weights, source, target)
+          }
+        }
+      }
+      source = UnsafePointer(target)
+    }
+  }
+
+  private func sample(
+    _ range: Range<Int>, _ pass: Resampling.Pass, _ indices: UnsafePointer<Int32>, _ weights: UnsafePointer<R>,
+    _ source: UnsafePointer<R>, _ target: UnsafeMutablePointer<R>
+  ) {
+    let (taps, inner) = (pass.table.taps, pass.inner)
+    for line in range {
+      let index = line % pass.output
+      let block = source + line / pass.output &* pass.input &* inner
+      let result = target + line &* inner
+      let (places, factors) = (indices + index &* taps, weights + index &* taps)
+      if !pass.table.outside.isEmpty, pass.table.outside[index] {
+        result.update(repeating: extrapolation, count: inner)
+      } else if taps == 2 {
+        let (a, b) = (block + Int(places[0]) &* inner, block + Int(places[1]) &* inner)
+        let (p, q) = (factors[0], factors[1])
+        for x in 0..<inner { result[x] = a[x] * p + b[x] * q }
+      } else {
+        result.update(repeating: 0, count: inner)
+        for tap in 0..<taps {
+          let from = block + Int(places[tap]) &* inner
+          let factor = factors[tap]
+          for x in 0..<inner { result[x] += from[x] * factor }
+        }
+      }
+    }
+  }
+}
