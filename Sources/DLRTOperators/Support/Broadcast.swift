@@ -7,16 +7,16 @@ import DLRTGraph
 /// `[N, C, H, W] + [C, 1, 1]` gives a run for each of N × C planes.
 package struct Broadcast: Sendable {
   /// Elements of the output.
-  package let count: Int
+  package private(set) var count: Int
   /// Elements of one whole run.
-  package let inner: Int
-  /// For each input, whether it advances (1) or stays (0) within a run.
-  package let innerStrides: [Int]
+  package private(set) var inner: Int
+  /// For each input, the elements by which it advances within a run: 1, or 0 where it stays.
+  package private(set) var innerStrides: [Int]
   private let operands: Int
   /// Outer axes, outermost first.
-  private let dims: [Int]
+  private var dims: [Int]
   /// `strides[operand * dims.count + axis]`, in elements.
-  private let strides: [Int]
+  private var strides: [Int]
 
   /// - Parameter inputs: shapes that inference has found to broadcast to `output`.
   package init(output: [Int], inputs: [[Int]]) {
@@ -49,6 +49,21 @@ package struct Broadcast: Sendable {
 
   /// True when every input is walked from end to end in one run.
   package var isContiguous: Bool { dims.isEmpty && (innerStrides.allSatisfy { $0 == 1 } || inner == 1) }
+
+  /// The walk over runs: its elements are this one's runs, and its strides within a run are those between them.
+  package var rows: Broadcast {
+    var copy = self
+    copy.dropInner()
+    return copy
+  }
+
+  private mutating func dropInner() {
+    count = inner == 0 ? 0 : count / inner
+    let rank = dims.count
+    inner = dims.popLast() ?? 1
+    innerStrides = (0..<operands).map { rank == 0 ? 0 : strides[$0 * rank + rank - 1] }
+    strides = (0..<operands).flatMap { operand in (0..<dims.count).map { strides[operand * rank + $0] } }
+  }
 
   /// Calls `body` for every run of a part of the output, in order.
   ///

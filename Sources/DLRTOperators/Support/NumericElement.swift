@@ -9,6 +9,7 @@ package protocol NumericElement: TensorElement, Comparable, ExpressibleByInteger
   static func multiply(_ a: Self, _ b: Self) -> Self
   /// Integer division rounds towards zero and gives 0 for a divisor of 0: it never traps.
   static func divide(_ a: Self, _ b: Self) -> Self
+  static func negate(_ a: Self) -> Self
   var isNaN: Bool { get }
   /// The nearest representable number; NaN becomes 0 in integer types.
   init(nearest value: Double)
@@ -18,10 +19,18 @@ package protocol NumericElement: TensorElement, Comparable, ExpressibleByInteger
   static var highest: Self { get }
 }
 
+extension NumericElement {
+  /// The greater one; NaN when either is.
+  @inline(__always) package static func greatest(_ a: Self, _ b: Self) -> Self { a > b || a.isNaN ? a : b }
+  /// The lesser one; NaN when either is.
+  @inline(__always) package static func least(_ a: Self, _ b: Self) -> Self { a < b || a.isNaN ? a : b }
+}
+
 extension NumericElement where Self: FixedWidthInteger {
   @inline(__always) package static func add(_ a: Self, _ b: Self) -> Self { a &+ b }
   @inline(__always) package static func subtract(_ a: Self, _ b: Self) -> Self { a &- b }
   @inline(__always) package static func multiply(_ a: Self, _ b: Self) -> Self { a &* b }
+  @inline(__always) package static func negate(_ a: Self) -> Self { 0 &- a }
   @inline(__always) package static func divide(_ a: Self, _ b: Self) -> Self {
     b == 0 ? 0 : a.dividedReportingOverflow(by: b).partialValue
   }
@@ -43,6 +52,7 @@ extension NumericElement where Self: FixedWidthInteger {
 }
 
 extension NumericElement where Self: BinaryFloatingPoint {
+  @inline(__always) package static func negate(_ a: Self) -> Self { -a }
   @inline(__always) package static func add(_ a: Self, _ b: Self) -> Self { a + b }
   @inline(__always) package static func subtract(_ a: Self, _ b: Self) -> Self { a - b }
   @inline(__always) package static func multiply(_ a: Self, _ b: Self) -> Self { a * b }

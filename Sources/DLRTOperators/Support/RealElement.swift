@@ -23,6 +23,13 @@ package protocol RealElement: NumericElement, BinaryFloatingPoint {
   static func fmod(_ x: Self, _ y: Self) -> Self
 }
 
+extension RealElement {
+  package static func sigmoid(_ x: Self) -> Self { 1 / (1 + exp(-x)) }
+
+  /// ln(1 + eˣ) without overflow.
+  package static func softplus(_ x: Self) -> Self { x > 0 ? x + log1p(exp(-x)) : log1p(exp(x)) }
+}
+
 extension Float: RealElement {
   package static func exp(_ x: Float) -> Float { expf(x) }
   package static func expm1(_ x: Float) -> Float { expm1f(x) }

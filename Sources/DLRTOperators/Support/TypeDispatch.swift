@@ -67,6 +67,18 @@ extension DataType {
     }
   }
 
+  /// Runs a task for the unsigned integer of this type's size, of at most eight bytes.
+  @inline(__always)
+  package func dispatchBits<Task: IntegerTask>(_ task: Task) throws -> Task.Result {
+    switch size {
+    case 1: try task.run(UInt8.self)
+    case 2: try task.run(UInt16.self)
+    case 4: try task.run(UInt32.self)
+    case 8: try task.run(UInt64.self)
+    default: throw unsupported
+    }
+  }
+
   /// Runs a task for float32 or float64.
   @inline(__always)
   package func dispatch<Task: FloatTask>(_ task: Task) throws -> Task.Result {

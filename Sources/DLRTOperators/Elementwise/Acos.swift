@@ -1,0 +1,8 @@
+/// ONNX Acos (7–22): the arc cosine of x.
+package struct Acos: RealUnaryOperator {
+  package static let schema = OperatorSchema.unary("Acos", versions: [7, 22], input: "input", output: "output")
+
+  package init(_ attributes: inout AttributeReader) throws {}
+
+  package func apply<T: RealElement>(_ x: T) -> T { T.acos(x) }
+}

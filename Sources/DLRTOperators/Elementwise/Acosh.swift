@@ -1,0 +1,8 @@
+/// ONNX Acosh (9–22): the inverse hyperbolic cosine of x.
+package struct Acosh: RealUnaryOperator {
+  package static let schema = OperatorSchema.unary("Acosh", versions: [9, 22], input: "input", output: "output")
+
+  package init(_ attributes: inout AttributeReader) throws {}
+
+  package func apply<T: RealElement>(_ x: T) -> T { T.acosh(x) }
+}

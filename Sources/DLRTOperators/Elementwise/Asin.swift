@@ -1,0 +1,8 @@
+/// ONNX Asin (7–22): the arc sine of x.
+package struct Asin: RealUnaryOperator {
+  package static let schema = OperatorSchema.unary("Asin", versions: [7, 22], input: "input", output: "output")
+
+  package init(_ attributes: inout AttributeReader) throws {}
+
+  package func apply<T: RealElement>(_ x: T) -> T { T.asin(x) }
+}

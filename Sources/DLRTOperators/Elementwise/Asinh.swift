@@ -1,0 +1,8 @@
+/// ONNX Asinh (9–22): the inverse hyperbolic sine of x.
+package struct Asinh: RealUnaryOperator {
+  package static let schema = OperatorSchema.unary("Asinh", versions: [9, 22], input: "input", output: "output")
+
+  package init(_ attributes: inout AttributeReader) throws {}
+
+  package func apply<T: RealElement>(_ x: T) -> T { T.asinh(x) }
+}

@@ -1,0 +1,8 @@
+/// ONNX Atan (7–22): the arc tangent of x.
+package struct Atan: RealUnaryOperator {
+  package static let schema = OperatorSchema.unary("Atan", versions: [7, 22], input: "input", output: "output")
+
+  package init(_ attributes: inout AttributeReader) throws {}
+
+  package func apply<T: RealElement>(_ x: T) -> T { T.atan(x) }
+}

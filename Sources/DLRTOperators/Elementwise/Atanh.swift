@@ -1,0 +1,8 @@
+/// ONNX Atanh (9–22): the inverse hyperbolic tangent of x.
+package struct Atanh: RealUnaryOperator {
+  package static let schema = OperatorSchema.unary("Atanh", versions: [9, 22], input: "input", output: "output")
+
+  package init(_ attributes: inout AttributeReader) throws {}
+
+  package func apply<T: RealElement>(_ x: T) -> T { T.atanh(x) }
+}

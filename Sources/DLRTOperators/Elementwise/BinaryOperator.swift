@@ -1,0 +1,118 @@
+import CKernelSupport
+import DLRTGraph
+
+/// Combines `count` elements of `x` and `y`, each of which advances by its stride of 0 or 1 elements.
+package typealias BinaryLoop = @Sendable (
+  _ x: UnsafeRawPointer, _ xStride: Int, _ y: UnsafeRawPointer, _ yStride: Int, _ out: UnsafeMutableRawPointer,
+  _ count: Int
+) -> Void
+
+/// An operator that computes each element of its output from one element of each of two inputs that broadcast.
+package protocol BinaryOperator: Operator {
+  /// How models older than version 7 place the second operand.
+  var alignment: OperandAlignment { get }
+  /// The kernel for float32, if the table has one.
+  var kernel: dlk_binary? { get }
+  /// The loop for any element type that is not promoted.
+  func loop(_ type: DataType) throws -> BinaryLoop
+  /// The result for elements of a shape, as far as it can be said.
+  func combine(_ a: Dim, _ b: Dim) -> Dim
+}
+
+extension BinaryOperator {
+  package static var promotedTypes: TypeSet { .halfFloats }
+  package var inPlaceInputs: [Int] { [0, 1] }
+  package var kernel: dlk_binary? { nil }
+  package func combine(_ a: Dim, _ b: Dim) -> Dim { .unknown }
+
+  package static func modernize(_ node: inout Node, version: Int, in graph: inout Graph) throws {
+    try OperandAlignment.modernize(&node, version: version)
+  }
+
+  package func infer(_ inference: inout Inference) throws {
+    try inferBinary(&inference, try inference.type(0))
+  }
+
+  func inferBinary(_ inference: inout Inference, _ type: DataType) throws {
+    inference.setType(0, type)
+    let left = try inference.shape(0)
+    let right = try alignment.aligned(try inference.shape(1), rank: left.rank)
+    let shape = try inference.broadcast(left, right, inference.name(1))
+    inference.set(0, type, shape, elements: inference.combined(combine))
+  }
+
+  package func plan(_ planning: inout Planning) throws -> Step {
+    let left = planning.shape(0)
+    let walk = Broadcast(
+      output: planning.output(0).shape, inputs: [left, alignment.aligned(planning.shape(1), rank: left.count)])
+    let run = try BinaryRun(planning, walk, kernel: kernel, loop: loop)
+    return Step(kernel: run.name) { io in run(io, io.input(0), io.input(1), io.output(0)) }
+  }
+}
+
+extension Inference {
+  /// The elements of a small integer result, when both inputs' elements are known at least in part.
+  fileprivate func combined(_ combine: (Dim, Dim) -> Dim) -> [Dim]? {
+    guard let a = inputs[0]?.elements, let b = inputs[1]?.elements, !a.isEmpty, !b.isEmpty else { return nil }
+    guard a.count == b.count || a.count == 1 || b.count == 1 else { return nil }
+    guard max(inputs[0]?.shape?.rank ?? 2, inputs[1]?.shape?.rank ?? 2) <= 1 else { return nil }
+    return (0..<max(a.count, b.count)).map { combine(a[a.count == 1 ? 0 : $0], b[b.count == 1 ? 0 : $0]) }
+  }
+}
+
+/// An operator with one formula for floats and integers.
+package protocol NumericBinaryOperator: BinaryOperator {
+  func apply<T: NumericElement>(_ a: T, _ b: T) -> T
+}
+
+extension NumericBinaryOperator {
+  package func loop(_ type: DataType) throws -> BinaryLoop { try type.dispatch(NumericCombine(op: self)) }
+}
+
+private struct NumericCombine<Op: NumericBinaryOperator>: NumericTask {
+  let op: Op
+
+  func run<T: NumericElement>(_ type: T.Type) -> BinaryLoop {
+    let op = op
+    return { x, xStride, y, yStride, out, count in
+      let x = x.assumingMemoryBound(to: T.self)
+      let y = y.assumingMemoryBound(to: T.self)
+      let out = out.assumingMemoryBound(to: T.self)
+      for index in 0..<count { out[index] = op.apply(x[index &* xStride], y[index &* yStride]) }
+    }
+  }
+}
+
+/// An operator on bits, written for the unsigned integer of the element's size.
+package protocol BitwiseBinaryOperator: BinaryOperator {
+  func apply<T: FixedWidthInteger>(_ a: T, _ b: T) -> T
+}
+
+extension BitwiseBinaryOperator {
+  package func loop(_ type: DataType) throws -> BinaryLoop { try type.dispatchBits(BitwiseCombine(op: self)) }
+}
+
+private struct BitwiseCombine<Op: BitwiseBinaryOperator>: IntegerTask {
+  let op: Op
+
+  func run<T: NumericElement & FixedWidthInteger>(_ type: T.Type) -> BinaryLoop {
+    let op = op
+    return { x, xStride, y, yStride, out, count in
+      let x = x.assumingMemoryBound(to: T.self)
+      let y = y.assumingMemoryBound(to: T.self)
+      let out = out.assumingMemoryBound(to: T.self)
+      for index in 0..<count { out[index] = op.apply(x[index &* xStride], y[index &* yStride]) }
+    }
+  }
+}
+
+extension OperatorSchema {
+  /// An operator with two inputs and one output of the same type.
+  static func binary(
+    _ name: String, versions: [Int], types: TypeSet, inputs: (String, String) = ("A", "B"), output: String = "C"
+  ) -> OperatorSchema {
+    OperatorSchema(
+      name, versions: versions, inputs: [(inputs.0, "T"), (inputs.1, "T")], outputs: [(output, "T")],
+      types: ["T": types])
+  }
+}

@@ -1,0 +1,36 @@
+import DLRTGraph
+
+/// ONNX BitCast (26): the same bits read as another element type of the same width.
+package struct BitCast: Operator {
+  package static let schema = OperatorSchema(
+    "BitCast", versions: [26], inputs: [("input", "T1")], outputs: [("output", "T2")],
+    types: ["T1": .all.subtracting(.string), "T2": .all.subtracting(.string)])
+
+  private let type: DataType
+
+  package init(_ attributes: inout AttributeReader) throws {
+    guard let type = try attributes.optionalDataType("to") else {
+      throw DLRTError(.invalidModel, "a required attribute is missing", tensor: "to")
+    }
+    self.type = type
+  }
+
+  package func infer(_ inference: inout Inference) throws {
+    let source = try inference.type(0)
+    guard source.packedBits == type.packedBits, type != .string else {
+      throw DLRTError(
+        .invalidModel, "the element types differ in width", tensor: "to",
+        expected: "\(source.packedBits) bits", got: type.name)
+    }
+    inference.setType(0, type)
+    inference.set(0, type, try inference.shape(0))
+  }
+
+  // Types below eight bits take a byte, extended by their sign: only there a change of type changes bytes.
+  package var viewedInput: Int? { type.packedBits < 8 ? nil : 0 }
+
+  package func plan(_ planning: inout Planning) throws -> Step {
+    guard type.packedBits < 8 else { return .nothing }
+    return .unary(planning, narrowing(type) ?? { x, y, count in y.copyMemory(from: x, byteCount: count) })
+  }
+}

@@ -1,0 +1,10 @@
+/// ONNX BitwiseXor (18): a ^ b on each bit, with broadcasting.
+package struct BitwiseXor: BitwiseBinaryOperator {
+  package static let schema = OperatorSchema.binary("BitwiseXor", versions: [18], types: .integers)
+
+  package let alignment: OperandAlignment
+
+  package init(_ attributes: inout AttributeReader) throws { alignment = try OperandAlignment(&attributes) }
+
+  package func apply<T: FixedWidthInteger>(_ a: T, _ b: T) -> T { a ^ b }
+}

@@ -1,0 +1,16 @@
+import CKernelSupport
+
+/// ONNX Celu (12–28): x, or alpha · (e^(x / alpha) − 1) below 0.
+package struct Celu: RealUnaryOperator {
+  package static let schema = OperatorSchema.unary("Celu", versions: [12, 28])
+
+  private let alpha: Float
+
+  package init(_ attributes: inout AttributeReader) throws {
+    alpha = try attributes.float("alpha", default: 1)
+  }
+
+  package var kernel: UnaryKernel? { UnaryKernel(DLK_UNARY_CELU, alpha) }
+
+  package func apply<T: RealElement>(_ x: T) -> T { x < 0 ? T(alpha) * T.expm1(x / T(alpha)) : x }
+}

@@ -1,0 +1,8 @@
+/// ONNX Cosh (9–22): the hyperbolic cosine of x.
+package struct Cosh: RealUnaryOperator {
+  package static let schema = OperatorSchema.unary("Cosh", versions: [9, 22], input: "input", output: "output")
+
+  package init(_ attributes: inout AttributeReader) throws {}
+
+  package func apply<T: RealElement>(_ x: T) -> T { T.cosh(x) }
+}

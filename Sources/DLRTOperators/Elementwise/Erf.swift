@@ -1,0 +1,12 @@
+import CKernelSupport
+
+/// ONNX Erf (9–13): the error function of x.
+package struct Erf: RealUnaryOperator {
+  package static let schema = OperatorSchema.unary("Erf", versions: [9, 13], input: "input", output: "output")
+
+  package init(_ attributes: inout AttributeReader) throws {}
+
+  package var kernel: UnaryKernel? { UnaryKernel(DLK_UNARY_ERF) }
+
+  package func apply<T: RealElement>(_ x: T) -> T { T.erf(x) }
+}

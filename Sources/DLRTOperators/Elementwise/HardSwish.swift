@@ -1,0 +1,12 @@
+import CKernelSupport
+
+/// ONNX HardSwish (14–22): x · max(0, min(1, x/6 + 1/2)).
+package struct HardSwish: RealUnaryOperator {
+  package static let schema = OperatorSchema.unary("HardSwish", versions: [14, 22])
+
+  package init(_ attributes: inout AttributeReader) throws {}
+
+  package var kernel: UnaryKernel? { UnaryKernel(DLK_UNARY_HARD_SWISH) }
+
+  package func apply<T: RealElement>(_ x: T) -> T { x * T.least(T.greatest(x / 6 + 0.5, 0), 1) }
+}

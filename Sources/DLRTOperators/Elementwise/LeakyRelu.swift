@@ -1,0 +1,16 @@
+import CKernelSupport
+
+/// ONNX LeakyRelu (1–16): x, or alpha · x below 0.
+package struct LeakyRelu: RealUnaryOperator {
+  package static let schema = OperatorSchema.unary("LeakyRelu", versions: [1, 6, 16])
+
+  private let alpha: Float
+
+  package init(_ attributes: inout AttributeReader) throws {
+    alpha = try attributes.float("alpha", default: 0.01)
+  }
+
+  package var kernel: UnaryKernel? { UnaryKernel(DLK_UNARY_LEAKY_RELU, alpha) }
+
+  package func apply<T: RealElement>(_ x: T) -> T { x < 0 ? T(alpha) * x : x }
+}

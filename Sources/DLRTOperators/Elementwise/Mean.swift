@@ -1,0 +1,14 @@
+import CKernelSupport
+
+/// ONNX Mean (1–13): the mean of all inputs, with broadcasting.
+package struct Mean: VariadicOperator {
+  package static let schema = OperatorSchema.variadic(
+    "Mean", versions: [1, 6, 8, 13], types: .floats, output: "mean")
+
+  package init() {}
+
+  package var kernel: dlk_binary? { DLK_BINARY_ADD }
+  package var isMean: Bool { true }
+
+  package func apply<T: NumericElement>(_ a: T, _ b: T) -> T { T.add(a, b) }
+}

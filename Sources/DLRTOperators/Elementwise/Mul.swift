@@ -1,0 +1,17 @@
+import CKernelSupport
+import DLRTGraph
+
+/// ONNX Mul (1–14): a · b, with broadcasting; integers wrap around.
+package struct Mul: NumericBinaryOperator {
+  package static let schema = OperatorSchema.binary("Mul", versions: [1, 6, 7, 13, 14], types: .numeric)
+
+  package let alignment: OperandAlignment
+
+  package init(_ attributes: inout AttributeReader) throws { alignment = try OperandAlignment(&attributes) }
+
+  package var kernel: dlk_binary? { DLK_BINARY_MUL }
+
+  package func combine(_ a: Dim, _ b: Dim) -> Dim { a * b }
+
+  package func apply<T: NumericElement>(_ a: T, _ b: T) -> T { T.multiply(a, b) }
+}

@@ -1,0 +1,16 @@
+import DLRTGraph
+
+/// ONNX Not (1): true where the input is false.
+package struct Not: UnaryOperator {
+  package static let schema = OperatorSchema.unary("Not", versions: [1], types: .bool)
+
+  package init(_ attributes: inout AttributeReader) throws {}
+
+  package func loop(_ type: DataType) throws -> UnaryLoop {
+    { x, y, count in
+      let x = x.assumingMemoryBound(to: UInt8.self)
+      let y = y.assumingMemoryBound(to: UInt8.self)
+      for index in 0..<count { y[index] = x[index] == 0 ? 1 : 0 }
+    }
+  }
+}

@@ -1,0 +1,20 @@
+import DLRTGraph
+
+/// ONNX Shrink (9): x + bias below −lambd, x − bias above lambd, 0 between. Integers are computed in float64.
+package struct Shrink: NumericUnaryOperator {
+  package static let schema = OperatorSchema.unary(
+    "Shrink", versions: [9], types: .numeric, input: "input", output: "output")
+
+  private let bias: Double
+  private let limit: Double
+
+  package init(_ attributes: inout AttributeReader) throws {
+    bias = Double(try attributes.float("bias", default: 0))
+    limit = Double(try attributes.float("lambd", default: 0.5))
+  }
+
+  package func apply<T: NumericElement>(_ x: T) -> T {
+    let value = x.double
+    return T(nearest: value < -limit ? value + bias : value > limit ? value - bias : 0)
+  }
+}

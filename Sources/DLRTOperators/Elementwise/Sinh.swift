@@ -1,0 +1,8 @@
+/// ONNX Sinh (9–22): the hyperbolic sine of x.
+package struct Sinh: RealUnaryOperator {
+  package static let schema = OperatorSchema.unary("Sinh", versions: [9, 22], input: "input", output: "output")
+
+  package init(_ attributes: inout AttributeReader) throws {}
+
+  package func apply<T: RealElement>(_ x: T) -> T { T.sinh(x) }
+}

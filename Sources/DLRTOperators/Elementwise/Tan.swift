@@ -1,0 +1,8 @@
+/// ONNX Tan (7–22): the tangent of x.
+package struct Tan: RealUnaryOperator {
+  package static let schema = OperatorSchema.unary("Tan", versions: [7, 22], input: "input", output: "output")
+
+  package init(_ attributes: inout AttributeReader) throws {}
+
+  package func apply<T: RealElement>(_ x: T) -> T { T.tan(x) }
+}

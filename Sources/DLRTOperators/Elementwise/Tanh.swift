@@ -1,0 +1,12 @@
+import CKernelSupport
+
+/// ONNX Tanh (1–13): the hyperbolic tangent of x.
+package struct Tanh: RealUnaryOperator {
+  package static let schema = OperatorSchema.unary("Tanh", versions: [1, 6, 13], input: "input", output: "output")
+
+  package init(_ attributes: inout AttributeReader) throws {}
+
+  package var kernel: UnaryKernel? { UnaryKernel(DLK_UNARY_TANH) }
+
+  package func apply<T: RealElement>(_ x: T) -> T { T.tanh(x) }
+}

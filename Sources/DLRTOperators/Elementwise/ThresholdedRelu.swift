@@ -1,0 +1,16 @@
+import CKernelSupport
+
+/// ONNX ThresholdedRelu (10–22): x above alpha, else 0.
+package struct ThresholdedRelu: RealUnaryOperator {
+  package static let schema = OperatorSchema.unary("ThresholdedRelu", versions: [10, 22])
+
+  private let alpha: Float
+
+  package init(_ attributes: inout AttributeReader) throws {
+    alpha = try attributes.float("alpha", default: 1)
+  }
+
+  package var kernel: UnaryKernel? { UnaryKernel(DLK_UNARY_THRESHOLDED_RELU, alpha) }
+
+  package func apply<T: RealElement>(_ x: T) -> T { x > T(alpha) ? x : x.isNaN ? x : 0 }
+}

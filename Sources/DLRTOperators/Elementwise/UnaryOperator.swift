@@ -1,0 +1,130 @@
+import CKernelSupport
+import DLRTGraph
+
+/// A float32 function of the kernel table, with its parameters.
+package struct UnaryKernel: Sendable {
+  package let function: dlk_unary
+  package let a: Float
+  package let b: Float
+
+  package init(_ function: dlk_unary, _ a: Float = 0, _ b: Float = 0) {
+    self.function = function
+    self.a = a
+    self.b = b
+  }
+}
+
+/// Maps `count` elements from `x` to `y`, which may be the same memory.
+package typealias UnaryLoop = @Sendable (_ x: UnsafeRawPointer, _ y: UnsafeMutableRawPointer, _ count: Int) -> Void
+
+/// An operator that computes each element of its output from the same element of its only input.
+package protocol UnaryOperator: Operator {
+  /// The kernel for float32, if the table has one.
+  var kernel: UnaryKernel? { get }
+  /// The loop for any element type that is not promoted.
+  func loop(_ type: DataType) throws -> UnaryLoop
+}
+
+extension UnaryOperator {
+  package static var promotedTypes: TypeSet { .halfFloats }
+  package var inPlaceInputs: [Int] { [0] }
+  package var kernel: UnaryKernel? { nil }
+
+  package static func modernize(_ node: inout Node, version: Int, in graph: inout Graph) throws {
+    node.dropConsumedInputs(version)
+  }
+
+  package func infer(_ inference: inout Inference) throws { try inference.sameAsInput() }
+
+  package func plan(_ planning: inout Planning) throws -> Step {
+    if planning.type(0) == .float32, let kernel { return .unary(planning, kernel) }
+    return .unary(planning, try loop(planning.type(0)))
+  }
+}
+
+extension Step {
+  static func unary(_ planning: Planning, _ kernel: UnaryKernel) -> Step {
+    let chunks = Chunks(planning.output(0).count, cost: 0.3, multiple: 64)
+    let run = planning.kernels.table.pointee.unary
+    return Step(kernel: "\(planning.kernels.isa.name)-float32-unary") { io in
+      let x = io.input(0, as: Float.self)
+      let y = io.output(0, as: Float.self)
+      io.parallel(chunks) { range in
+        run(kernel.function, kernel.a, kernel.b, x + range.lowerBound, y + range.lowerBound, Int64(range.count))
+      }
+    }
+  }
+
+  static func unary(_ planning: Planning, _ loop: @escaping UnaryLoop) -> Step {
+    let chunks = Chunks(planning.output(0).count, cost: 4, multiple: 64)
+    let inputSize = planning.type(0).size
+    let outputSize = planning.outputType(0).size
+    return Step(kernel: "loop") { io in
+      let x = io.input(0)
+      let y = io.output(0)
+      io.parallel(chunks) { range in
+        loop(x + range.lowerBound &* inputSize, y + range.lowerBound &* outputSize, range.count)
+      }
+    }
+  }
+}
+
+/// An operator over floats with one formula for float32 and float64.
+package protocol RealUnaryOperator: UnaryOperator {
+  func apply<T: RealElement>(_ x: T) -> T
+}
+
+extension RealUnaryOperator {
+  package func loop(_ type: DataType) throws -> UnaryLoop { try type.dispatch(RealMap(op: self)) }
+}
+
+private struct RealMap<Op: RealUnaryOperator>: FloatTask {
+  let op: Op
+
+  func run<T: RealElement>(_ type: T.Type) -> UnaryLoop {
+    let op = op
+    return { x, y, count in
+      let x = x.assumingMemoryBound(to: T.self)
+      let y = y.assumingMemoryBound(to: T.self)
+      for index in 0..<count { y[index] = op.apply(x[index]) }
+    }
+  }
+}
+
+/// An operator with one formula for floats and integers.
+package protocol NumericUnaryOperator: UnaryOperator {
+  func apply<T: NumericElement>(_ x: T) -> T
+}
+
+extension NumericUnaryOperator {
+  package func loop(_ type: DataType) throws -> UnaryLoop { try type.dispatch(NumericMap(op: self)) }
+}
+
+private struct NumericMap<Op: NumericUnaryOperator>: NumericTask {
+  let op: Op
+
+  func run<T: NumericElement>(_ type: T.Type) -> UnaryLoop {
+    let op = op
+    return { x, y, count in
+      let x = x.assumingMemoryBound(to: T.self)
+      let y = y.assumingMemoryBound(to: T.self)
+      for index in 0..<count { y[index] = op.apply(x[index]) }
+    }
+  }
+}
+
+extension OperatorSchema {
+  /// An operator with one input and one output of the same type.
+  static func unary(
+    _ name: String, versions: [Int], types: TypeSet = .floats, input: String = "X", output: String = "Y"
+  ) -> OperatorSchema {
+    OperatorSchema(name, versions: versions, inputs: [(input, "T")], outputs: [(output, "T")], types: ["T": types])
+  }
+}
+
+extension Node {
+  /// Removes version 1's hint about memory, which has no effect on results.
+  mutating func dropConsumedInputs(_ version: Int) {
+    if version < 6 { attributes["consumed_inputs"] = nil }
+  }
+}

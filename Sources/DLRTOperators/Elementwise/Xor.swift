@@ -1,0 +1,10 @@
+/// ONNX Xor (1–7): true where exactly one of a and b is, with broadcasting.
+package struct Xor: BitwiseBinaryOperator {
+  package static let schema = OperatorSchema.binary("Xor", versions: [1, 7], types: .bool)
+
+  package let alignment: OperandAlignment
+
+  package init(_ attributes: inout AttributeReader) throws { alignment = try OperandAlignment(&attributes) }
+
+  package func apply<T: FixedWidthInteger>(_ a: T, _ b: T) -> T { a ^ b }
+}
