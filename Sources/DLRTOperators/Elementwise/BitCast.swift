@@ -19,18 +19,23 @@ package struct BitCast: Operator {
     let source = try inference.type(0)
     guard source.packedBits == type.packedBits, type != .string else {
       throw DLRTError(
-        .invalidModel, "the element types differ in width", tensor: "to",
-        expected: "\(source.packedBits) bits", got: type.name)
+        .invalidModel, "the element types differ in width", tensor: "to", expected: "\(source.packedBits) bits",
+        got: type.name)
     }
     inference.setType(0, type)
     inference.set(0, type, try inference.shape(0))
   }
 
-  // Types below eight bits take a byte, extended by their sign: only there a change of type changes bytes.
+  // Types below eight bits take a byte, which extends the sign: only there other types have other bytes.
   package var viewedInput: Int? { type.packedBits < 8 ? nil : 0 }
+  package var inPlaceInputs: [Int] { [0] }
 
   package func plan(_ planning: inout Planning) throws -> Step {
     guard type.packedBits < 8 else { return .nothing }
-    return .unary(planning, narrowing(type) ?? { x, y, count in y.copyMemory(from: x, byteCount: count) })
+    let type = type
+    return .unary(planning) { x, y, count in
+      if x != UnsafeRawPointer(y) { y.copyMemory(from: x, byteCount: count) }
+      ElementConverter.extend(type, y, count)
+    }
   }
 }

@@ -1,0 +1,95 @@
+import DLRTGraph
+
+/// An operator that folds the elements before each place along an axis.
+package protocol CumulativeOperator: Operator {
+  var scan: Scan { get }
+  static var neutral: Int { get }
+  func combine<T: NumericElement>(_ a: T, _ b: T) -> T
+}
+
+/// How a cumulative operator walks: from which end, and whether a place counts itself.
+package struct Scan: Sendable {
+  let isReverse: Bool
+  let isExclusive: Bool
+
+  init(_ attributes: inout AttributeReader) throws {
+    isReverse = try attributes.flag("reverse")
+    isExclusive = try attributes.flag("exclusive")
+  }
+}
+
+extension CumulativeOperator {
+  package static var promotedTypes: TypeSet { .halfFloats }
+  package var inPlaceInputs: [Int] { [0] }
+
+  package func infer(_ inference: inout Inference) throws {
+    let type = try inference.type(0)
+    inference.setType(0, type)
+    let shape = try inference.shape(0)
+    if let axis = try? inference.integer(1) {
+      _ = try inference.axis(axis, rank: shape.rank)
+    } else if let count = inference.inputs[1]?.shape?.elementCount, count.provablyDiffers(1) {
+      throw DLRTError(.invalidModel, "not a single number", tensor: "axis", expected: "1 element", got: "\(count)")
+    }
+    inference.set(0, type, shape)
+  }
+
+  package func plan(_ planning: inout Planning) throws -> Step {
+    let shape = planning.output(0).shape
+    let axisType = planning.type(1)
+    let line = try planning.type(0).dispatch(CumulativeLine(op: self))
+    return Step(kernel: "loop") { io in
+      let wanted = Int(Int64(element: io.input(1), axisType))
+      guard wanted >= -shape.count, wanted < shape.count else {
+        throw DLRTError(
+          .invalidInput, "out of range", tensor: "axis", expected: "-\(shape.count)..<\(shape.count)",
+          got: "\(wanted)")
+      }
+      let axis = wanted < 0 ? wanted + shape.count : wanted
+      let size = shape[axis]
+      let inner = shape.product(axis + 1..<shape.count)
+      let lines = shape.product(0..<axis) &* inner
+      let x = io.input(0)
+      let y = io.output(0)
+      io.parallel(Chunks(lines, cost: 2 * Double(size))) { range in
+        for index in range {
+          line(x, y, (index / max(inner, 1)) &* inner &* size &+ index % max(inner, 1), inner, size)
+        }
+      }
+    }
+  }
+}
+
+private typealias LineLoop = @Sendable (
+  _ x: UnsafeRawPointer, _ y: UnsafeMutableRawPointer, _ offset: Int, _ stride: Int, _ count: Int
+) -> Void
+
+private struct CumulativeLine<Op: CumulativeOperator>: NumericTask {
+  let op: Op
+
+  func run<T: NumericElement>(_ type: T.Type) -> LineLoop {
+    let op = op
+    let scan = op.scan
+    return { x, y, offset, stride, count in
+      let x = x.assumingMemoryBound(to: T.self)
+      let y = y.assumingMemoryBound(to: T.self)
+      let step = scan.isReverse ? -stride : stride
+      var place = scan.isReverse ? offset &+ (count &- 1) &* stride : offset
+      var total = T(nearest: Double(Op.neutral))
+      for _ in 0..<count {
+        let next = op.combine(total, x[place])
+        y[place] = scan.isExclusive ? total : next
+        total = next
+        place = place &+ step
+      }
+    }
+  }
+}
+
+extension OperatorSchema {
+  static func cumulative(_ name: String, versions: [Int]) -> OperatorSchema {
+    OperatorSchema(
+      name, versions: versions, inputs: [("x", "T"), ("axis", "T2")], outputs: [("y", "T")],
+      types: ["T": .numeric, "T2": .indices])
+  }
+}
