@@ -18,13 +18,13 @@ package struct GlobalAveragePool: Operator {
     let planning: Planning
     func run<T: NumericElement & BinaryFloatingPoint>(_ type: T.Type) -> Step {
       GlobalPooling.step(planning) { (plane: UnsafePointer<T>, size) in
-        GlobalPooling.fold(Sum<T>(), plane, size) / T(size)
+        GlobalPooling.fold(PlainSum<T>(), plane, size) / T(size)
       }
     }
   }
 }
 
-struct Sum<T: NumericElement>: PoolReduction {
+struct PlainSum<T: NumericElement>: PoolReduction {
   var initial: T { 0 }
   @inline(__always) func combine(_ result: T, _ element: T) -> T { T.add(result, element) }
 }

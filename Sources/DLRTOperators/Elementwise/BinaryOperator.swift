@@ -2,10 +2,11 @@ import CKernelSupport
 import DLRTGraph
 
 /// Combines `count` elements of `x` and `y`, each of which advances by its stride of 0 or 1 elements.
-package typealias BinaryLoop = @Sendable (
-  _ x: UnsafeRawPointer, _ xStride: Int, _ y: UnsafeRawPointer, _ yStride: Int, _ out: UnsafeMutableRawPointer,
-  _ count: Int
-) -> Void
+package typealias BinaryLoop =
+  @Sendable (
+    _ x: UnsafeRawPointer, _ xStride: Int, _ y: UnsafeRawPointer, _ yStride: Int, _ out: UnsafeMutableRawPointer,
+    _ count: Int
+  ) -> Void
 
 /// An operator that computes each element of its output from one element of each of two inputs that broadcast.
 package protocol BinaryOperator: Operator {

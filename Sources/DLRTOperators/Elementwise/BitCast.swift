@@ -26,16 +26,14 @@ package struct BitCast: Operator {
     inference.set(0, type, try inference.shape(0))
   }
 
-  // Types below eight bits take a byte, which extends the sign: only there other types have other bytes.
-  package var viewedInput: Int? { type.packedBits < 8 ? nil : 0 }
   package var inPlaceInputs: [Int] { [0] }
 
   package func plan(_ planning: inout Planning) throws -> Step {
-    guard type.packedBits < 8 else { return .nothing }
     let type = type
     return .unary(planning) { x, y, count in
-      if x != UnsafeRawPointer(y) { y.copyMemory(from: x, byteCount: count) }
-      ElementConverter.extend(type, y, count)
+      if x != UnsafeRawPointer(y) { y.copyMemory(from: x, byteCount: count &* type.size) }
+      // Types below eight bits take a byte, which extends their sign.
+      if type.packedBits < 8 { ElementConverter.extend(type, y, count) }
     }
   }
 }

@@ -68,10 +68,11 @@ package struct Clip: Operator {
     }
   }
 
-  private typealias Loop = @Sendable (
-    _ x: UnsafeRawPointer, _ least: UnsafeRawPointer?, _ most: UnsafeRawPointer?, _ y: UnsafeMutableRawPointer,
-    _ count: Int
-  ) -> Void
+  private typealias Loop =
+    @Sendable (
+      _ x: UnsafeRawPointer, _ least: UnsafeRawPointer?, _ most: UnsafeRawPointer?, _ y: UnsafeMutableRawPointer,
+      _ count: Int
+    ) -> Void
 
   private struct Limit: NumericTask {
     let bounds: (DataType, DataType)

@@ -60,9 +60,10 @@ extension CumulativeOperator {
   }
 }
 
-private typealias LineLoop = @Sendable (
-  _ x: UnsafeRawPointer, _ y: UnsafeMutableRawPointer, _ offset: Int, _ stride: Int, _ count: Int
-) -> Void
+private typealias LineLoop =
+  @Sendable (
+    _ x: UnsafeRawPointer, _ y: UnsafeMutableRawPointer, _ offset: Int, _ stride: Int, _ count: Int
+  ) -> Void
 
 private struct CumulativeLine<Op: CumulativeOperator>: NumericTask {
   let op: Op

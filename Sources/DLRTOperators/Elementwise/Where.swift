@@ -51,10 +51,11 @@ package struct Where: Operator {
     }
   }
 
-  private typealias Loop = @Sendable (
-    _ condition: UnsafePointer<UInt8>, _ conditionStride: Int, _ x: UnsafeRawPointer, _ xStride: Int,
-    _ y: UnsafeRawPointer, _ yStride: Int, _ out: UnsafeMutableRawPointer, _ count: Int
-  ) -> Void
+  private typealias Loop =
+    @Sendable (
+      _ condition: UnsafePointer<UInt8>, _ conditionStride: Int, _ x: UnsafeRawPointer, _ xStride: Int,
+      _ y: UnsafeRawPointer, _ yStride: Int, _ out: UnsafeMutableRawPointer, _ count: Int
+    ) -> Void
 
   private struct Choose: PlainTask {
     func run<T: BitwiseCopyable & Equatable>(_ type: T.Type) -> Loop {

@@ -1,2 +1,4 @@
 /// Operators between real and quantised numbers.
-let quantizationOperators: [any Operator.Type] = []
+let quantizationOperators: [any Operator.Type] = [
+  DequantizeLinear.self, DynamicQuantizeLinear.self, QuantizeLinear.self,
+]

@@ -1,2 +1,5 @@
-/// Operators that draw numbers.
-let randomOperators: [any Operator.Type] = []
+/// Operators that draw random numbers.
+let randomOperators: [any Operator.Type] = [
+  Bernoulli.self, Dropout.self, Multinomial.self, RandomNormal.self, RandomNormalLike.self, RandomUniform.self,
+  RandomUniformLike.self,
+]

@@ -79,7 +79,8 @@ package struct ElementConverter: Sendable {
   }
 
   private func write(
-    _ x: UnsafeMutablePointer<Int64>, _ y: UnsafeMutableRawPointer, _ count: Int, _ doubles: UnsafeMutablePointer<Double>
+    _ x: UnsafeMutablePointer<Int64>, _ y: UnsafeMutableRawPointer, _ count: Int,
+    _ doubles: UnsafeMutablePointer<Double>
   ) {
     switch target {
     case .float32:
@@ -147,15 +148,15 @@ extension ElementConverter {
     if type.isSignedInteger {
       let y = bytes.assumingMemoryBound(to: Int8.self)
       let shift = Int8(shift)
-      for index in 0..<count { y[index] = y[index] &<< shift &>> shift }
+      for index in 0..<count { y[index] = (y[index] &<< shift) &>> shift }
     } else {
       let y = bytes.assumingMemoryBound(to: UInt8.self)
-      for index in 0..<count { y[index] = y[index] &<< shift &>> shift }
+      for index in 0..<count { y[index] = (y[index] &<< shift) &>> shift }
     }
   }
 
   private func truncate<T: RealElement>(_ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<Int64>, _ count: Int) {
-    let limit: T = 9_223_372_036_854_775_808
+    let limit = T(sign: .plus, exponent: 63, significand: 1)
     for index in 0..<count {
       let value = x[index]
       if value.magnitude < limit {

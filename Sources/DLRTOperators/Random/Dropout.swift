@@ -1,0 +1,110 @@
+import DLRTGraph
+
+/// ONNX Dropout (1–22): the input; in training mode, each element is 0 with probability `ratio`, else divided by
+/// 1 − ratio. The second output tells which elements were kept.
+package struct Dropout: Operator {
+  package static let schema = OperatorSchema(
+    "Dropout", versions: [1, 6, 7, 10, 12, 13, 22],
+    inputs: [("data", "T"), ("ratio?", "T1"), ("training_mode?", "T2")], outputs: [("output", "T"), ("mask", "T2")],
+    types: ["T": [.floats, .float8s], "T1": [.floats, .float8s], "T2": .bool])
+  package static var promotedTypes: TypeSet { [.halfFloats, .float8s] }
+
+  private let seed: UInt64?
+
+  package init(_ attributes: inout AttributeReader) throws {
+    seed = try attributes.optionalInt("seed").map { UInt64(bitPattern: Int64($0)) }
+  }
+
+  package static func modernize(_ node: inout Node, version: Int, in graph: inout Graph) throws {
+    let wantsMask = node.output(1) != nil
+    if version < 12 {
+      node.dropConsumedInputs(version)
+      guard version >= 10 || !wantsMask else {
+        throw DLRTError(.unsupportedModel, "a mask that is not of bools (before version 10)", tensor: "mask")
+      }
+      let ratio = node.attributes.removeValue(forKey: "ratio")
+      let isTest = node.attributes.removeValue(forKey: "is_test")
+      // Versions 1 and 6 trained unless told otherwise; 7 and 10 never did.
+      if version < 7 {
+        if case .int(let flag)? = isTest, flag != 0 { return node.becomeIdentity() }
+        var share: Float = 0.5
+        if case .float(let value)? = ratio { share = value }
+        node.inputs = [
+          node.input(0), graph.addConstant(try Tensor(scalar: share)), graph.addConstant(try Tensor(scalar: true)),
+        ]
+        return
+      }
+    }
+    let mode = node.input(2)
+    let isInference = mode == nil || graph.constant(mode)?.integers == [0]
+    if isInference && !wantsMask { node.becomeIdentity() }
+  }
+
+  package var inPlaceInputs: [Int] { [0] }
+  package var isDeterministic: Bool { false }
+
+  package func infer(_ inference: inout Inference) throws {
+    inference.setType(0, try inference.type(0))
+    inference.setType(1, .bool)
+    try inference.sameAsInput()
+    inference.set(1, .bool, try inference.shape(0))
+  }
+
+  package func plan(_ planning: inout Planning) throws -> Step {
+    let source = RandomSource(seed: seed, planning)
+    let count = planning.input(0).count
+    let byteCount = planning.input(0).byteCount
+    let ratioType = planning.type(1)
+    let wantsMask = planning.wants(output: 1)
+    let drop = try planning.type(0).dispatch(Drop())
+    let chunks = Chunks(count, cost: 10, multiple: 4)
+    return Step(kernel: "philox") { io in
+      let ratio = io.hasInput(1) ? Double(element: io.input(1), ratioType) : 0.5
+      let trains = io.hasInput(2) && io.input(2, as: UInt8.self).pointee != 0
+      guard ratio >= 0, ratio < 1 else {
+        throw DLRTError(.invalidInput, "out of range", tensor: "ratio", expected: "0..<1", got: "\(ratio)")
+      }
+      let x = io.input(0)
+      let y = io.output(0)
+      let mask = wantsMask ? io.output(1, as: Bool.self) : nil
+      if trains && ratio > 0 {
+        let generator = source.generator(io)
+        io.parallel(chunks) { drop(generator, ratio, x, y, mask, $0) }
+      } else {
+        if x != UnsafeRawPointer(y) { y.copyMemory(from: x, byteCount: byteCount) }
+        mask?.update(repeating: true, count: count)
+      }
+    }
+  }
+
+  private typealias Loop =
+    @Sendable (
+      _ generator: Philox, _ ratio: Double, _ x: UnsafeRawPointer, _ y: UnsafeMutableRawPointer,
+      _ mask: UnsafeMutablePointer<Bool>?, _ range: Range<Int>
+    ) -> Void
+
+  private struct Drop: FloatTask {
+    func run<T: RealElement>(_ type: T.Type) -> Loop {
+      { generator, ratio, x, y, mask, range in
+        let x = x.assumingMemoryBound(to: T.self)
+        let y = y.assumingMemoryBound(to: T.self)
+        let limit = T(ratio)
+        let scale = 1 / (1 - limit)
+        for index in range {
+          let isKept = T.unit(generator, index) >= limit
+          y[index] = isKept ? x[index] * scale : 0
+          mask?[index] = isKept
+        }
+      }
+    }
+  }
+}
+
+extension Node {
+  fileprivate mutating func becomeIdentity() {
+    op = OperatorName("Identity")
+    attributes = [:]
+    inputs = [input(0)]
+    outputs = [output(0)]
+  }
+}
