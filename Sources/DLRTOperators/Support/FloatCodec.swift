@@ -1,4 +1,6 @@
+import CKernelSupport
 import DLRTGraph
+import DLRTKernels
 
 /// Converts arrays between float32 or float64 and the smaller float types, with ONNX's rules of rounding and
 /// saturation (Cast, QuantizeLinear).
@@ -11,12 +13,8 @@ package enum FloatCodec {
     _ type: DataType, _ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ count: Int
   ) {
     switch type {
-    case .float16:
-      let source = source.assumingMemoryBound(to: Float16.self)
-      for index in 0..<count { target[index] = Float(source[index]) }
-    case .bfloat16:
-      let source = source.assumingMemoryBound(to: UInt16.self)
-      for index in 0..<count { target[index] = Float(bitPattern: UInt32(source[index]) &<< 16) }
+    case .float16: KernelLibrary.table.pointee.f16_to_f32(source, target, Int64(count))
+    case .bfloat16: KernelLibrary.table.pointee.bf16_to_f32(source, target, Int64(count))
     default:
       let source = source.assumingMemoryBound(to: UInt8.self)
       let table = byteTable(type)
@@ -29,12 +27,8 @@ package enum FloatCodec {
     _ rounding: FloatRounding = FloatRounding()
   ) {
     switch type {
-    case .float16:
-      let target = target.assumingMemoryBound(to: Float16.self)
-      for index in 0..<count { target[index] = Float16(source[index]) }
-    case .bfloat16:
-      let target = target.assumingMemoryBound(to: UInt16.self)
-      for index in 0..<count { target[index] = bfloat16(source[index]) }
+    case .float16: KernelLibrary.table.pointee.f32_to_f16(source, target, Int64(count))
+    case .bfloat16: KernelLibrary.table.pointee.f32_to_bf16(source, target, Int64(count))
     case .float8e8m0:
       let target = target.assumingMemoryBound(to: UInt8.self)
       for index in 0..<count { target[index] = powerOfTwo(source[index], rounding) }
@@ -63,15 +57,6 @@ package enum FloatCodec {
         start += length
       }
     }
-  }
-
-  /// The nearest bfloat16's bits, ties to even.
-  @inline(__always)
-  package static func bfloat16(_ value: Float) -> UInt16 {
-    let bits = value.bitPattern
-    let rounded = (bits &+ 0x7fff &+ (bits &>> 16 & 1)) &>> 16
-    let quiet = bits &>> 16 | 0x40
-    return UInt16(truncatingIfNeeded: value.isNaN ? quiet : rounded)
   }
 
   /// A float32 that rounds to the same smaller float as the float64 does: the last bit says that something was cut off.
