@@ -59,6 +59,15 @@ package enum FloatCodec {
     }
   }
 
+  /// The nearest bfloat16's bits, ties to even.
+  @inline(__always)
+  package static func bfloat16(_ value: Float) -> UInt16 {
+    let bits = value.bitPattern
+    let rounded = (bits &+ 0x7fff &+ (bits &>> 16 & 1)) &>> 16
+    let quiet = bits &>> 16 | 0x40
+    return UInt16(truncatingIfNeeded: value.isNaN ? quiet : rounded)
+  }
+
   /// A float32 that rounds to the same smaller float as the float64 does: the last bit says that something was cut off.
   private static func roundedToOdd(_ value: Double) -> Float {
     let nearest = Float(value)
