@@ -1,2 +1,8 @@
-/// Operators on strings.
-let textOperators: [any Operator.Type] = []
+/// Operators over strings.
+let textOperators: [any Operator.Type] = [
+  RegexFullMatch.self,
+  StringConcat.self,
+  StringNormalizer.self,
+  StringSplit.self,
+  TfIdfVectorizer.self,
+]
