@@ -1,3 +1,4 @@
+import CKernelSupport
 import DLRTGraph
 
 /// ONNX CausalConvWithState (27): a depthwise convolution over time that sees the present and the past only.
@@ -50,6 +51,7 @@ package struct CausalConvWithState: Operator {
       channels: shape[1], length: shape[2], kernel: planning.shape(1)[2], wantsOutput: planning.wants(output: 0),
       wantsState: planning.wants(output: 1))
     let isActivated = isActivated
+    let kernels = planning.kernels
     let chunks = Chunks(shape[0] * shape[1], cost: Double(shape[2]) * Double(loops.kernel + (isActivated ? 2 : 0)))
     let flops = 2 * shape.product * loops.kernel
     return Step(kernel: "direct", flops: flops) { io in
@@ -62,7 +64,7 @@ package struct CausalConvWithState: Operator {
           loops.run(plane, input, weight, bias, past, output, present)
           if isActivated, loops.wantsOutput {
             let line = output + plane &* loops.length
-            for time in 0..<loops.length { line[time] /= 1 + Float.exp(-line[time]) }
+            kernels.table.pointee.unary(DLK_UNARY_SILU, 1, 0, line, line, Int64(loops.length))
           }
         }
       }

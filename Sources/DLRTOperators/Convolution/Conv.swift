@@ -22,7 +22,10 @@ package struct Conv: Operator {
 
   package func plan(_ planning: inout Planning) throws -> Step {
     let problem = try attributes.problem(x: planning.shape(0), w: planning.shape(1))
-    return planning.type(0) == .float32 ? direct(problem, Float.self) : direct(problem, Double.self)
+    guard planning.type(0) == .float32 else { return direct(problem, Double.self) }
+    // Few input channels a group leave a matrix product nothing to share.
+    if problem.inputChannels < 4, problem.outputChannels < 4 { return direct(problem, Float.self) }
+    return UnfoldedConvolution(problem, planning).step
   }
 
   private func direct<T: NumericElement>(_ problem: ConvolutionProblem, _: T.Type) -> Step {

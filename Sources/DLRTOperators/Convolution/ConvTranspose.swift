@@ -1,3 +1,4 @@
+import CKernelSupport
 import DLRTGraph
 
 /// ONNX ConvTranspose (1, 11, 22): the gradient of a convolution with respect to its input, as an operator of its own:
@@ -48,7 +49,9 @@ package struct ConvTranspose: Operator {
     let problem = ConvolutionProblem(
       batch: x[0], groups: attributes.group, inputChannels: w[0] / attributes.group, outputChannels: w[1],
       geometry: try transposed.geometry(Array(x.dropFirst(2)), kernel: Array(w.dropFirst(2))))
-    return planning.type(0) == .float32 ? scattered(problem, Float.self) : scattered(problem, Double.self)
+    guard planning.type(0) == .float32 else { return scattered(problem, Double.self) }
+    if problem.inputChannels < 4 { return scattered(problem, Float.self) }
+    return try FoldedConvolution(problem, planning).step(planning)
   }
 
   private func scattered<T: NumericElement>(_ problem: ConvolutionProblem, _: T.Type) -> Step {

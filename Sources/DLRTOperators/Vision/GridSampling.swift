@@ -40,9 +40,11 @@ struct GridSampling: Sendable {
     let (low, high): (G, G) = alignsCorners ? (0, length - 1) : (-0.5, length - 0.5)
     if !(x >= low && x <= high) {
       switch padding {
-      // Far outside, where all elements are missing, and NaN, which is nowhere.
+      // As far outside as matters; NaN, which is nowhere, goes there too.
       case .zeros: x = x > -3 ? min(x, length + 3) : -3
-      case .border: x = x > 0 ? min(x, length - 1) : 0
+      case .border:
+        let slack: G = mode == .cubic ? 3 : 0
+        x = x > -slack ? min(x, length - 1 + slack) : -slack
       case .reflection: x = reflected(x, low, high)
       }
     }

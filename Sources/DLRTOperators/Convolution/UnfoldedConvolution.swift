@@ -1,0 +1,130 @@
+import CKernelSupport
+import DLRTGraph
+
+/// Copies the windows of some output positions into the columns of a matrix `[channels · taps, positions]`, so that a
+/// convolution becomes a matrix product.
+struct WindowUnfolding: Sendable {
+  let rows: WindowRows
+  let channels: Int
+  private let inputSize: Int
+  private let taps: Int
+  private let hasPadding: Bool
+
+  init(_ geometry: ConvolutionGeometry, channels: Int) {
+    rows = WindowRows(geometry)
+    self.channels = channels
+    inputSize = geometry.inputSize
+    taps = geometry.kernelSize
+    hasPadding = geometry.axes.contains { axis in
+      axis.padBegin > 0 || axis.start(axis.output &- 1) &+ axis.extent > axis.input
+    }
+  }
+
+  var height: Int { channels &* taps }
+
+  /// Unfolds whole output rows of one image's channels.
+  func run<T: NumericElement>(
+    _ range: Range<Int>, _ input: UnsafePointer<T>, into columns: UnsafeMutablePointer<T>
+  ) {
+    let width = range.count &* rows.width
+    if hasPadding { columns.update(repeating: 0, count: height &* width) }
+    for channel in 0..<channels {
+      let plane = input + channel &* inputSize
+      for row in range {
+        let target = columns + channel &* taps &* width + (row &- range.lowerBound) &* rows.width
+        rows.forEachTap(of: row) { start, tap, column in
+          let line = target + tap &* width
+          let source = plane + start
+          if rows.stride == 1 {
+            let count = column.upper &- column.lower
+            (line + column.lower).update(from: source + column.lower, count: count)
+          } else {
+            for x in column.lower..<column.upper { line[x] = source[x &* rows.stride] }
+          }
+        }
+      }
+    }
+  }
+}
+
+/// A float32 convolution of planes as matrix products over unfolded windows, a block of output rows at a time.
+struct UnfoldedConvolution: Sendable {
+  private let problem: ConvolutionProblem
+  private let unfolding: WindowUnfolding
+  private let kernels: KernelSet
+  /// Output rows of a block, and blocks of an image.
+  private let blockRows: Int
+  private let blocks: Int
+  /// Units of work run in so many lanes, each with a buffer of its own.
+  private let lanes: Int
+  private let isPointwise: Bool
+
+  /// Columns that keep a block of the matrix within the second-level cache at usual sizes.
+  private static let blockColumns = 256
+
+  init(_ problem: ConvolutionProblem, _ planning: Planning) {
+    self.problem = problem
+    kernels = planning.kernels
+    isPointwise = problem.geometry.isPointwise
+    unfolding = WindowUnfolding(problem.geometry, channels: problem.inputChannels)
+    let rows = unfolding.rows
+    let wanted = max(1, Self.blockColumns / max(rows.width, 1))
+    blockRows = max(1, min(wanted, rows.count))
+    blocks = (rows.count + blockRows - 1) / blockRows
+    lanes = max(1, min(problem.batch * problem.groups * blocks, planning.threads))
+  }
+
+  private var laneFloats: Int {
+    isPointwise ? 0 : (unfolding.height &* blockRows &* unfolding.rows.width &+ 15) & ~15
+  }
+
+  var step: Step {
+    let units = problem.batch * problem.groups * blocks
+    return Step(kernel: "\(kernels.isa.name)-f32-unfold", flops: problem.flops, workspace: lanes * laneFloats * 4) { io in
+      let (x, w, y) = (io.input(0, as: Float.self), io.input(1, as: Float.self), io.output(0, as: Float.self))
+      let bias = io.hasInput(2) ? io.input(2, as: Float.self) : nil
+      let scratch = io.workspace.assumingMemoryBound(to: Float.self)
+      io.parallel(lanes) { lane in
+        for unit in stride(from: lane, to: units, by: lanes) {
+          run(unit, x: x, w: w, bias: bias, y: y, columns: scratch + lane &* laneFloats)
+        }
+      }
+    }
+  }
+
+  private func run(
+    _ unit: Int, x: UnsafePointer<Float>, w: UnsafePointer<Float>, bias: UnsafePointer<Float>?,
+    y: UnsafeMutablePointer<Float>, columns: UnsafeMutablePointer<Float>
+  ) {
+    let (inputSize, outputSize) = (problem.geometry.inputSize, problem.geometry.outputSize)
+    let rows = unfolding.rows
+    let plane = unit / blocks
+    let first = unit % blocks &* blockRows
+    let range = first..<min(first &+ blockRows, rows.count)
+    let width = range.count &* rows.width
+    let source = x + plane &* problem.inputChannels &* inputSize
+    let target = y + plane &* problem.outputChannels &* outputSize + first &* rows.width
+    let channel = plane % problem.groups &* problem.outputChannels
+    if !isPointwise { unfolding.run(range, source, into: columns) }
+    for row in 0..<problem.outputChannels {
+      (target + row &* outputSize).update(repeating: bias?[channel &+ row] ?? 0, count: width)
+    }
+    var args = dlk_gemm_args()
+    args.m = Int64(problem.outputChannels)
+    args.n = Int64(width)
+    args.k = Int64(unfolding.height)
+    args.a = w + channel &* unfolding.height
+    args.a_row_stride = args.k
+    args.b = isPointwise ? source + first &* rows.width : UnsafePointer(columns)
+    args.b_row_stride = Int64(isPointwise ? inputSize : width)
+    args.b_column_stride = 1
+    args.c = target
+    args.c_row_stride = Int64(outputSize)
+    args.epilogue.scale = 1
+    args.epilogue.addend = UnsafePointer(target)
+    args.epilogue.addend_row_stride = args.c_row_stride
+    args.epilogue.addend_scale = 1
+    let panel = Int64(kernels.table.pointee.gemm_panel)
+    kernels.table.pointee.gemm_direct(&args, 0, args.m, 0, (args.n + panel - 1) / panel)
+  }
+}
