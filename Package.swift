@@ -47,7 +47,7 @@ let package = Package(
     .target(name: "DLRTParallel", dependencies: ["CKernelSupport"]),
     .target(name: "DLRTOperators", dependencies: ["DLRTGraph", "DLRTKernels", "DLRTParallel"]),
     .target(name: "DLRTOnnx", dependencies: ["COnnx", "DLRTGraph", "DLRTOperators"]),
-    .target(name: "DLRTCompiler", dependencies: ["DLRTGraph", "DLRTOperators"]),
+    .target(name: "DLRTCompiler", dependencies: ["CKernelSupport", "DLRTGraph", "DLRTOperators"]),
     .target(name: "DLRT", dependencies: ["DLRTGraph", "DLRTKernels", "DLRTOperators", "DLRTOnnx", "DLRTCompiler", "DLRTParallel"]),
 
     // Faces.
@@ -80,7 +80,7 @@ let package = Package(
     .testTarget(name: "DLRTGraphTests", dependencies: ["DLRTGraph"]),
     .testTarget(name: "DLRTOnnxTests", dependencies: ["DLRTOnnx", "DLRTTestSupport"]),
     .testTarget(name: "DLRTOperatorsTests", dependencies: ["DLRTOperators", "DLRTTestSupport"]),
-    .testTarget(name: "DLRTCompilerTests", dependencies: ["DLRTCompiler", "DLRTTestSupport"]),
+    .testTarget(name: "DLRTCompilerTests", dependencies: ["DLRTCompiler", "DLRTFiles", "DLRTTestSupport"]),
     .testTarget(name: "DLRTTests", dependencies: ["DLRT", "DLRTParallel", "DLRTTestSupport"]),
     .testTarget(name: "dlrtTests", dependencies: ["DLRT", "DLRTFiles", "DLRTTestSupport"]),
   ],

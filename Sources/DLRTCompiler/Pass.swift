@@ -44,6 +44,7 @@ extension PassManager {
     MergeDuplicates(),
     RecognizeActivations(),
     RecognizeNormalizations(),
+    FuseElementwise(),
   ])
 
   /// What `--no-optimize` leaves: nothing, so that results can be compared.

@@ -19,5 +19,6 @@ extension OperatorRegistry {
     signalOperators,
     machineLearningOperators,
     trainingOperators,
+    fusedOperators,
   ])
 }

@@ -1,0 +1,148 @@
+import CKernelSupport
+import DLRTGraph
+import DLRTOperators
+
+/// Gathers neighbouring elementwise operators over float32 into one `FusedElementwise`, so that their intermediate
+/// values never go to memory.
+struct FuseElementwise: Pass {
+  let name = "fuse-elementwise"
+  private static let mostInstructions = 24
+  private static let mostInputs = 8
+
+  func run(on program: inout Program, environment: PlanEnvironment) throws -> Bool {
+    let matcher = Matcher(program)
+    var patch = GraphPatch(program.graph)
+    var taken: Set<NodeID> = []
+    // From the end, so that a group begins at its last node and grows towards its inputs.
+    for id in program.graph.order.reversed() where !taken.contains(id) {
+      guard let group = Group(root: id, matcher, taken) else { continue }
+      taken.formUnion(group.members)
+      let node = program.graph[id]
+      guard let output = node.output(0) else { continue }
+      let fact = program.fact(output)
+      let op = OperatorName("FusedElementwise", domain: OperatorName.internalDomain)
+      let made = patch.node(
+        op, name: node.name, attributes: group.program.attributes, inputs: group.inputs,
+        output: Graph.Value(name: program.graph[output].name, type: fact?.type, shape: fact?.shape))
+      patch.replace(output, with: made)
+      for member in group.members { patch.remove(member) }
+    }
+    guard !patch.isEmpty else { return false }
+    try program.apply(patch)
+    return true
+  }
+
+  /// Nodes that become one.
+  private struct Group {
+    private(set) var members: Set<NodeID> = []
+    private(set) var inputs: [ValueID] = []
+    private(set) var program = ElementwiseProgram(inputCount: 0, instructions: [])
+
+    init?(root: NodeID, _ matcher: Matcher, _ taken: Set<NodeID>) {
+      guard let rootShape = matcher.shape(matcher.graph[root].output(0)), Reading(root, matcher) != nil else {
+        return nil
+      }
+      // Breadth first; a node joins when all its readers are members, so that its value is needed nowhere else.
+      var ordered: [NodeID] = [root]
+      members = [root]
+      var next = 0
+      while next < ordered.count {
+        for case let input? in matcher.graph[ordered[next]].inputs {
+          guard let id = matcher.producer(input), !members.contains(id), !taken.contains(id),
+            members.count < mostInstructions, Reading(id, matcher) != nil,
+            matcher.readers(of: input).allSatisfy(members.contains), !matcher.graph.outputs.contains(input),
+            let shape = matcher.shape(input), shape.rank == rootShape.rank,
+            zip(shape.dims, rootShape.dims).allSatisfy({ $0.provablyEquals($1) })
+          else { continue }
+          members.insert(id)
+          ordered.append(id)
+        }
+        next += 1
+      }
+      guard members.count > 1 else { return nil }
+      guard assemble(matcher.graph.order.filter(members.contains), matcher), inputs.count <= mostInputs else {
+        return nil
+      }
+    }
+
+    private mutating func assemble(_ order: [NodeID], _ matcher: Matcher) -> Bool {
+      let made = Set(order.compactMap { matcher.graph[$0].output(0) })
+      var place: [ValueID: Int] = [:]
+      for id in order {
+        guard let reading = Reading(id, matcher) else { return false }
+        for operand in reading.operands where !made.contains(operand) && place[operand] == nil {
+          place[operand] = inputs.count
+          inputs.append(operand)
+        }
+      }
+      var code: [ElementwiseProgram.Instruction] = []
+      for id in order {
+        guard let reading = Reading(id, matcher), let output = matcher.graph[id].output(0) else { return false }
+        let operands = reading.operands.compactMap { place[$0] }
+        guard operands.count == reading.operands.count else { return false }
+        code.append(reading.instruction(operands))
+        place[output] = inputs.count + code.count - 1
+      }
+      program = ElementwiseProgram(inputCount: inputs.count, instructions: code)
+      return true
+    }
+  }
+
+  /// How a node reads as an instruction; nil for a node that is none.
+  private struct Reading {
+    let operands: [ValueID]
+    private let operation: Operation
+
+    private enum Operation {
+      case unary(UnaryKernel)
+      case binary(dlk_binary)
+    }
+
+    init?(_ id: NodeID, _ matcher: Matcher) {
+      let node = matcher.graph[id]
+      guard let output = node.output(0), node.outputs.count == 1, matcher.type(output) == .float32,
+        let op = matcher.program.op(id), let first = node.input(0), matcher.type(first) == .float32
+      else { return nil }
+      if let kernel = Self.unary(op, node, matcher) {
+        operands = [first]
+        operation = .unary(kernel)
+        return
+      }
+      guard let binary = op as? any BinaryOperator, let kernel = binary.kernel, node.inputs.count == 2,
+        let second = node.input(1), matcher.type(second) == .float32, !node.attributes.keys.contains("axis")
+      else { return nil }
+      operands = [first, second]
+      operation = .binary(kernel)
+    }
+
+    private static func unary(_ op: any Operator, _ node: Node, _ matcher: Matcher) -> UnaryKernel? {
+      if let unary = op as? any UnaryOperator { return unary.kernel }
+      switch node.op {
+      case OperatorName("Clip"):
+        guard let low = bound(node.input(1), -.infinity, matcher), let high = bound(node.input(2), .infinity, matcher)
+        else { return nil }
+        return UnaryKernel(DLK_UNARY_CLIP, low, high)
+      case OperatorName("Pow"):
+        guard let exponent = matcher.scalar(node.input(1)), matcher.graph.constant(node.input(1))?.rank == 0 else {
+          return nil
+        }
+        if exponent == 2 { return UnaryKernel(DLK_UNARY_SQUARE) }
+        return exponent == 0.5 ? UnaryKernel(DLK_UNARY_SQRT) : nil
+      default: return nil
+      }
+    }
+
+    /// The bound of a Clip: what an absent one means, or a number; nil when only a run knows it.
+    private static func bound(_ value: ValueID?, _ absent: Float, _ matcher: Matcher) -> Float? {
+      guard value != nil else { return absent }
+      return matcher.scalar(value).map { Float($0) }
+    }
+
+    func instruction(_ places: [Int]) -> ElementwiseProgram.Instruction {
+      switch operation {
+      case .unary(let kernel): .unary(kernel.function, a: kernel.a, b: kernel.b, x: places[0])
+      case .binary(let function): .binary(function, x: places[0], y: places[1])
+      }
+    }
+  }
+}

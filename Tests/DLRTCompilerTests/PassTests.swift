@@ -1,0 +1,132 @@
+import DLRT
+import DLRTFiles
+import DLRTGraph
+import DLRTTestSupport
+import Testing
+
+/// Each pass must find its pattern and leave the numbers as they were.
+@Suite struct PassTests {
+  private func input(_ shape: [Int], seed: Int = 1) throws -> Tensor {
+    let count = shape.reduce(1, *)
+    return try Tensor((0..<count).map { Float(($0 * 37 + seed * 11) % 101) / 25 - 2 }, shape: shape)
+  }
+
+  /// Runs both ways and expects one operator to be left (or the given ones).
+  private func check(_ builder: GraphBuilder, _ inputs: [Tensor], leaves operators: [String: Int]) throws {
+    let plain = try Session(builder.model(optimizes: false), options: SessionOptions(threads: 1))
+    let model = try builder.model()
+    #expect(model.operatorCounts == operators)
+    let values = inputs.map { Value?.some(.tensor($0)) }
+    let expected = try plain.run(values)
+    let got = try Session(model, options: SessionOptions(threads: 1)).run(values)
+    for (a, b) in zip(got, expected) {
+      #expect(try Comparison.difference(a, b, Tolerance(relative: 1e-5, absolute: 1e-5)) == nil)
+    }
+  }
+
+  private func scalar(_ value: Float, _ builder: inout GraphBuilder) throws -> ValueID {
+    builder.constant(try Tensor(scalar: value))
+  }
+
+  @Test(arguments: [0, 1, 2]) func geluWithErf(_ form: Int) throws {
+    var b = GraphBuilder()
+    let x = b.input("x", .float32, [.symbol("N"), 8])
+    let root = try scalar(Float(2).squareRoot(), &b)
+    let argument =
+      form == 2 ? b.node("Mul", [x, try scalar(Float(0.5).squareRoot(), &b)]) : b.node("Div", [x, root])
+    let sum = b.node("Add", [b.node("Erf", [argument]), try scalar(1, &b)])
+    let half = try scalar(0.5, &b)
+    switch form {
+    case 0: b.output(b.node("Mul", [b.node("Mul", [x, sum]), half]))
+    case 1: b.output(b.node("Mul", [b.node("Mul", [x, half]), sum]))
+    default: b.output(b.node("Div", [b.node("Mul", [sum, x]), try scalar(2, &b)]))
+    }
+    try check(b, [input([3, 8])], leaves: ["Gelu": 1])
+  }
+
+  @Test func geluWithTanh() throws {
+    var b = GraphBuilder()
+    let x = b.input("x", .float32, [2, 8])
+    let cube = b.node("Mul", [try scalar(0.044715, &b), b.node("Pow", [x, try scalar(3, &b)])])
+    let argument = b.node("Mul", [try scalar(0.7978845608, &b), b.node("Add", [x, cube])])
+    let sum = b.node("Add", [try scalar(1, &b), b.node("Tanh", [argument])])
+    b.output(b.node("Mul", [b.node("Mul", [try scalar(0.5, &b), x]), sum]))
+    try check(b, [input([2, 8])], leaves: ["Gelu": 1])
+  }
+
+  @Test func productsThatAreNoActivationStay() throws {
+    var b = GraphBuilder()
+    let x = b.input("x", .float32, [4])
+    let sum = b.node("Add", [b.node("Erf", [x]), try scalar(1, &b)])
+    b.output(b.node("Mul", [b.node("Mul", [x, sum]), try scalar(0.25, &b)]))
+    try check(b, [input([4])], leaves: ["ai.dlrt::FusedElementwise": 1])
+  }
+
+  @Test func swishAndHardSwishAndMish() throws {
+    var b = GraphBuilder()
+    let x = b.input("x", .float32, [16])
+    b.output(b.node("Mul", [x, b.node("Sigmoid", [x])]))
+    let clip = b.node("Clip", [b.node("Add", [x, try scalar(3, &b)]), try scalar(0, &b), try scalar(6, &b)])
+    b.output(b.node("Div", [b.node("Mul", [x, clip]), try scalar(6, &b)]))
+    b.output(b.node("Mul", [x, b.node("Tanh", [b.node("Softplus", [x])])]))
+    try check(b, [input([16])], leaves: ["Swish": 1, "HardSwish": 1, "Mish": 1])
+  }
+
+  @Test(arguments: [true, false]) func layerNormalization(_ withBias: Bool) throws {
+    var b = GraphBuilder()
+    let x = b.input("x", .float32, [.symbol("N"), 4, 8])
+    let axes = b.constant(try Tensor([-1] as [Int64], shape: [1]))
+    let centered = b.node("Sub", [x, b.node("ReduceMean", [x, axes])])
+    let variance = b.node("ReduceMean", [b.node("Pow", [centered, try scalar(2, &b)]), axes])
+    let deviation = b.node("Sqrt", [b.node("Add", [variance, try scalar(1e-5, &b)])])
+    let scaled = b.node("Mul", [b.node("Div", [centered, deviation]), b.constant(try input([8], seed: 2))])
+    b.output(withBias ? b.node("Add", [scaled, b.constant(try input([8], seed: 3))]) : scaled)
+    try check(b, [input([2, 4, 8])], leaves: ["LayerNormalization": 1])
+  }
+
+  @Test func rmsNormalization() throws {
+    var b = GraphBuilder()
+    let x = b.input("x", .float32, [3, 8])
+    let axes = b.constant(try Tensor([1] as [Int64], shape: [1]))
+    let mean = b.node("ReduceMean", [b.node("Mul", [x, x]), axes])
+    let root = b.node("Sqrt", [b.node("Add", [mean, try scalar(1e-6, &b)])])
+    let normal = b.node("Mul", [x, b.node("Reciprocal", [root])])
+    b.output(b.node("Mul", [b.constant(try input([8], seed: 2)), normal]))
+    try check(b, [input([3, 8])], leaves: ["RMSNormalization": 1])
+  }
+
+  @Test func elementwiseChainsBecomeOnePass() throws {
+    var b = GraphBuilder()
+    let x = b.input("x", .float32, [.symbol("N"), 3, 5])
+    let y = b.input("y", .float32, [3, 1])
+    let product = b.node("Mul", [b.node("Add", [x, y]), b.node("Exp", [x])])
+    let clipped = b.node("Clip", [product, try scalar(-1, &b), nil])
+    b.output(b.node("Sub", [clipped, b.node("Tanh", [product])]))
+    try check(b, [input([2, 3, 5]), input([3, 1])], leaves: ["ai.dlrt::FusedElementwise": 1])
+  }
+
+  @Test func valuesThatOthersReadStay() throws {
+    var b = GraphBuilder()
+    let x = b.input("x", .float32, [8])
+    let middle = b.node("Exp", [x])
+    b.output(middle)
+    b.output(b.node("Neg", [b.node("Sqrt", [middle])]))
+    try check(b, [input([8])], leaves: ["Exp": 1, "ai.dlrt::FusedElementwise": 1])
+  }
+
+  @Test func duplicatesAndNoOpsGo() throws {
+    var b = GraphBuilder()
+    let x = b.input("x", .float32, [8])
+    let same = b.node("Identity", [x])
+    b.output(b.node("Concat", [b.node("Sin", [x]), b.node("Sin", [same])], ["axis": .int(0)]))
+    try check(b, [input([8])], leaves: ["Sin": 1, "Concat": 1])
+  }
+
+  @Test func constantsFold() throws {
+    var b = GraphBuilder()
+    let x = b.input("x", .float32, [4])
+    let constant = b.node("Add", [b.constant(try input([4])), b.constant(try input([4], seed: 5))])
+    b.output(b.node("Sub", [x, constant]))
+    try check(b, [input([4])], leaves: ["Sub": 1])
+  }
+}
