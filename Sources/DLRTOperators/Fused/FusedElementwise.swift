@@ -93,7 +93,7 @@ private struct FusedRun: Sendable {
       guard let sources = inputs.baseAddress else { return }
       let table = UnsafePointer(sources)
       io.parallel(chunks.count) { chunk in
-        let registers = scratch + chunk &* registerCount &* Self.block
+        let registers = scratch + (chunk &* registerCount &* Self.block)
         walk.forEachRun(in: chunks[chunk]) { position, length, offsets in
           run(position, length, offsets, table, output, registers)
         }
@@ -110,7 +110,7 @@ private struct FusedRun: Sendable {
     while start < length {
       let count = min(Self.block, length &- start)
       for instruction in instructions {
-        let target = instruction.register.map { registers + $0 &* Self.block } ?? output + position &+ start
+        let target = instruction.register.map { registers + ($0 &* Self.block) } ?? output + (position &+ start)
         execute(instruction, offsets, start, count, inputs, registers, target)
       }
       start = start &+ count
@@ -137,7 +137,7 @@ private struct FusedRun: Sendable {
       var left = x
       var leftStride = xStride
       if xStride == 0 && yStride == 0 {
-        let filled = registers + (registerCount &- 1) &* Self.block
+        let filled = registers + ((registerCount &- 1) &* Self.block)
         filled.update(repeating: x[0], count: count)
         left = UnsafePointer(filled)
         leftStride = 1
@@ -158,9 +158,9 @@ private struct FusedRun: Sendable {
     switch place {
     case .input(let index):
       let stride = walk.innerStrides[index]
-      return (inputs[index] + offsets[index] &+ start &* stride, stride)
+      return (inputs[index] + (offsets[index] &+ start &* stride), stride)
     case .register(let index):
-      return (UnsafePointer(registers + index &* Self.block), 1)
+      return (UnsafePointer(registers + (index &* Self.block)), 1)
     }
   }
 }
