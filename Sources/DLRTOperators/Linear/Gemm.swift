@@ -1,4 +1,6 @@
+import CKernelSupport
 import DLRTGraph
+import DLRTKernels
 
 /// ONNX Gemm (1–13): Y = alpha · A' · B' + beta · C, where A' and B' are A and B or their transposes, and C broadcasts
 /// to [M, N]. Integers take alpha and beta without their fraction.
@@ -54,10 +56,26 @@ package struct Gemm: Operator {
     let right = MatrixProduct.Matrix(columns: b[1])
     let product = MatrixProduct(
       m: m, n: n, k: k, a: transA ? left.transposed : left, b: transB ? right.transposed : right, cRow: n)
+    let type = planning.type(0)
+    if type == .float32 { return try floatStep(product, planning) }
     let addend = planning.has(2) ? Broadcast(output: [m, n], inputs: [planning.shape(2)]) : nil
-    let body = Body(
-      product: product, size: planning.type(0).size, alpha: Double(alpha), beta: Double(beta), addend: addend)
-    return try ProductTask(body: body).dispatch(planning.type(0))
+    let body = Body(product: product, size: type.size, alpha: Double(alpha), beta: Double(beta), addend: addend)
+    return try ProductTask(body: body).dispatch(type)
+  }
+
+  private func floatStep(_ product: MatrixProduct, _ planning: Planning) throws -> Step {
+    let floats = try FloatProduct(product, planning, a: planning.constant(0), b: planning.constant(1))
+    let addend = planning.has(2) && beta != 0 ? FloatAddend(planning.shape(2), product, scale: beta) : nil
+    let alpha = alpha
+    return Step(
+      kernel: floats.name, flops: product.flops, workspace: floats.workspace, skippedInputs: floats.skipped(0, 1)
+    ) { io in
+      let y = io.output(0, as: Float.self)
+      var epilogue = dlk_epilogue.plain
+      epilogue.scale = alpha
+      addend?.attach(to: &epilogue, io.input(2, as: Float.self), y)
+      floats.run(io, io.input(0, as: Float.self), io.input(1, as: Float.self), y, epilogue, scratch: io.workspace)
+    }
   }
 
   private struct Body: ProductBody {
@@ -86,6 +104,51 @@ package struct Gemm: Operator {
           for index in 0..<length { target[index] = .add(target[index], .multiply(beta, source[index &* step])) }
         }
       }
+    }
+  }
+}
+
+/// What is added to a float32 product: one number per column, a matrix, or anything that broadcasts to one.
+private struct FloatAddend: Sendable {
+  private enum Form: Sendable {
+    case columns
+    /// A whole matrix, or (0) one row for all.
+    case rows(stride: Int)
+    case spread(Broadcast, columns: Int)
+  }
+
+  private let form: Form
+  private let scale: Float
+
+  init(_ shape: [Int], _ product: MatrixProduct, scale: Float) {
+    self.scale = scale
+    let isRow = shape.last == product.n && shape.dropLast().allSatisfy { $0 == 1 }
+    form =
+      if isRow, scale == 1 {
+        .columns
+      } else if isRow {
+        .rows(stride: 0)
+      } else if shape == [product.m, product.n] {
+        .rows(stride: product.n)
+      } else {
+        .spread(Broadcast(output: [product.m, product.n], inputs: [shape]), columns: product.n)
+      }
+  }
+
+  func attach(to epilogue: inout dlk_epilogue, _ c: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>) {
+    epilogue.addend_scale = scale
+    switch form {
+    case .columns: epilogue.bias = c
+    case .rows(let stride):
+      epilogue.addend = c
+      epilogue.addend_row_stride = Int64(stride)
+    case .spread(let walk, let columns):
+      let step = walk.innerStrides[0]
+      walk.forEachRun(in: 0..<walk.count) { position, length, offsets in
+        for index in 0..<length { y[position &+ index] = c[offsets[0] &+ index &* step] }
+      }
+      epilogue.addend = UnsafePointer(y)
+      epilogue.addend_row_stride = Int64(columns)
     }
   }
 }

@@ -18,7 +18,18 @@ package struct MatMul: Operator {
 
   package func plan(_ planning: inout Planning) throws -> Step {
     let product = MatrixProduct(matmul: planning.shape(0), planning.shape(1))
-    return try ProductTask(body: Body(product: product, size: planning.type(0).size)).dispatch(planning.type(0))
+    let type = planning.type(0)
+    guard type == .float32 else {
+      return try ProductTask(body: Body(product: product, size: type.size)).dispatch(type)
+    }
+    let floats = try FloatProduct(product, planning, a: planning.constant(0), b: planning.constant(1))
+    return Step(
+      kernel: floats.name, flops: product.flops, workspace: floats.workspace, skippedInputs: floats.skipped(0, 1)
+    ) { io in
+      floats.run(
+        io, io.input(0, as: Float.self), io.input(1, as: Float.self), io.output(0, as: Float.self),
+        scratch: io.workspace)
+    }
   }
 
   private struct Body: ProductBody {

@@ -30,7 +30,11 @@ package struct MatrixProduct: Sendable {
       self.b = b
       self.c = c
     }
+
+    subscript(operand: Operand) -> Int { operand == .a ? a : b }
   }
+
+  enum Operand { case a, b }
 
   package var m: Int
   package var n: Int
@@ -124,5 +128,29 @@ extension MatrixProduct {
       cStep = cStep &* size
     }
     simplify()
+  }
+}
+
+extension MatrixProduct {
+  /// How many different matrices of an operand the batch has.
+  func matrices(_ operand: Operand) -> Int {
+    batch.reduce(1) { $1[operand] == 0 ? $0 : $0 &* $1.size }
+  }
+
+  /// Gives the different matrices of A and B new places, one after the other, of the given sizes.
+  func renumbered(a: Int, b: Int) -> MatrixProduct {
+    var result = self
+    var next = (a: a, b: b)
+    for index in batch.indices.reversed() {
+      if batch[index].a != 0 {
+        result.batch[index].a = next.a
+        next.a = next.a &* batch[index].size
+      }
+      if batch[index].b != 0 {
+        result.batch[index].b = next.b
+        next.b = next.b &* batch[index].size
+      }
+    }
+    return result
   }
 }

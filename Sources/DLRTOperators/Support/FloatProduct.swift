@@ -1,0 +1,311 @@
+import CKernelSupport
+import DLRTGraph
+import DLRTKernels
+
+/// A batch of float32 matrix products by the kernels of an instruction set: B in packed panels, made once if it is
+/// constant, or read as it is where packing would not pay.
+package struct FloatProduct: Sendable {
+  /// Where the kernel finds B.
+  private enum Columns: Sendable {
+    /// Packed at load.
+    case constant(TensorStorage)
+    /// Packed in the workspace by the thread that then multiplies.
+    case own
+    /// Packed in the workspace by all threads before they multiply.
+    case shared
+    case direct
+  }
+
+  /// Where the kernel finds A, whose rows must be adjacent elements.
+  private enum Rows: Sendable {
+    case direct
+    case constant(TensorStorage)
+    case copied
+  }
+
+  private let product: MatrixProduct
+  private let kernels: KernelSet
+  private let columns: Columns
+  private let rows: Rows
+  private let split: ProductSplit
+  /// Floats of one packed B, and of one copied A.
+  private let packedCount: Int
+  private let copiedCount: Int
+  private let panels: Int
+  /// The batch in units of packed or copied matrices.
+  private let made: MatrixProduct
+
+  /// - Parameters:
+  ///   - a: the first operand's data, if constant.
+  ///   - b: the second operand's data, if constant.
+  package init(_ product: MatrixProduct, _ planning: Planning, a: Tensor? = nil, b: Tensor? = nil) throws {
+    self.product = product
+    kernels = planning.kernels
+    let table = kernels.table
+    let width = Int(table.pointee.gemm_panel)
+    panels = (product.n &+ width &- 1) / width
+    packedCount = (Int(table.pointee.packed_b_floats(Int64(product.k), Int64(product.n))) &+ 15) & ~15
+    copiedCount = (product.m &* product.k &+ 15) & ~15
+    let made = product.renumbered(a: copiedCount, b: packedCount)
+    self.made = made
+    let batch = product.batchCount
+    let split = ProductSplit(
+      batch: batch, m: product.m, panels: panels, rowUnit: Int(table.pointee.gemm_rows), flops: product.flops,
+      threads: planning.threads, weighsMore: product.n > product.m)
+    self.split = split
+    if let b, product.n > 1 {
+      columns = .constant(try Self.pack(b, made, product, kernels, planning, packedCount))
+    } else if !Self.paysToPack(product) {
+      columns = .direct
+    } else {
+      columns = made.matrices(.b) == batch && split.rowParts == 1 && split.panelParts == 1 ? .own : .shared
+    }
+    if product.a.column == 1 || product.k <= 1 {
+      rows = .direct
+    } else if let a {
+      rows = .constant(try Self.copyRows(a, made, product, planning, copiedCount))
+    } else {
+      rows = .copied
+    }
+  }
+
+  private var skipsB: Bool { if case .constant = columns { true } else { false } }
+  private var skipsA: Bool { if case .constant = rows { true } else { false } }
+
+  /// The inputs that are never read, given the indices of A and B.
+  package func skipped(_ a: Int, _ b: Int) -> Set<Int> {
+    Set((skipsA ? [a] : []) + (skipsB ? [b] : []))
+  }
+
+  private var packedMatrices: Int {
+    switch columns {
+    case .constant, .direct: 0
+    case .own: split.count
+    case .shared: made.matrices(.b)
+    }
+  }
+
+  private var copiedMatrices: Int { if case .copied = rows { made.matrices(.a) } else { 0 } }
+
+  /// Bytes of workspace.
+  package var workspace: Int { (packedMatrices &* packedCount &+ copiedMatrices &* copiedCount) &* 4 }
+
+  /// The kernel's name for profiles.
+  package var name: String {
+    let method =
+      switch columns {
+      case .constant: "gemm"
+      case .own, .shared: "gemm-packing"
+      case .direct: "gemm-direct"
+      }
+    return KernelLibrary.name(method, isa: kernels.isa)
+  }
+
+  /// Packing reads and writes B once; reading it as it is costs the kernel more than that only when many rows use it
+  /// and it does not stay in the second-level cache, or when its columns are far apart.
+  private static func paysToPack(_ product: MatrixProduct) -> Bool {
+    if product.n <= 1 { return false }
+    if product.b.column == 1 {
+      return product.m >= 48 && product.k &* product.n > 1 << 18
+    }
+    return product.m >= (product.b.row == 1 ? 8 : 2)
+  }
+}
+
+// MARK: Preparing operands
+
+extension FloatProduct {
+  private static func pack(
+    _ b: Tensor, _ made: MatrixProduct, _ product: MatrixProduct, _ kernels: KernelSet, _ planning: Planning,
+    _ packedCount: Int
+  ) throws -> TensorStorage {
+    let matrices = made.matrices(.b)
+    let format = "\(kernels.isa.name)-gemm-\(product.k)x\(product.n)-\(product.b.row)-\(product.b.column)-\(matrices)"
+    return try planning.packed(b, format: format) { tensor in
+      let storage = try TensorStorage(byteCount: matrices * packedCount * 4)
+      let target = storage.base.assumingMemoryBound(to: Float.self)
+      let source = tensor.pointer
+      forEachMatrix(made, product, .b) { place, offset in
+        var arguments = dlk_pack_b_args(
+          source + offset * 4, k: product.k, n: product.n, kStride: product.b.row, nStride: product.b.column,
+          packed: target + place)
+        let width = Int64(kernels.table.pointee.gemm_panel)
+        kernels.table.pointee.pack_b(&arguments, 0, (Int64(product.n) + width - 1) / width)
+      }
+      return storage
+    }
+  }
+
+  private static func copyRows(
+    _ a: Tensor, _ made: MatrixProduct, _ product: MatrixProduct, _ planning: Planning, _ copiedCount: Int
+  ) throws -> TensorStorage {
+    let matrices = made.matrices(.a)
+    let format = "rows-\(product.m)x\(product.k)-\(product.a.row)-\(product.a.column)-\(matrices)"
+    let tensor = try planning.environment.weights.aligned(a)
+    return try planning.packed(a, format: format) { _ in
+      let storage = try TensorStorage(byteCount: matrices * copiedCount * 4)
+      let target = storage.base.assumingMemoryBound(to: Float.self)
+      let source = tensor.pointer.assumingMemoryBound(to: Float.self)
+      forEachMatrix(made, product, .a) { place, offset in
+        copyRows(product, source + offset, target + place, 0..<product.m)
+      }
+      return storage
+    }
+  }
+
+  /// Calls `body` for each different matrix of one operand, with its place among the made ones and in the original.
+  private static func forEachMatrix(
+    _ made: MatrixProduct, _ product: MatrixProduct, _ operand: MatrixProduct.Operand,
+    _ body: (Int, Int) -> Void
+  ) {
+    let places = zip(made.batch, product.batch).filter { $0.0[operand] != 0 }
+    let target = places.map { StridedAxis(size: $0.0.size, stride: $0.0[operand]) }
+    let source = places.map { StridedAxis(size: $0.1.size, stride: $0.1[operand]) }
+    for index in 0..<target.combinations { body(target.offset(index), source.offset(index)) }
+  }
+
+  /// Rows of A as adjacent elements; in blocks, so that the strided side stays in cache.
+  private static func copyRows(
+    _ product: MatrixProduct, _ source: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Float>, _ rows: Range<Int>
+  ) {
+    let block = 16
+    var first = rows.lowerBound
+    while first < rows.upperBound {
+      let end = min(first &+ block, rows.upperBound)
+      for column in 0..<product.k {
+        let from = source + column &* product.a.column
+        let to = target + column
+        for row in first..<end { to[row &* product.k] = from[row &* product.a.row] }
+      }
+      first = end
+    }
+  }
+}
+
+// MARK: Running
+
+extension FloatProduct {
+  /// C = epilogue(A · B) for the whole batch.
+  ///
+  /// - Parameters:
+  ///   - epilogue: its addend, if any, is laid out as C; its bias serves all products.
+  ///   - scratch: `workspace` bytes.
+  package func run(
+    _ io: borrowing StepIO, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ c: UnsafeMutablePointer<Float>,
+    _ epilogue: dlk_epilogue = .plain, scratch: UnsafeMutableRawPointer
+  ) {
+    guard product.m > 0, product.n > 0, split.count > 0 else { return }
+    let packed = scratch.assumingMemoryBound(to: Float.self)
+    let copied = packed + packedMatrices &* packedCount
+    if case .copied = rows { copyAll(io, a, copied) }
+    if case .shared = columns { packAll(io, b, packed) }
+    io.parallel(split.count) { index in
+      let part = split.part(index)
+      for number in part.batch {
+        multiply(
+          number, part.rows, part.panels, a, b, c, epilogue, packed: packed, own: packed + index &* packedCount,
+          copied: copied)
+      }
+    }
+  }
+
+  private func multiply(
+    _ index: Int, _ rowRange: Range<Int>, _ panelRange: Range<Int>, _ a: UnsafePointer<Float>,
+    _ b: UnsafePointer<Float>, _ c: UnsafeMutablePointer<Float>, _ epilogue: dlk_epilogue,
+    packed: UnsafeMutablePointer<Float>, own: UnsafeMutablePointer<Float>, copied: UnsafeMutablePointer<Float>
+  ) {
+    let offsets = product.offsets(index)
+    let places = made.offsets(index)
+    var arguments = dlk_gemm_args()
+    arguments.m = Int64(product.m)
+    arguments.n = Int64(product.n)
+    arguments.k = Int64(product.k)
+    switch rows {
+    case .direct:
+      arguments.a = a + offsets.a
+      arguments.a_row_stride = Int64(product.a.row)
+    case .constant(let storage):
+      arguments.a = UnsafePointer(storage.base.assumingMemoryBound(to: Float.self)) + places.a
+      arguments.a_row_stride = Int64(product.k)
+    case .copied:
+      arguments.a = UnsafePointer(copied) + places.a
+      arguments.a_row_stride = Int64(product.k)
+    }
+    arguments.c = c + offsets.c
+    arguments.c_row_stride = Int64(product.cRow)
+    arguments.epilogue = epilogue
+    if let addend = epilogue.addend { arguments.epilogue.addend = addend + offsets.c }
+    switch columns {
+    case .direct:
+      arguments.b = b + offsets.b
+      arguments.b_row_stride = Int64(product.b.row)
+      arguments.b_column_stride = Int64(product.n <= 1 ? 1 : product.b.column)
+      // One column whose elements are adjacent is a dot product rather than a matrix of one column.
+      if product.n <= 1, product.b.row == 1 { arguments.b_column_stride = Int64(product.k) }
+      kernels.table.pointee.gemm_direct(
+        &arguments, Int64(rowRange.lowerBound), Int64(rowRange.upperBound), Int64(panelRange.lowerBound),
+        Int64(panelRange.upperBound))
+      return
+    case .constant(let storage):
+      arguments.b = UnsafePointer(storage.base.assumingMemoryBound(to: Float.self)) + places.b
+    case .shared:
+      arguments.b = UnsafePointer(packed) + places.b
+    case .own:
+      pack(b + offsets.b, own, 0..<panels)
+      arguments.b = UnsafePointer(own)
+    }
+    kernels.table.pointee.gemm(
+      &arguments, Int64(rowRange.lowerBound), Int64(rowRange.upperBound), Int64(panelRange.lowerBound),
+      Int64(panelRange.upperBound))
+  }
+
+  private func pack(_ b: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Float>, _ range: Range<Int>) {
+    var arguments = dlk_pack_b_args(
+      b, k: product.k, n: product.n, kStride: product.b.row, nStride: product.b.column, packed: target)
+    kernels.table.pointee.pack_b(&arguments, Int64(range.lowerBound), Int64(range.upperBound))
+  }
+
+  private func packAll(_ io: borrowing StepIO, _ b: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Float>) {
+    let axes = product.batch
+    let count = made.matrices(.b)
+    io.parallel(Chunks(count &* panels, cost: Double(packedCount) / Double(max(panels, 1)) * 0.1)) { range in
+      var position = range.lowerBound
+      while position < range.upperBound {
+        let matrix = position / panels
+        let first = position &- matrix &* panels
+        let end = min(panels, first &+ range.upperBound &- position)
+        pack(b + Self.sourceOffset(matrix, axes, .b), target + matrix &* packedCount, first..<end)
+        position = position &+ end &- first
+      }
+    }
+  }
+
+  private func copyAll(_ io: borrowing StepIO, _ a: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Float>) {
+    let axes = product.batch
+    let count = made.matrices(.a)
+    io.parallel(Chunks(count &* product.m, cost: Double(product.k), multiple: 16)) { range in
+      var position = range.lowerBound
+      while position < range.upperBound {
+        let matrix = position / product.m
+        let first = position &- matrix &* product.m
+        let end = min(product.m, first &+ range.upperBound &- position)
+        Self.copyRows(
+          product, a + Self.sourceOffset(matrix, axes, .a), target + matrix &* copiedCount, first..<end)
+        position = position &+ end &- first
+      }
+    }
+  }
+
+  /// Where the `index`-th different matrix of an operand is.
+  private static func sourceOffset(
+    _ index: Int, _ axes: [MatrixProduct.BatchAxis], _ operand: MatrixProduct.Operand
+  ) -> Int {
+    var rest = index
+    var offset = 0
+    for axis in axes.reversed() where axis[operand] != 0 {
+      offset = offset &+ rest % axis.size &* axis[operand]
+      rest /= axis.size
+    }
+    return offset
+  }
+}

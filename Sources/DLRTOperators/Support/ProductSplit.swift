@@ -1,0 +1,68 @@
+/// How the threads of a run share a batch of products: whole products, or rows or panels of each.
+///
+/// Every element is summed in the same order whatever the split, so it may follow the number of threads.
+struct ProductSplit: Sendable {
+  /// Chunks of the batch, and into how many parts each product is cut.
+  let batchChunks: Int
+  let rowParts: Int
+  let panelParts: Int
+  private let batch: Int
+  private let rowUnits: Int
+  private let rowUnit: Int
+  private let rows: Int
+  private let panels: Int
+
+  var count: Int { batchChunks &* rowParts &* panelParts }
+
+  /// Floating-point operations that are worth waking a thread for.
+  private static let leastFlops = 2_000_000
+
+  /// - Parameters:
+  ///   - rowUnit: rows of a whole tile.
+  ///   - weighsMore: the operand with columns is larger than the one with rows, so that threads share the former.
+  init(batch: Int, m: Int, panels: Int, rowUnit: Int, flops: Int, threads: Int, weighsMore: Bool) {
+    self.batch = batch
+    rows = m
+    self.panels = panels
+    self.rowUnit = rowUnit
+    rowUnits = (m &+ rowUnit &- 1) / rowUnit
+    // Two parts for each thread leave something to share when one of them is held up.
+    let wanted = threads == 1 ? 1 : max(1, min(2 &* threads, flops / Self.leastFlops))
+    if batch >= wanted || batch == 0 {
+      batchChunks = min(wanted, batch)
+      rowParts = 1
+      panelParts = 1
+      return
+    }
+    batchChunks = batch
+    let parts = (wanted &+ batch &- 1) / batch
+    let takesPanels = panels >= parts && (weighsMore || rowUnits < parts)
+    rowParts = takesPanels ? 1 : max(1, min(parts, rowUnits))
+    panelParts = takesPanels ? parts : 1
+  }
+
+  /// The part of the work that a chunk does.
+  @inline(__always)
+  func part(_ index: Int) -> (batch: Range<Int>, rows: Range<Int>, panels: Range<Int>) {
+    let inner = rowParts &* panelParts
+    let chunk = index / inner
+    let rest = index &- chunk &* inner
+    let row = rest / panelParts
+    let panel = rest &- row &* panelParts
+    let tiles = Self.slice(rowUnits, row, of: rowParts)
+    return (
+      Self.slice(batch, chunk, of: batchChunks),
+      tiles.lowerBound &* rowUnit..<min(tiles.upperBound &* rowUnit, rows),
+      Self.slice(panels, panel, of: panelParts)
+    )
+  }
+
+  /// The `index`-th of `parts` nearly equal slices.
+  @inline(__always)
+  static func slice(_ count: Int, _ index: Int, of parts: Int) -> Range<Int> {
+    let size = count / parts
+    let larger = count &- size &* parts
+    let start = index &* size &+ min(index, larger)
+    return start..<start &+ size &+ (index < larger ? 1 : 0)
+  }
+}
