@@ -28,9 +28,8 @@ def f32(values):
 
 def value_type(value):
     if isinstance(value, dict):
-        key = helper.make_tensor_type_proto(L, [])
         first_key, first = next(iter(value.items()))
-        kind = S if isinstance(first, str) else D if isinstance(first, np.float64) else L if isinstance(first, int) else F
+        kind = S if isinstance(first, str) else F
         key = S if isinstance(first_key, str) else L
         return helper.make_map_type_proto(key, helper.make_tensor_type_proto(kind, []))
     kind = S if value.dtype == object else helper.np_dtype_to_tensor_dtype(value.dtype)
@@ -76,10 +75,8 @@ class Maker:
         self.names.add(name)
         inputs = inputs if isinstance(inputs, list) else [inputs]
         ins = [helper.make_value_info(f"x{i}", value_type(value)) for i, value in enumerate(inputs)]
-        outs = [
-            helper.make_value_info(f"y{i}", helper.make_tensor_type_proto(kind, None) if isinstance(kind, int) else kind)
-            for i, kind in enumerate(outputs)
-        ]
+        kinds = [helper.make_tensor_type_proto(kind, None) if isinstance(kind, int) else kind for kind in outputs]
+        outs = [helper.make_value_info(f"y{i}", kind) for i, kind in enumerate(kinds)]
         node = helper.make_node(operator, [i.name for i in ins], [o.name for o in outs], domain=DOMAIN, **attributes)
         model = helper.make_model(
             helper.make_graph([node], name, ins, outs), ir_version=8,

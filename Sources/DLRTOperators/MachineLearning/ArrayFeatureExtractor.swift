@@ -44,9 +44,10 @@ package struct ArrayFeatureExtractor: Operator {
   }
 
   private struct Gather: PlainTask {
-    typealias Result = @Sendable (
-      UnsafeRawPointer, UnsafePointer<Int64>, UnsafeMutableRawPointer, Range<Int>, Int, Int
-    ) -> Void
+    typealias Result =
+      @Sendable (
+        UnsafeRawPointer, UnsafePointer<Int64>, UnsafeMutableRawPointer, Range<Int>, Int, Int
+      ) -> Void
 
     func run<T: BitwiseCopyable & Equatable & Sendable>(_ type: T.Type) -> Result {
       { x, y, z, rows, columns, count in

@@ -30,7 +30,9 @@ package struct Binarizer: Operator {
   private struct Compare: NumericTask {
     let threshold: Double
 
-    func run<T: NumericElement>(_ type: T.Type) -> @Sendable (UnsafeRawPointer, UnsafeMutableRawPointer, Range<Int>) -> Void {
+    func run<T: NumericElement>(_ type: T.Type)
+      -> @Sendable (UnsafeRawPointer, UnsafeMutableRawPointer, Range<Int>) -> Void
+    {
       { [threshold] x, y, range in
         let source = x.assumingMemoryBound(to: T.self)
         let target = y.assumingMemoryBound(to: T.self)

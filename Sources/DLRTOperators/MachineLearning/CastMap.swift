@@ -92,12 +92,14 @@ package struct CastMap: Operator {
       let integer = try text.map { try parse($0, Int64.init) } ?? Int64(nearest: Double(number).rounded(.towardZero))
       place.storeBytes(of: integer, as: Int64.self)
     case .string:
-      let written = text ?? withVaList([Double(number)]) { arguments in
-        withUnsafeTemporaryAllocation(of: CChar.self, capacity: 64) { buffer in
-          vsnprintf(buffer.baseAddress, buffer.count, "%f", arguments)
-          return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+      let written =
+        text
+        ?? withVaList([Double(number)]) { arguments in
+          withUnsafeTemporaryAllocation(of: CChar.self, capacity: 64) { buffer in
+            vsnprintf(buffer.baseAddress, buffer.count, "%f", arguments)
+            return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+          }
         }
-      }
       place.storeBytes(of: try io.host.strings.intern(written.utf8), as: StringRef.self)
     }
   }

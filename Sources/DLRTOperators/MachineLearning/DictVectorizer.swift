@@ -49,7 +49,8 @@ package struct DictVectorizer: Operator {
           throw DLRTError(.invalidInput, "a key is not in the vocabulary", tensor: "X", got: "key \(place)")
         }
         guard place < values.count, let value = values[place].tensor, value.type == type, value.count == 1 else {
-          throw DLRTError(.invalidInput, "a map's value is not one number or string", tensor: "X", got: "value \(place)")
+          throw DLRTError(
+            .invalidInput, "a map's value is not one number or string", tensor: "X", got: "value \(place)")
         }
         let element = y + found &* size
         if type == .string {

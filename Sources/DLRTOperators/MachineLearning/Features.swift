@@ -20,7 +20,7 @@ struct Features: Sendable {
 
   @inline(__always)
   func read(_ row: Int, of source: UnsafeRawPointer, into target: UnsafeMutablePointer<Double>) {
-    Self.widen(type, source, row &* columns, target, columns)
+    type.widen(source, from: row &* columns, into: target, columns)
   }
 
   /// Runs a task for the element type of a numeric input of ai.onnx.ml.
@@ -32,24 +32,6 @@ struct Features: Sendable {
     case .int32: try task.run(Int32.self)
     default: throw type.unsupported
     }
-  }
-
-  static func widen(
-    _ type: DataType, _ source: UnsafeRawPointer, _ start: Int, _ target: UnsafeMutablePointer<Double>, _ count: Int
-  ) {
-    switch type {
-    case .float32: copy(source.assumingMemoryBound(to: Float.self) + start, target, count)
-    case .int64: copy(source.assumingMemoryBound(to: Int64.self) + start, target, count)
-    case .int32: copy(source.assumingMemoryBound(to: Int32.self) + start, target, count)
-    default: copy(source.assumingMemoryBound(to: Double.self) + start, target, count)
-    }
-  }
-
-  @inline(__always)
-  private static func copy<T: NumericElement>(
-    _ source: UnsafePointer<T>, _ target: UnsafeMutablePointer<Double>, _ count: Int
-  ) {
-    for index in 0..<count { target[index] = source[index].double }
   }
 }
 
@@ -69,7 +51,8 @@ extension Inference {
   /// Checks that rows have as many features as a model's attributes say.
   func checkFeatures(_ columns: Dim, _ expected: Int, _ what: String) throws(DLRTError) {
     guard !columns.provablyDiffers(.known(expected)) else {
-      throw DLRTError(.invalidModel, "wrong number of features", tensor: what, expected: "\(expected)", got: "\(columns)")
+      throw DLRTError(
+        .invalidModel, "wrong number of features", tensor: what, expected: "\(expected)", got: "\(columns)")
     }
   }
 }

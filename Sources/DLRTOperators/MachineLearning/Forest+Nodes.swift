@@ -154,7 +154,8 @@ extension Tensor {
     case .float64: return elements(Double.self)
     case .float16: return elements(Float16.self).map(Double.init)
     default:
-      throw DLRTError(.invalidModel, "wrong element type", tensor: what, expected: "float, double or float16", got: type.name)
+      throw DLRTError(
+        .invalidModel, "wrong element type", tensor: what, expected: "float, double or float16", got: type.name)
     }
   }
 }

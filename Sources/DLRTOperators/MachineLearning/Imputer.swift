@@ -59,7 +59,9 @@ package struct Imputer: Operator {
     let op: Imputer
     let columns: Int
 
-    func run<T: NumericElement>(_ type: T.Type) -> @Sendable (UnsafeRawPointer, UnsafeMutableRawPointer, Range<Int>) -> Void {
+    func run<T: NumericElement>(_ type: T.Type)
+      -> @Sendable (UnsafeRawPointer, UnsafeMutableRawPointer, Range<Int>) -> Void
+    {
       let isFloat = T.dataType.isFloat
       let given = isFloat ? op.floats.map { T(nearest: Double($0)) } : op.integers.map { T(integer: $0) }
       let values = given.count == 1 ? Array(repeating: given[0], count: columns) : given

@@ -42,7 +42,8 @@ package struct LinearClassifier: Operator {
     let wantsLabels = planning.wants(output: 0)
     let wantsScores = planning.wants(output: 1)
     let count = weights.scores(columns: features.columns)
-    let loop = RowLoop(rows: features.rows, cost: Double(features.columns * count), scratch: features.columns + count + 1)
+    let loop = RowLoop(
+      rows: features.rows, cost: Double(features.columns * count), scratch: features.columns + count + 1)
     return Step(kernel: "linear", flops: features.rows * features.columns * count, workspace: loop.workspace) { io in
       let (x, y, z) = (io.input(0), io.output(0), io.output(1, as: Float.self))
       loop.run(io) { row, scratch in

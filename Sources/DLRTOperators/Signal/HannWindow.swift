@@ -1,0 +1,19 @@
+import DLRTGraph
+
+/// ONNX HannWindow (17–28): `½ − ½ cos(2πi/n)`, where n is `size`, or one less if not `periodic`.
+///
+/// `size`: a scalar of int32 or int64; `output`: `[size]` of any float or integer type of at least eight bits.
+package struct HannWindow: Operator {
+  package static let schema = CosineWindow.schema("HannWindow")
+  package static let promotedTypes = TypeSet.halfFloats
+
+  private let window: CosineWindow
+
+  package init(_ attributes: inout AttributeReader) throws {
+    window = try CosineWindow(&attributes, (0.5, 0.5, 0))
+  }
+
+  package func infer(_ inference: inout Inference) throws { try window.infer(&inference) }
+
+  package func plan(_ planning: inout Planning) throws -> Step { try window.plan(planning) }
+}
