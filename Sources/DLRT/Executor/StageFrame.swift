@@ -212,19 +212,24 @@ extension StageFrame {
       return tensor.mutablePointer
     default:
       guard shape == operand.shape, let address = address(operand) else {
-        throw DLRTError(.internalError, "a step's output has another shape", expected: "\(operand.shape)", got: "\(shape)")
+        throw DLRTError(
+          .internalError, "a step's output has another shape", expected: "\(operand.shape)", got: "\(shape)")
       }
       return address
     }
   }
 
   private func reserve(_ bytes: Int) throws {
+    try checkMemory(bytes)
+    dynamicBytes += bytes
+  }
+
+  func checkMemory(_ bytes: Int) throws {
     let (total, overflow) = dynamicBytes.addingReportingOverflow(bytes)
     guard !overflow, total <= core.memoryLimit - stage.arenaBytes else {
       throw DLRTError(
         .limitExceeded, "the run needs more memory than allowed", expected: "at most \(core.memoryLimit) bytes")
     }
-    dynamicBytes = total
   }
 
   private func set(dynamic index: Int, _ value: Value) {

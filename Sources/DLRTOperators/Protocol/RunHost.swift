@@ -8,6 +8,8 @@ package protocol RunHost: AnyObject {
 
   /// Memory for an output whose size only the data tell.
   func allocate(step: Int, output: Int, _ shape: [Int]) throws -> UnsafeMutableRawPointer
+  /// Throws when values of so many bytes, beside what the run holds already, would exceed its limit.
+  func checkMemory(_ bytes: Int) throws
   func value(step: Int, input: Int) throws -> Value
   func setValue(step: Int, output: Int, _ value: Value) throws
   /// Throws when the run shall stop.
@@ -31,6 +33,7 @@ package final class PlainHost: RunHost {
 
   package func value(step: Int, input: Int) throws -> Value { throw unavailable() }
   package func setValue(step: Int, output: Int, _ value: Value) throws { throw unavailable() }
+  package func checkMemory(_ bytes: Int) throws {}
   package func checkCancelled() throws {}
   package func nextRandomStream() -> UInt64 { 0 }
 }
