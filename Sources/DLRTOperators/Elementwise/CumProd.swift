@@ -3,9 +3,9 @@ package struct CumProd: CumulativeOperator {
   package static let schema = OperatorSchema.cumulative("CumProd", versions: [26])
   package static var neutral: Int { 1 }
 
-  package let scan: Scan
+  package let scan: RunningScan
 
-  package init(_ attributes: inout AttributeReader) throws { scan = try Scan(&attributes) }
+  package init(_ attributes: inout AttributeReader) throws { scan = try RunningScan(&attributes) }
 
   package func combine<T: NumericElement>(_ a: T, _ b: T) -> T { T.multiply(a, b) }
 }

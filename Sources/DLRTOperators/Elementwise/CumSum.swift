@@ -3,9 +3,9 @@ package struct CumSum: CumulativeOperator {
   package static let schema = OperatorSchema.cumulative("CumSum", versions: [11, 14])
   package static var neutral: Int { 0 }
 
-  package let scan: Scan
+  package let scan: RunningScan
 
-  package init(_ attributes: inout AttributeReader) throws { scan = try Scan(&attributes) }
+  package init(_ attributes: inout AttributeReader) throws { scan = try RunningScan(&attributes) }
 
   package func combine<T: NumericElement>(_ a: T, _ b: T) -> T { T.add(a, b) }
 }

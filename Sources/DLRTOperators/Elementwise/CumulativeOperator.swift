@@ -2,13 +2,13 @@ import DLRTGraph
 
 /// An operator that folds the elements before each place along an axis.
 package protocol CumulativeOperator: Operator {
-  var scan: Scan { get }
+  var scan: RunningScan { get }
   static var neutral: Int { get }
   func combine<T: NumericElement>(_ a: T, _ b: T) -> T
 }
 
 /// How a cumulative operator walks: from which end, and whether a place counts itself.
-package struct Scan: Sendable {
+package struct RunningScan: Sendable {
   let isReverse: Bool
   let isExclusive: Bool
 
