@@ -51,9 +51,10 @@ let package = Package(
     .target(name: "DLRT", dependencies: ["DLRTGraph", "DLRTKernels", "DLRTOperators", "DLRTOnnx", "DLRTCompiler", "DLRTParallel"]),
 
     // Faces.
+    .systemLibrary(name: "CDLRT", path: "include"),
     .target(
       name: "DLRTC",
-      dependencies: ["DLRT"],
+      dependencies: ["CDLRT", "DLRT"],
       exclude: ["dlrt.map"],
       linkerSettings: [
         .unsafeFlags([

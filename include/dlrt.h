@@ -9,7 +9,7 @@
  *                        .data = pixels, .byte_size = sizeof pixels};
  *   dlrt_tensor output = {.data = scores, .capacity = sizeof scores};
  *
- *   if (dlrt_model_load("digits.onnx", &model) != DLRT_OK ||
+ *   if (dlrt_model_load("digits.onnx", NULL, &model) != DLRT_OK ||
  *       dlrt_session_create(model, NULL, &session) != DLRT_OK ||
  *       dlrt_session_run(session, &input, 1, &output, 1) != DLRT_OK)
  *     fprintf(stderr, "%s\n", dlrt_last_error());
@@ -121,12 +121,24 @@ const char *dlrt_type_name(dlrt_type type);
 /* A loaded model: its graph and weights. It does not change, and sessions keep it alive. */
 typedef struct dlrt_model dlrt_model;
 
-/* Loads an ONNX file. Its weights stay in the mapped file where kernels can use them there, so the file must not
- * change while the model lives. */
-dlrt_status dlrt_model_load(const char *path, dlrt_model **model);
+/* How a model is loaded. Zero in a field is the default; start from DLRT_MODEL_OPTIONS_INIT. */
+typedef struct dlrt_model_options {
+  size_t size;    /* sizeof(dlrt_model_options) */
+  uint64_t flags; /* DLRT_NO_OPTIMIZE */
+} dlrt_model_options;
+
+#define DLRT_MODEL_OPTIONS_INIT {sizeof(dlrt_model_options), 0}
+
+/* Takes the graph as it is in the file, without rewriting it for speed. */
+#define DLRT_NO_OPTIMIZE 1u
+
+/* Loads an ONNX file; `options` may be NULL. The weights stay in the mapped file where kernels can use them there, so
+ * the file must not change while the model lives. */
+dlrt_status dlrt_model_load(const char *path, const dlrt_model_options *options, dlrt_model **model);
 
 /* Loads an ONNX model from memory. The bytes are copied: they may go when the function returns. */
-dlrt_status dlrt_model_load_memory(const void *bytes, size_t size, dlrt_model **model);
+dlrt_status dlrt_model_load_memory(const void *bytes, size_t size, const dlrt_model_options *options,
+                                   dlrt_model **model);
 
 void dlrt_model_release(dlrt_model **model);
 
@@ -137,7 +149,7 @@ typedef struct dlrt_value_info {
   dlrt_type type;             /* DLRT_TYPE_UNDEFINED when it is no tensor (a sequence, say) */
   int32_t rank;               /* number of dimensions, 0 for a scalar; -1 when the model leaves it open */
   const int64_t *dims;        /* `rank` sizes, outermost first; -1 where the model leaves the size open */
-  const char *const *symbols; /* `rank` names of open sizes ("N", "seq_len"); NULL where a size has none */
+  const char *const *symbols; /* `rank` names of open sizes ("N", "2 * T"); NULL where a size has none */
 } dlrt_value_info;
 
 /* The number of inputs that the caller provides, and of outputs; 0 when `model` is NULL. */
@@ -152,24 +164,24 @@ const char *dlrt_model_metadata(const dlrt_model *model, const char *key);
 
 /* ---- Sessions ---- */
 
-/* How a session runs its model. Zero in a field is the default; start from DLRT_OPTIONS_INIT. */
-typedef struct dlrt_options {
-  size_t size;           /* sizeof(dlrt_options) */
-  int32_t threads;       /* threads a run may use; 0: as many as the process may use, 1: none but the caller's */
-  uint32_t flags;        /* DLRT_NO_OPTIMIZE */
-  uint64_t memory_limit; /* bytes that one run may take beside weights and inputs; 0: no limit */
-} dlrt_options;
+/* How a session runs its model. Zero in a field is the default; start from DLRT_SESSION_OPTIONS_INIT. */
+typedef struct dlrt_session_options {
+  size_t size;           /* sizeof(dlrt_session_options) */
+  uint32_t threads;      /* threads a run may use; 0: as many as the process may use, 1: none but the caller's */
+  uint32_t plans;        /* plans that are kept, one for each combination of input shapes; 0: 8 */
+  uint64_t memory_limit; /* bytes that one run may take for its values; 0: no limit */
+  uint64_t timeout_ns;   /* a run that takes longer ends with DLRT_ERROR_CANCELLED; 0: no limit */
+  uint64_t seed;         /* where random operators without a seed of their own start; 0: elsewhere in every run */
+} dlrt_session_options;
 
-#define DLRT_OPTIONS_INIT {sizeof(dlrt_options), 0, 0, 0}
-
-/* Runs the graph as it is in the file, without rewriting it for speed. */
-#define DLRT_NO_OPTIMIZE 1u
+#define DLRT_SESSION_OPTIONS_INIT {sizeof(dlrt_session_options), 0, 0, 0, 0, 0}
 
 /* What runs a model: plans for the shapes it has seen, memory for runs under way. */
 typedef struct dlrt_session dlrt_session;
 
 /* `options` may be NULL. The model may be released before the session. */
-dlrt_status dlrt_session_create(const dlrt_model *model, const dlrt_options *options, dlrt_session **session);
+dlrt_status dlrt_session_create(const dlrt_model *model, const dlrt_session_options *options,
+                                dlrt_session **session);
 
 void dlrt_session_release(dlrt_session **session);
 

@@ -98,6 +98,13 @@ public final class Session: Sendable {
     try executor.run(complete, into: &outputs, control: control(options, nil))
   }
 
+  /// Runs the model; `memory` may provide the memory of an output, whose type and shape it is told.
+  package func run(
+    _ inputs: [Value?], options: RunOptions, memory: @escaping Executor.OutputMemory
+  ) throws -> [Value] {
+    try executor.run(checked(inputs), control: control(options, nil), memory: memory)
+  }
+
   /// Runs the model and records what each step takes.
   public func profile(
     _ inputs: [Value?], into profiler: Profiler, options: RunOptions = RunOptions()

@@ -55,6 +55,9 @@ public struct Tensor: Sendable {
 extension Tensor {
   package var pointer: UnsafeRawPointer { UnsafeRawPointer(storage.base + byteOffset) }
 
+  /// True when nobody but tensors holds the bytes.
+  package var isOwned: Bool { storage.isWritable }
+
   /// True when the elements may be read through typed pointers.
   package var isAligned: Bool { Int(bitPattern: pointer) % min(type.size, 8) == 0 }
 

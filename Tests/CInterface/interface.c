@@ -39,7 +39,7 @@ static dlrt_tensor input_of(float *pixels, int64_t count) {
 
 static dlrt_model *load(void) {
   dlrt_model *model = NULL;
-  if (dlrt_model_load(model_path, &model) != DLRT_OK) {
+  if (dlrt_model_load(model_path, NULL, &model) != DLRT_OK) {
     fprintf(stderr, "%s: %s\n", model_path, dlrt_last_error());
     exit(1);
   }
@@ -73,10 +73,10 @@ static void test_null_arguments(void) {
   dlrt_model *model = NULL;
   dlrt_session *session = NULL;
   dlrt_value_info info = {.size = sizeof info};
-  CHECK_FAILS(DLRT_ERROR_INVALID_ARGUMENT, dlrt_model_load(NULL, &model));
-  CHECK_FAILS(DLRT_ERROR_INVALID_ARGUMENT, dlrt_model_load(model_path, NULL));
-  CHECK_FAILS(DLRT_ERROR_INVALID_ARGUMENT, dlrt_model_load_memory(NULL, 10, &model));
-  CHECK_FAILS(DLRT_ERROR_INVALID_ARGUMENT, dlrt_model_load_memory("", 0, NULL));
+  CHECK_FAILS(DLRT_ERROR_INVALID_ARGUMENT, dlrt_model_load(NULL, NULL, &model));
+  CHECK_FAILS(DLRT_ERROR_INVALID_ARGUMENT, dlrt_model_load(model_path, NULL, NULL));
+  CHECK_FAILS(DLRT_ERROR_INVALID_ARGUMENT, dlrt_model_load_memory(NULL, 10, NULL, &model));
+  CHECK_FAILS(DLRT_ERROR_INVALID_ARGUMENT, dlrt_model_load_memory("", 0, NULL, NULL));
   CHECK_FAILS(DLRT_ERROR_INVALID_ARGUMENT, dlrt_model_input(NULL, 0, &info));
   CHECK_FAILS(DLRT_ERROR_INVALID_ARGUMENT, dlrt_model_output(NULL, 0, &info));
   CHECK_FAILS(DLRT_ERROR_INVALID_ARGUMENT, dlrt_session_create(NULL, NULL, &session));
@@ -116,9 +116,9 @@ static unsigned char *read_model(size_t *size) {
 
 static void test_loading(void) {
   dlrt_model *model = NULL;
-  CHECK_FAILS(DLRT_ERROR_IO, dlrt_model_load("/nonexistent/model.onnx", &model));
+  CHECK_FAILS(DLRT_ERROR_IO, dlrt_model_load("/nonexistent/model.onnx", NULL, &model));
   CHECK(model == NULL && strstr(dlrt_last_error(), "/nonexistent/model.onnx") != NULL);
-  CHECK_FAILS(DLRT_ERROR_INVALID_MODEL, dlrt_model_load_memory("\xff\xff\xff", 3, &model));
+  CHECK_FAILS(DLRT_ERROR_INVALID_MODEL, dlrt_model_load_memory("\xff\xff\xff", 3, NULL, &model));
   CHECK(model == NULL);
 
   size_t size;
@@ -126,12 +126,12 @@ static void test_loading(void) {
   for (size_t length = 0; length < size; length += 97) {
     unsigned char *part = malloc(length ? length : 1);
     memcpy(part, bytes, length);
-    CHECK(dlrt_model_load_memory(part, length, &model) != DLRT_OK && model == NULL);
+    CHECK(dlrt_model_load_memory(part, length, NULL, &model) != DLRT_OK && model == NULL);
     dlrt_model_release(&model);
     free(part);
   }
 
-  CHECK(dlrt_model_load_memory(bytes, size, &model) == DLRT_OK);
+  CHECK(dlrt_model_load_memory(bytes, size, NULL, &model) == DLRT_OK);
   memset(bytes, 0xA5, size);
   free(bytes);
   dlrt_session *session = start(model);
@@ -162,28 +162,34 @@ static void test_inspection(void) {
 }
 
 static void test_options(void) {
-  dlrt_model *model = load();
+  dlrt_model *model = NULL;
   dlrt_session *session = NULL;
-  dlrt_options options = DLRT_OPTIONS_INIT;
+  dlrt_model_options loading = DLRT_MODEL_OPTIONS_INIT;
+  loading.flags = 1u << 31;
+  CHECK_FAILS(DLRT_ERROR_INVALID_ARGUMENT, dlrt_model_load(model_path, &loading, &model));
+  loading.flags = DLRT_NO_OPTIMIZE;
+  CHECK(dlrt_model_load(model_path, &loading, &model) == DLRT_OK);
+
+  dlrt_session_options options = DLRT_SESSION_OPTIONS_INIT;
   options.threads = 2;
-  options.flags = DLRT_NO_OPTIMIZE;
+  options.plans = 1;
+  options.seed = 7;
   CHECK(dlrt_session_create(model, &options, &session) == DLRT_OK);
   dlrt_session_release(&session);
 
-  options = (dlrt_options)DLRT_OPTIONS_INIT;
-  options.threads = -1;
+  options = (dlrt_session_options)DLRT_SESSION_OPTIONS_INIT;
+  options.threads = UINT32_MAX;
   CHECK_FAILS(DLRT_ERROR_INVALID_ARGUMENT, dlrt_session_create(model, &options, &session));
-  options = (dlrt_options)DLRT_OPTIONS_INIT;
-  options.flags = 1u << 31;
+  options = (dlrt_session_options){0};
   CHECK_FAILS(DLRT_ERROR_INVALID_ARGUMENT, dlrt_session_create(model, &options, &session));
-  options = (dlrt_options){0};
+  options.size = SIZE_MAX;
   CHECK_FAILS(DLRT_ERROR_INVALID_ARGUMENT, dlrt_session_create(model, &options, &session));
 
   /* A client of a newer version: fields that this library does not know must be zero. */
   struct {
-    dlrt_options known;
+    dlrt_session_options known;
     uint64_t unknown;
-  } newer = {.known = DLRT_OPTIONS_INIT};
+  } newer = {.known = DLRT_SESSION_OPTIONS_INIT};
   newer.known.size = sizeof newer;
   CHECK(dlrt_session_create(model, &newer.known, &session) == DLRT_OK);
   dlrt_session_release(&session);
@@ -191,12 +197,18 @@ static void test_options(void) {
   CHECK_FAILS(DLRT_ERROR_INVALID_ARGUMENT, dlrt_session_create(model, &newer.known, &session));
   CHECK(session == NULL);
 
-  options = (dlrt_options)DLRT_OPTIONS_INIT;
+  options = (dlrt_session_options)DLRT_SESSION_OPTIONS_INIT;
   options.memory_limit = 16;
   CHECK(dlrt_session_create(model, &options, &session) == DLRT_OK);
   dlrt_tensor input = input_of(image, 1), output = {0};
   CHECK_FAILS(DLRT_ERROR_LIMIT_EXCEEDED, dlrt_session_run(session, &input, 1, &output, 1));
   CHECK(output.data == NULL && output.owner == NULL);
+  dlrt_session_release(&session);
+
+  options = (dlrt_session_options)DLRT_SESSION_OPTIONS_INIT;
+  options.timeout_ns = 1;
+  CHECK(dlrt_session_create(model, &options, &session) == DLRT_OK);
+  CHECK_FAILS(DLRT_ERROR_CANCELLED, dlrt_session_run(session, &input, 1, &output, 1));
   dlrt_session_release(&session);
   dlrt_model_release(&model);
 }
@@ -284,6 +296,17 @@ static void test_inputs(void) {
   CHECK_FAILS(DLRT_ERROR_INVALID_INPUT, dlrt_session_run(session, twice, 2, &output, 1));
   CHECK_FAILS(DLRT_ERROR_INVALID_INPUT, dlrt_session_run(session, NULL, 0, &output, 1));
   CHECK(strstr(dlrt_last_error(), "image") != NULL);
+
+  /* Inputs are only read, also by operators that work in place. */
+  float before[PIXELS];
+  memcpy(before, image, sizeof image);
+  CHECK(dlrt_session_run(session, &good, 1, &output, 1) == DLRT_OK);
+  CHECK(memcmp(before, image, sizeof image) == 0);
+
+  /* An output buffer of any alignment. */
+  dlrt_tensor crooked = {.data = bytes + 1, .capacity = sizeof image};
+  CHECK(dlrt_session_run(session, &good, 1, &crooked, 1) == DLRT_OK);
+  CHECK(memcmp(bytes + 1, scores, sizeof scores) == 0);
   dlrt_session_release(&session);
   dlrt_model_release(&model);
 }

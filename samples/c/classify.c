@@ -110,7 +110,7 @@ int main(int argc, char **argv) {
   dlrt_model *model = NULL;
   dlrt_session *session = NULL;
   dlrt_value_info info = {.size = sizeof info};
-  int result = failed(argv[1], dlrt_model_load(argv[1], &model)) ||
+  int result = failed(argv[1], dlrt_model_load(argv[1], NULL, &model)) ||
                failed(argv[1], dlrt_model_input(model, 0, &info)) ||
                failed(argv[1], dlrt_session_create(model, NULL, &session));
   if (!result && !takes_image(&info)) {

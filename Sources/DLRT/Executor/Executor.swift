@@ -3,7 +3,7 @@ import DLRTGraph
 import DLRTOperators
 
 /// Runs a program: finds or makes the plan for the inputs at hand and walks its stages. Safe to use from many threads.
-final class Executor: Sendable {
+package final class Executor: Sendable {
   let program: Program
   private let core: ExecutionCore
   private let plans: PlanCache
@@ -17,10 +17,15 @@ final class Executor: Sendable {
   /// The plans that are kept at present, most recently used first.
   var preparedStages: [PreparedStage] { plans.stages }
 
+  /// Memory for an output, by its number, type and shape, once they are known; nil to have it made.
+  package typealias OutputMemory = (Int, DataType, [Int]) -> Tensor?
+
   /// Runs with inputs in the graph's order; every output is a value of its own.
-  func run(_ inputs: [Value], control: RunControl, depth: Int = 0) throws -> [Value] {
+  func run(
+    _ inputs: [Value], control: RunControl, depth: Int = 0, memory: OutputMemory? = nil
+  ) throws -> [Value] {
     var results = [Value?](repeating: nil, count: program.graph.outputs.count)
-    try run(inputs, into: &results, control: control, depth: depth)
+    try run(inputs, into: &results, control: control, depth: depth, memory: memory)
     return try results.enumerated().map { index, value in
       guard let value else { throw DLRTError(.internalError, "output \(index) was never made") }
       return value
@@ -28,7 +33,9 @@ final class Executor: Sendable {
   }
 
   /// Runs; a tensor that stands in `results` before receives the output's bytes, if type and shape are the output's.
-  func run(_ inputs: [Value], into results: inout [Value?], control: RunControl, depth: Int = 0) throws {
+  func run(
+    _ inputs: [Value], into results: inout [Value?], control: RunControl, depth: Int = 0, memory: OutputMemory? = nil
+  ) throws {
     let starts = inputs.map { value in
       StartValue(
         pointer: value.tensor?.mutablePointer, type: value.type, shape: value.tensor?.shape ?? [],
@@ -36,7 +43,7 @@ final class Executor: Sendable {
     }
     try withExtendedLifetime(inputs) {
       let first = try plans.find(starts) ?? prepareFirst(starts)
-      try run(first, starts, into: &results, control: control, depth: depth)
+      try run(first, starts, into: &results, control: control, depth: depth, memory: memory)
     }
   }
 
@@ -66,7 +73,8 @@ final class Executor: Sendable {
 
 extension Executor {
   private func run(
-    _ first: PreparedStage, _ starts: [StartValue], into results: inout [Value?], control: RunControl, depth: Int
+    _ first: PreparedStage, _ starts: [StartValue], into results: inout [Value?], control: RunControl, depth: Int,
+    memory: OutputMemory?
   ) throws {
     let graph = program.graph
     // Later stages read what earlier ones made, so all frames stay until the end.
@@ -79,7 +87,7 @@ extension Executor {
       frames.append((current, frame))
       frame.depth = depth
       try frame.begin(values, control: control)
-      try bindOutputs(current.stage, frame, &results)
+      try bindOutputs(current.stage, frame, &results, memory)
       try frame.run(depth: depth) { [program] id in (program.graph.label(of: id), program.graph[id].op.description) }
       try deliver(current.stage, frame, &results)
       if current.stage.remaining.isEmpty { return }
@@ -89,13 +97,15 @@ extension Executor {
   }
 
   /// Gives outputs that a step writes in their final form a tensor to write to.
-  private func bindOutputs(_ stage: Stage, _ frame: StageFrame, _ results: inout [Value?]) throws {
+  private func bindOutputs(
+    _ stage: Stage, _ frame: StageFrame, _ results: inout [Value?], _ memory: OutputMemory?
+  ) throws {
     for (index, operand) in stage.outputs {
       guard case .output = operand.location, let type = operand.type.dataType else { continue }
       if let given = results[index]?.tensor, given.type == type, given.shape == operand.shape {
         frame.bind(output: index, given.mutablePointer)
       } else {
-        let made = try Tensor(uninitialized: operand.shape, type: type)
+        let made = try memory?(index, type, operand.shape) ?? Tensor(uninitialized: operand.shape, type: type)
         results[index] = .tensor(made)
         frame.bind(output: index, made.mutablePointer)
       }
