@@ -16,6 +16,19 @@ func kernels(_ name: String, define: String, _ machine: [String]) -> Target {
     linkerSettings: [.linkedLibrary("m")])
 }
 
+/// A room of the engine.
+func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: lean)
+}
+
+/// What keeps libdlrt.so small. The code outside of kernels is many types' and runs once a step, so size comes first;
+/// functions in sections of their own let the linker drop and merge what is not needed; and without the implicit import
+/// of string processing no stray `contains("text")` brings in 1.3 MB of regular expressions.
+let lean: [SwiftSetting] = [
+  .unsafeFlags(["-Osize", "-Xfrontend", "-function-sections"], .when(configuration: .release)),
+  .unsafeFlags(["-Xfrontend", "-disable-implicit-string-processing-module-import"]),
+]
+
 let wide = ["-march=x86-64-v4", "-mprefer-vector-width=512"]
 let versionScript = "\(Context.packageDirectory)/Sources/DLRTC/dlrt.map"
 
@@ -43,12 +56,12 @@ let package = Package(
       dependencies: ["CKernelSupport", "KernelsBaseline", "KernelsAVX2", "KernelsAVX512", "KernelsAVX512VNNI"]),
 
     // The engine, lowest room first.
-    .target(name: "DLRTGraph"),
-    .target(name: "DLRTParallel", dependencies: ["CKernelSupport"]),
-    .target(name: "DLRTOperators", dependencies: ["DLRTGraph", "DLRTKernels", "DLRTParallel"]),
-    .target(name: "DLRTOnnx", dependencies: ["COnnx", "DLRTGraph", "DLRTOperators"]),
-    .target(name: "DLRTCompiler", dependencies: ["CKernelSupport", "DLRTGraph", "DLRTOperators"]),
-    .target(name: "DLRT", dependencies: ["DLRTGraph", "DLRTKernels", "DLRTOperators", "DLRTOnnx", "DLRTCompiler", "DLRTParallel"]),
+    room("DLRTGraph"),
+    room("DLRTParallel", ["CKernelSupport"]),
+    room("DLRTOperators", ["DLRTGraph", "DLRTKernels", "DLRTParallel"]),
+    room("DLRTOnnx", ["COnnx", "DLRTGraph", "DLRTOperators"]),
+    room("DLRTCompiler", ["CKernelSupport", "DLRTGraph", "DLRTOperators"]),
+    room("DLRT", ["DLRTGraph", "DLRTKernels", "DLRTOperators", "DLRTOnnx", "DLRTCompiler", "DLRTParallel"]),
 
     // Faces.
     .systemLibrary(name: "CDLRT", path: "include"),
@@ -56,11 +69,14 @@ let package = Package(
       name: "DLRTC",
       dependencies: ["CDLRT", "DLRT"],
       exclude: ["dlrt.map"],
+      swiftSettings: lean,
       linkerSettings: [
-        .unsafeFlags([
-          "-static-stdlib", "-Xlinker", "-soname=libdlrt.so.1", "-Xlinker", "--version-script=\(versionScript)",
-          "-Xlinker", "--gc-sections", "-Xlinker", "-s", "-Xlinker", "-z", "-Xlinker", "nodelete",
-        ])
+        .unsafeFlags(
+          ["-static-stdlib", "-use-ld=lld"]
+            + [
+              "-soname=libdlrt.so.1", "--version-script=\(versionScript)", "--gc-sections", "--icf=all",
+              "-s", "-z", "nodelete", "-z", "pack-relative-relocs",
+            ].flatMap { ["-Xlinker", $0] })
       ]),
     .target(
       name: "CFileFormats",
@@ -75,7 +91,8 @@ let package = Package(
 
     // Tests mirror Sources.
     .target(
-      name: "DLRTTestSupport", dependencies: ["DLRT", "DLRTFiles", "DLRTGraph", "DLRTOnnx", "DLRTOperators"], path: "Tests/DLRTTestSupport"),
+      name: "DLRTTestSupport", dependencies: ["DLRT", "DLRTFiles", "DLRTGraph", "DLRTOnnx", "DLRTOperators"],
+      path: "Tests/DLRTTestSupport"),
     .testTarget(name: "CFileFormatsTests", dependencies: ["CFileFormats"]),
     .testTarget(name: "DLRTKernelsTests", dependencies: ["DLRTKernels", "CKernelSupport"]),
     .testTarget(name: "DLRTGraphTests", dependencies: ["DLRTGraph"]),

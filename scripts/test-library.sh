@@ -36,7 +36,8 @@ for file in $needed; do
   esac
 done
 objdump -p "$library" | grep -q 'SONAME *libdlrt.so.1$' || fail "soname is not libdlrt.so.1"
-! objdump -p "$library" | grep -E 'RUNPATH|RPATH' || fail "carries a search path of this machine"
+# SwiftPM adds the library's own folder, which is harmless.
+! objdump -p "$library" | grep -E 'RUNPATH|RPATH' | grep -vF '$ORIGIN' || fail "carries a search path of this machine"
 passed "depends on $(echo "$needed" | tr '\n' ' ')"
 
 for standard in c99 c11 c17; do
