@@ -67,7 +67,7 @@ command: deps  ## Builds the command: build/bin/dlrt
 lib: deps  ## Builds the self-contained C library: build/lib/libdlrt.so.1
 	$(SWIFT) build $(RELEASE_FLAGS) --product DLRTC
 	@mkdir -p build/lib
-	@cp $(RELEASE)/libDLRTC.so $(LIBRARY)
+	@scripts/link-library.sh $(RELEASE)/DLRTC.product/Objects.LinkFileList $(LIBRARY)
 	@ln -sf libdlrt.so.1 build/lib/libdlrt.so
 	@ls -l $(LIBRARY) | awk '{ printf "$(LIBRARY): %.2f MB\n", $$5 / 1e6 }'
 

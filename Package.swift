@@ -1,9 +1,9 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-/// One kernel text, compiled once per instruction set: each target's `shared` folder is a link to `Sources/KernelSource`.
-/// `-Ounchecked` and whole-module compilation hold in debug builds too, so that tests run kernels at full speed; the unrolling
-/// limit is what keeps the sums of the largest tiles in registers.
+/// One kernel text, compiled once per instruction set: each target's `shared` folder links to `Sources/KernelSource`.
+/// `-Ounchecked` and whole-module compilation hold in debug builds too, so that tests run kernels at full speed; the
+/// unrolling limit is what keeps the sums of the largest tiles in registers.
 func kernels(_ name: String, define: String, _ machine: [String]) -> Target {
   .target(
     name: name,
@@ -22,15 +22,14 @@ func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
 }
 
 /// What keeps libdlrt.so small. The code outside of kernels is many types' and runs once a step, so size comes first;
-/// functions in sections of their own let the linker drop and merge what is not needed; and without the implicit import
-/// of string processing no stray `contains("text")` brings in 1.3 MB of regular expressions.
+/// functions in sections of their own let the linker (scripts/link-library.sh) drop and merge; and without the implicit
+/// import of string processing no stray `contains("text")` brings in 1.3 MB of regular expressions.
 let lean: [SwiftSetting] = [
   .unsafeFlags(["-Osize", "-Xfrontend", "-function-sections"], .when(configuration: .release)),
   .unsafeFlags(["-Xfrontend", "-disable-implicit-string-processing-module-import"]),
 ]
 
 let wide = ["-march=x86-64-v4", "-mprefer-vector-width=512"]
-let versionScript = "\(Context.packageDirectory)/Sources/DLRTC/dlrt.map"
 
 let package = Package(
   name: "dlrt",
@@ -65,19 +64,7 @@ let package = Package(
 
     // Faces.
     .systemLibrary(name: "CDLRT", path: "include"),
-    .target(
-      name: "DLRTC",
-      dependencies: ["CDLRT", "DLRT"],
-      exclude: ["dlrt.map"],
-      swiftSettings: lean,
-      linkerSettings: [
-        .unsafeFlags(
-          ["-static-stdlib", "-use-ld=lld"]
-            + [
-              "-soname=libdlrt.so.1", "--version-script=\(versionScript)", "--gc-sections", "--icf=all",
-              "-s", "-z", "nodelete", "-z", "pack-relative-relocs",
-            ].flatMap { ["-Xlinker", $0] })
-      ]),
+    .target(name: "DLRTC", dependencies: ["CDLRT", "DLRT"], exclude: ["dlrt.map"], swiftSettings: lean),
     .target(
       name: "CFileFormats",
       linkerSettings: [

@@ -36,8 +36,7 @@ for file in $needed; do
   esac
 done
 objdump -p "$library" | grep -q 'SONAME *libdlrt.so.1$' || fail "soname is not libdlrt.so.1"
-# SwiftPM adds the library's own folder, which is harmless.
-! objdump -p "$library" | grep -E 'RUNPATH|RPATH' | grep -vF '$ORIGIN' || fail "carries a search path of this machine"
+! objdump -p "$library" | grep -E 'RUNPATH|RPATH' || fail "carries a search path of this machine"
 passed "depends on $(echo "$needed" | tr '\n' ' ')"
 
 for standard in c99 c11 c17; do
@@ -89,5 +88,5 @@ else
 fi
 
 gcc -std=c11 -O1 -g -Wall -Wextra -Werror -I"$prefix/include" Tests/CInterface/*.c -o "$scratch/interface" \
-  -L"$prefix/lib" -ldlrt -lpthread
+  -L"$prefix/lib" -ldlrt -lpthread -lm
 bare "$scratch/interface" samples/digits/digits.onnx || fail "C interface"

@@ -280,7 +280,7 @@ static void test_inputs(void) {
     CHECK_FAILS(status, dlrt_session_run(session, &bad, 1, &output, 1));               \
   } while (0)
   CHECK_REFUSED(DLRT_ERROR_INVALID_INPUT, bad.type = DLRT_TYPE_INT32);
-  CHECK_REFUSED(DLRT_ERROR_INVALID_INPUT, bad.rank = 3);
+  CHECK_REFUSED(DLRT_ERROR_INVALID_INPUT, bad.rank = 5; bad.dims[4] = 1);
   CHECK_REFUSED(DLRT_ERROR_INVALID_INPUT, bad.dims[1] = 2; bad.dims[2] = 4);
   CHECK_REFUSED(DLRT_ERROR_INVALID_INPUT, bad.name = "picture");
   CHECK_REFUSED(DLRT_ERROR_INVALID_ARGUMENT, bad.type = (dlrt_type)999);
