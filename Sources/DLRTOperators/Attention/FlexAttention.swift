@@ -71,7 +71,8 @@ package struct FlexAttention: Operator {
     let type = planning.type(0)
     let precision = precision(of: type)
     let loop = FlexAttentionLoop(
-      shape: shape, scale: scale.map(Double.init) ?? 1 / Double(shape.headSize).squareRoot(), precision: precision,
+      shape: shape, kernels: planning.kernels, scale: scale.map(Double.init) ?? 1 / Double(shape.headSize).squareRoot(),
+      precision: precision,
       scoreModifier: scoreModifier, probabilityModifier: probabilityModifier,
       captured: Array(Self.ownInputs..<max(Self.ownInputs, planning.inputs.count)))
     let body: Step.Body =
@@ -88,6 +89,7 @@ package struct FlexAttention: Operator {
 
 private struct FlexAttentionLoop: Sendable {
   let shape: AttentionShape
+  let kernels: KernelSet
   let scale: Double
   let precision: DataType
   let scoreModifier: (any Subgraph)?
@@ -107,7 +109,7 @@ private struct FlexAttentionLoop: Sendable {
         score(io, T.self, scores + index &* shape.queries &* shape.keys, batch, head)
       }
       if let scoreModifier { try modify(io, scoreModifier, scores) }
-      let softmax = SoftmaxLoop(.softmax, shape: [rows, shape.keys], axis: 1)
+      let softmax = SoftmaxLoop(.softmax, shape: [rows, shape.keys], axis: 1, kernels)
       softmax.apply(io, UnsafePointer(scores), scores)
       if let probabilityModifier { try modify(io, probabilityModifier, scores) }
       forEachHead(io) { index, batch, head in

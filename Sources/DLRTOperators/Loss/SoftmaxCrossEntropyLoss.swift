@@ -21,7 +21,7 @@ package struct SoftmaxCrossEntropyLoss: Operator {
 
   package func plan(_ planning: inout Planning) throws -> Step {
     let task = Task(
-      softmax: SoftmaxLoop(.logSoftmax, shape: planning.shape(0), axis: 1), loop: loss.loop(planning),
+      softmax: SoftmaxLoop(.logSoftmax, shape: planning.shape(0), axis: 1, planning.kernels), loop: loss.loop(planning),
       wantsProbabilities: planning.wants(output: 1))
     return Step(
       kernel: "crossentropy", workspace: task.wantsProbabilities ? 0 : planning.input(0).byteCount,

@@ -78,7 +78,8 @@ extension BatchNormalization {
     let types = (1...4).map { planning.type($0) }
     return { io in
       ChannelParameters(
-        scale: ParameterVector(type: types[0], base: io.input(1)), bias: ParameterVector(type: types[1], base: io.input(2)),
+        scale: ParameterVector(type: types[0], base: io.input(1)),
+        bias: ParameterVector(type: types[1], base: io.input(2)),
         mean: ParameterVector(type: types[2], base: io.input(3)),
         variance: ParameterVector(type: types[3], base: io.input(4)))
     }
@@ -129,7 +130,8 @@ extension BatchNormalization {
             store(channel.mean[index] * momentum + moments.mean * (1 - momentum), means, index, statisticsType)
           }
           if wanted.2 {
-            store(channel.variance[index] * momentum + moments.variance * (1 - momentum), variances, index, statisticsType)
+            store(
+              channel.variance[index] * momentum + moments.variance * (1 - momentum), variances, index, statisticsType)
           }
           guard wanted.0 else { continue }
           let factor = channel.scale[index] / (moments.variance + epsilon).squareRoot()

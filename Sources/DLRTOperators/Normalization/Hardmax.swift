@@ -21,7 +21,7 @@ package struct Hardmax: Operator {
   }
 
   package func plan(_ planning: inout Planning) throws -> Step {
-    let loop = SoftmaxLoop(.hardmax, shape: planning.shape(0), axis: axis)
+    let loop = SoftmaxLoop(.hardmax, shape: planning.shape(0), axis: axis, planning.kernels)
     return Step(kernel: "hardmax", try planning.type(0).dispatch(loop))
   }
 

@@ -1,4 +1,6 @@
+import CKernelSupport
 import DLRTGraph
+import DLRTKernels
 
 /// ONNX LayerNormalization (17): rows of all axes from `axis` on are brought to mean 0 and variance 1, scaled and
 /// shifted. `Mean` and `InvStdDev` have size 1 along the normalised axes.
@@ -31,10 +33,12 @@ package struct LayerNormalization: Operator {
       count: shape.product(0..<axis), size: shape.product(axis..<shape.count), epsilon: Double(rows.epsilon),
       scale: scale, bias: bias, wantsMean: planning.wants(output: 1), wantsDeviation: planning.wants(output: 2),
       stashesDouble: rows.stashType == .float64)
+    let sharesFactors = scale.rowStride == 0 && (bias?.rowStride ?? 0) == 0
+    let isFast = planning.type(0) == .float32 && sharesFactors && rows.stashType != .float64
     return Step(
-      kernel: "layernorm",
+      kernel: isFast ? KernelLibrary.name("normalize", isa: planning.kernels.isa) : "layernorm",
       workspace: (scale.workspaceCount + (bias?.workspaceCount ?? 0)) * planning.type(0).size,
-      try planning.type(0).dispatch(loop))
+      isFast ? loop.kernelBody(planning.kernels) : try planning.type(0).dispatch(loop))
   }
 
   package var inPlaceInputs: [Int] { [0] }
@@ -74,6 +78,28 @@ private struct LayerNormalizationLoop: FloatTask {
           stash(mean, means, row)
           stash(inverse, deviations, row)
         }
+      }
+    }
+  }
+
+  /// The float32 form for factors that all rows share.
+  func kernelBody(_ kernels: KernelSet) -> Step.Body {
+    { io in
+      var arguments = dlk_normalize_args()
+      arguments.rows = Int64(count)
+      arguments.columns = Int64(size)
+      arguments.x = io.input(0, as: Float.self)
+      arguments.x_row_stride = Int64(size)
+      arguments.scale = scale.prepare(io, Float.self)
+      arguments.bias = bias?.prepare(io, Float.self)
+      arguments.epsilon = Float(epsilon)
+      arguments.y = io.output(0, as: Float.self)
+      arguments.y_row_stride = Int64(size)
+      arguments.mean = wantsMean ? io.output(1, as: Float.self) : nil
+      arguments.inverse_deviation = wantsDeviation ? io.output(2, as: Float.self) : nil
+      io.parallel(Chunks(count, cost: Double(size) * 0.15)) { range in
+        var arguments = arguments
+        kernels.table.pointee.normalize(&arguments, Int64(range.lowerBound), Int64(range.upperBound))
       }
     }
   }

@@ -31,7 +31,8 @@ package struct LpNormalization: Operator {
     let axis = axis < 0 ? axis + shape.count : axis
     return try planning.type(0).dispatch(
       Plan(
-        outer: shape[..<axis].reduce(1) { $0 &* $1 }, count: shape[axis], inner: shape[(axis + 1)...].reduce(1) { $0 &* $1 },
+        outer: shape[..<axis].reduce(1) { $0 &* $1 }, count: shape[axis],
+        inner: shape[(axis + 1)...].reduce(1) { $0 &* $1 },
         isEuclidean: p == 2))
   }
 

@@ -1,4 +1,6 @@
+import CKernelSupport
 import DLRTGraph
+import DLRTKernels
 
 /// ONNX RMSNormalization (23): rows of all axes from `axis` on are divided by the root of their mean square and scaled.
 /// The output has the scale's element type.
@@ -30,7 +32,7 @@ package struct RMSNormalization: Operator {
       case (.float64, .float64): loop.body(Double.self, Double.self)
       case (.float64, _): loop.body(Double.self, Float.self)
       case (_, .float64): loop.body(Float.self, Double.self)
-      default: loop.body(Float.self, Float.self)
+      default: scale.rowStride == 0 ? loop.kernelBody(planning.kernels) : loop.body(Float.self, Float.self)
       }
     return Step(kernel: "rmsnorm", workspace: scale.workspaceCount * planning.type(1).size, body)
   }
@@ -41,6 +43,26 @@ private struct RMSNormalizationLoop: Sendable {
   let size: Int
   let epsilon: Double
   let scale: RowFactors
+
+  /// The float32 form for factors that all rows share.
+  func kernelBody(_ kernels: KernelSet) -> Step.Body {
+    { io in
+      var arguments = dlk_normalize_args()
+      arguments.rows = Int64(count)
+      arguments.columns = Int64(size)
+      arguments.x = io.input(0, as: Float.self)
+      arguments.x_row_stride = Int64(size)
+      arguments.scale = scale.prepare(io, Float.self)
+      arguments.epsilon = Float(epsilon)
+      arguments.rms = 1
+      arguments.y = io.output(0, as: Float.self)
+      arguments.y_row_stride = Int64(size)
+      io.parallel(Chunks(count, cost: Double(size) * 0.15)) { range in
+        var arguments = arguments
+        kernels.table.pointee.normalize(&arguments, Int64(range.lowerBound), Int64(range.upperBound))
+      }
+    }
+  }
 
   func body<T: RealElement, V: RealElement>(_: T.Type, _: V.Type) -> Step.Body {
     { io in

@@ -1,4 +1,6 @@
+import CKernelSupport
 import DLRTGraph
+import DLRTKernels
 
 /// What the softmax family computes along its axis.
 enum SoftmaxKind: Sendable {
@@ -8,12 +10,14 @@ enum SoftmaxKind: Sendable {
 /// The axis of a softmax and the loops over it.
 struct SoftmaxLoop: FloatTask {
   let kind: SoftmaxKind
+  let kernels: KernelSet
   let outer: Int
   let size: Int
   let inner: Int
 
-  init(_ kind: SoftmaxKind, shape: [Int], axis: Int) {
+  init(_ kind: SoftmaxKind, shape: [Int], axis: Int, _ kernels: KernelSet) {
     self.kind = kind
+    self.kernels = kernels
     // A scalar is its own only element.
     let axis = shape.isEmpty ? 0 : axis < 0 ? axis + shape.count : axis
     outer = shape.product(0..<min(axis, shape.count))
@@ -28,10 +32,14 @@ struct SoftmaxLoop: FloatTask {
   /// - Parameter y: may be `x`.
   func apply<T: RealElement>(_ io: borrowing StepIO, _ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>) {
     guard size > 0 else { return }
-    let cost = Double(size) * 6
+    let cost = Double(size) * (T.self == Float.self ? 0.3 : 6)
     guard inner > 1 else {
       io.parallel(Chunks(outer, cost: cost)) { range in
-        for row in range { along(x + row &* size, y + row &* size) }
+        if kind != .hardmax, let x = x as? UnsafePointer<Float>, let y = y as? UnsafeMutablePointer<Float> {
+          rows(x, y, range)
+        } else {
+          for row in range { along(x + row &* size, y + row &* size) }
+        }
       }
       return
     }
@@ -40,12 +48,24 @@ struct SoftmaxLoop: FloatTask {
       while position < range.upperBound {
         let row = position / inner
         let column = position &- row &* inner
-        let count = min(Self.widest, inner &- column, range.upperBound &- position)
+        let count = min(Self.widest(T.self), inner &- column, range.upperBound &- position)
         let offset = row &* size &* inner &+ column
         across(x + offset, y + offset, count)
         position = position &+ count
       }
     }
+  }
+
+  private func rows(_ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ range: Range<Int>) {
+    var arguments = dlk_softmax_args()
+    arguments.rows = Int64(outer)
+    arguments.columns = Int64(size)
+    arguments.x = x
+    arguments.x_row_stride = Int64(size)
+    arguments.y = y
+    arguments.y_row_stride = Int64(size)
+    arguments.logarithm = kind == .logSoftmax ? 1 : 0
+    kernels.table.pointee.softmax(&arguments, Int64(range.lowerBound), Int64(range.upperBound))
   }
 
   /// One row of adjacent elements.
@@ -70,7 +90,9 @@ struct SoftmaxLoop: FloatTask {
     }
   }
 
-  private static var widest: Int { 32 }
+  /// Columns at a time, whose maxima and sums stay on the stack.
+  @inline(__always)
+  private static func widest<T>(_: T.Type) -> Int { MemoryLayout<T>.size == 4 ? 64 : 32 }
 
   /// Some adjacent columns, whose elements are `inner` apart.
   private func across<T: RealElement>(_ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, _ count: Int) {
@@ -78,9 +100,9 @@ struct SoftmaxLoop: FloatTask {
       for column in 0..<count { choose(x + column, y + column, inner) }
       return
     }
-    withUnsafeTemporaryAllocation(of: T.self, capacity: 2 * Self.widest) { memory in
+    withUnsafeTemporaryAllocation(of: T.self, capacity: 3 * Self.widest(T.self)) { memory in
       guard let largest = memory.baseAddress else { return }
-      let sums = largest + Self.widest
+      let sums = largest + Self.widest(T.self)
       for column in 0..<count {
         largest[column] = x[column]
         sums[column] = 0
@@ -89,19 +111,16 @@ struct SoftmaxLoop: FloatTask {
         let row = x + index &* inner
         for column in 0..<count where !(row[column] <= largest[column]) { largest[column] = row[column] }
       }
+      let powers = sums + Self.widest(T.self)
       for index in 0..<size {
         let row = x + index &* inner
         let target = y + index &* inner
-        for column in 0..<count {
-          let distance = row[column] - largest[column]
-          let power = T.exp(distance)
-          if case .softmax = kind { target[column] = power } else { target[column] = distance }
-          sums[column] += power
-        }
+        for column in 0..<count { target[column] = row[column] - largest[column] }
+        let results = kind == .softmax ? target : powers
+        exponentiate(target, results, count)
+        for column in 0..<count { sums[column] += results[column] }
       }
-      for column in 0..<count {
-        if case .softmax = kind { sums[column] = 1 / sums[column] } else { sums[column] = .log(sums[column]) }
-      }
+      for column in 0..<count { sums[column] = kind == .softmax ? 1 / sums[column] : .log(sums[column]) }
       for index in 0..<size {
         let target = y + index &* inner
         if case .softmax = kind {
@@ -110,6 +129,15 @@ struct SoftmaxLoop: FloatTask {
           for column in 0..<count { target[column] -= sums[column] }
         }
       }
+    }
+  }
+
+  @inline(__always)
+  private func exponentiate<T: RealElement>(_ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, _ count: Int) {
+    if let x = x as? UnsafePointer<Float>, let y = y as? UnsafeMutablePointer<Float> {
+      kernels.table.pointee.unary(DLK_UNARY_EXP, 0, 0, x, y, Int64(count))
+    } else {
+      for index in 0..<count { y[index] = .exp(x[index]) }
     }
   }
 

@@ -70,6 +70,7 @@ extension ReduceOperator {
       given.isEmpty
       ? (options.emptyMeansNone ? [] : Array(shape.indices)) : given.map { $0 < 0 ? $0 + shape.count : $0 }
     let reduction = Reduction(Self.rule, shape: shape, axes: axes, type: type)
+    if let step = KernelReduction(reduction, type, planning.kernels)?.step { return step }
     let loop = try reduction.loop(type)
     return Step(kernel: "reduce", workspace: reduction.workspaceCount * type.size, skippedInputs: [1]) {
       loop(reduction, $0)

@@ -56,4 +56,12 @@ package struct ReductionGeometry: Sendable {
 
   /// True when all elements fold into one output.
   var isTotal: Bool { outputs == 1 && innerIsFolded && kept.isEmpty && lastFolded.stride == 0 }
+
+  /// The reduction as one of adjacent matrices, by rows or (when runs stay) by columns; nil where it is none.
+  var matrix: (count: Int, rows: Int, columns: Int)? {
+    guard foldedCount > 0, outputs > 0, outerFolded.isEmpty else { return nil }
+    if innerIsFolded { return lastFolded.stride == 0 ? (1, outputs, inner) : nil }
+    guard lastFolded.stride == inner else { return nil }
+    return (outputs / inner, lastFolded.size, inner)
+  }
 }
