@@ -30,6 +30,8 @@ public final class Model: Sendable {
     public let shape: Shape?
     /// True for an input that has a default in the model and may be left out.
     public let isOptional: Bool
+    /// True for an output that comes from random numbers, so that no two runs need to agree.
+    public let isRandom: Bool
   }
 
   /// What the model says about itself.
@@ -78,7 +80,8 @@ public final class Model: Sendable {
   package init(_ source: OnnxModel, options: Options, verifies: Bool = false) throws {
     inputs = source.inputs.map { port in
       Port(
-        name: port.name, type: port.type ?? .tensor(.float32), shape: port.shape, isOptional: port.isOptional)
+        name: port.name, type: port.type ?? .tensor(.float32), shape: port.shape, isOptional: port.isOptional,
+        isRandom: false)
     }
     let information = source.information
     metadata = Metadata(
@@ -88,11 +91,12 @@ public final class Model: Sendable {
       properties: information.metadata)
     let compiler = ModelCompiler(optimizes: options.optimizes, weights: weights, verifies: verifies)
     program = try compiler.compile(source.graph)
+    let random = program.randomValues()
     outputs = zip(source.outputs, program.graph.outputs).map { [program] port, value in
       let fact = program.fact(value)
       return Port(
         name: port.name, type: port.type ?? fact?.type ?? .tensor(.float32), shape: fact?.shape ?? port.shape,
-        isOptional: false)
+        isOptional: false, isRandom: random.contains(value))
     }
   }
 }

@@ -152,3 +152,16 @@ extension Program {
     }
   }
 }
+
+extension Program {
+  /// The values that depend on random numbers.
+  package func randomValues() -> Set<ValueID> {
+    var random: Set<ValueID> = []
+    for id in graph.order {
+      let node = graph[id]
+      let isRandom = op(id)?.isDeterministic == false || node.inputs.contains { $0.map(random.contains) ?? false }
+      if isRandom { random.formUnion(node.outputs.compactMap { $0 }) }
+    }
+    return random
+  }
+}

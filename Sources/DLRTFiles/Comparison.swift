@@ -33,6 +33,15 @@ package enum Comparison {
     }
   }
 
+  /// Compares type and shape only: all that can be expected of random numbers.
+  package static func differenceOfForm(_ got: Value, _ expected: Value) -> String? {
+    guard got.type == expected.type else { return "\(got.type), expected \(expected.type)" }
+    guard got.tensor?.shape == expected.tensor?.shape else {
+      return "shape \(got.tensor?.shape ?? []), expected \(expected.tensor?.shape ?? [])"
+    }
+    return nil
+  }
+
   package static func difference(_ got: Tensor, _ expected: Tensor, _ tolerance: Tolerance) throws -> String? {
     guard got.type == expected.type else { return "element type \(got.type), expected \(expected.type)" }
     guard got.shape == expected.shape else { return "shape \(got.shape), expected \(expected.shape)" }

@@ -2,7 +2,7 @@ import DLRT
 import DLRTGraph
 
 /// RIFF/WAVE files: PCM of 8, 16, 24 or 32 bits and IEEE floats, averaged to one channel.
-enum SoundInput {
+package enum SoundInput {
   static func read(_ path: String, port: Model.Port) throws -> Tensor {
     let samples = try samples(WholeFile.read(path), name: path)
     let leading = max(0, (port.shape?.rank ?? 1) - 1)
@@ -17,7 +17,7 @@ enum SoundInput {
   }
 
   /// Samples from -1 to 1.
-  static func samples(_ bytes: [UInt8], name: String) throws -> [Float] {
+  package static func samples(_ bytes: [UInt8], name: String) throws -> [Float] {
     var reader = ByteReader(bytes[...], name: name)
     let magic = try Array(reader.take(4))
     _ = try reader.take(4)

@@ -5,7 +5,7 @@ package struct Tolerance: Sendable {
   package var relative: Double
   package var absolute: Double
 
-  package init(relative: Double = 1e-3, absolute: Double = 1e-7) {
+  package init(relative: Double = 1e-3, absolute: Double = 1e-5) {
     self.relative = relative
     self.absolute = absolute
   }

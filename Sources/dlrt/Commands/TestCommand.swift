@@ -7,8 +7,8 @@ enum TestCommand: Command {
   static let summary = "Run ONNX test folders (model.onnx with test_data_set_N) and compare the outputs"
   static let positionals = Positionals(name: "FOLDER…", count: 1...1_000_000)
   static let options: [Option] = [
-    .value("--rtol", "R", "relative tolerance (default: 1e-3, or the case's own in a cases.json above it)"),
-    .value("--atol", "A", "absolute tolerance (default: 1e-7, or the case's own)"),
+    .value("--rtol", "R", "relative tolerance (default: 1e-3, or the case's own in a cases.json two folders up)"),
+    .value("--atol", "A", "absolute tolerance (default: 1e-5, or the case's own)"),
     .value("--json", "FILE", "write the outcome of each case"),
     .threads,
     .noOptimize,
