@@ -1,6 +1,7 @@
 import DLRTCompiler
 import DLRTGraph
 import DLRTOperators
+import DLRTParallel
 
 /// Turns a graph, bodies included, into an optimised program.
 struct ModelCompiler: Sendable {
@@ -25,7 +26,7 @@ struct ModelCompiler: Sendable {
 
   private func optimize(_ program: inout Program) throws {
     let standard = optimizes ? PassManager.standard : PassManager.none
-    let environment = PlanEnvironment(kernels: .active, threads: 1, weights: weights, seed: 0)
+    let environment = PlanEnvironment(kernels: .active, pool: .serial, weights: weights, seed: 0)
     try PassManager(standard.passes, verifies: verifies).run(on: &program, environment: environment)
   }
 }

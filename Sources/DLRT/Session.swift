@@ -54,7 +54,7 @@ public final class Session: Sendable {
     threads = pool.threads
     seed = options.seed
     let environment = PlanEnvironment(
-      kernels: kernels, threads: pool.threads, weights: model.weights, seed: options.seed ?? 0)
+      kernels: kernels, pool: pool, weights: model.weights, seed: options.seed ?? 0)
     core = ExecutionCore(
       environment: environment, pool: pool, memoryLimit: options.memoryLimit ?? Int.max >> 1,
       planCapacity: max(1, options.planCapacity))

@@ -1,5 +1,10 @@
 import Glibc
 
+/// Memory whose contents the system can bring back, so that pages nobody needs for now may be given up.
+package protocol RestorableMemory: AnyObject {
+  func release(_ range: UnsafeRawBufferPointer)
+}
+
 /// Memory of a tensor: allocated here, or borrowed from an owner (a mapped file, a caller's buffer) that it keeps alive.
 package final class TensorStorage: @unchecked Sendable {
   package let base: UnsafeMutableRawPointer
@@ -35,6 +40,11 @@ package final class TensorStorage: @unchecked Sendable {
 
   /// True when nobody else holds the bytes, so that a unique reference may write to them.
   package var isWritable: Bool { isOwned }
+
+  /// Gives up the pages of a range, if the system can bring them back from a file.
+  package func releasePages(_ range: UnsafeRawBufferPointer) {
+    (owner as? any RestorableMemory)?.release(range)
+  }
 
   deinit { if isOwned { free(base) } }
 }

@@ -39,6 +39,19 @@ package final class MappedFile: Sendable {
   }
 }
 
+extension MappedFile: RestorableMemory {
+  /// Whole pages within the range leave memory; touching them reads the file again.
+  package func release(_ range: UnsafeRawBufferPointer) {
+    guard let start = range.baseAddress else { return }
+    let page = max(1, sysconf(Int32(_SC_PAGESIZE)))
+    let first = (Int(bitPattern: start) + page - 1) / page * page
+    let last = (Int(bitPattern: start) + range.count) / page * page
+    if last > first, let address = UnsafeMutableRawPointer(bitPattern: first) {
+      madvise(address, last - first, MADV_DONTNEED)
+    }
+  }
+}
+
 extension DLRTError {
   /// An error of the last system call.
   static func system(_ what: String, _ path: String, code: Int32 = errno) -> DLRTError {

@@ -1,5 +1,7 @@
 import DLRTGraph
 import DLRTOperators
+import DLRTParallel
+import Synchronization
 
 /// Turns facts into steps, and gives every value its memory.
 struct StageBuilder {
@@ -57,8 +59,10 @@ struct StageBuilder {
 
     var layout = ArenaLayout()
     var drafts: [Draft] = []
-    for (position, id) in run.enumerated() {
-      drafts.append(try draft(id, at: position, lastUse: lastUse))
+    let requests = run.map { request(for: $0, lastUse: lastUse) }
+    let steps = steps(for: requests)
+    for position in run.indices {
+      drafts.append(try draft(requests[position], steps[position], at: position, lastUse: lastUse))
     }
     placeOutputs(delivered)
     let end = max(run.count, 1)
@@ -144,27 +148,57 @@ extension StageBuilder {
       type: fact?.type ?? .tensor(.float32), shape: shape(value), constant: fact?.constant)
   }
 
+  /// A node with the operands that its step is made for.
+  private struct Request: Sendable {
+    let id: NodeID
+    let planning: Planning
+    let outputs: [ValueID?]
+  }
+
+  private func request(for id: NodeID, lastUse: [ValueID: Int]) -> Request {
+    let node = program.graph[id]
+    let outputs = node.outputs.map { output in output.flatMap { lastUse[$0] == nil ? nil : $0 } }
+    let planning = Planning(
+      inputs: node.inputs.map { $0.map(operand) }, outputs: outputs.map { $0.map(operand) }, environment: environment)
+    return Request(id: id, planning: planning, outputs: outputs)
+  }
+
+  /// Makes all steps, on several threads: the first plan of a model packs its weights here.
+  private func steps(for requests: [Request]) -> [Result<Step, any Error>] {
+    let results = Mutex([Result<Step, any Error>?](repeating: nil, count: requests.count))
+    let program = program
+    environment.pool.run(requests.count) { index in
+      let request = requests[index]
+      let result = Result { () throws -> Step in
+        guard let op = program.op(request.id), op.viewedInput == nil else { return .nothing }
+        return try op.plannedStep(request.planning)
+      }
+      results.withLock { $0[index] = result }
+    }
+    return results.withLock { $0 }.map { $0 ?? .success(.nothing) }
+  }
+
   private mutating func draft(
-    _ id: NodeID, at position: Int, lastUse: [ValueID: Int]
+    _ request: Request, _ result: Result<Step, any Error>, at position: Int, lastUse: [ValueID: Int]
   ) throws -> Draft {
+    let id = request.id
     let node = program.graph[id]
     let label = program.graph.label(of: id)
     guard let op = program.op(id) else {
       throw DLRTError(.internalError, "a node without an operator", node: label, operatorName: node.op.description)
     }
-    let outputs = node.outputs.map { output in output.flatMap { lastUse[$0] == nil ? nil : $0 } }
     if let viewed = op.viewedInput, let input = node.input(viewed), let output = node.output(0) {
       try share(output, with: input, until: lastUse[output] ?? position)
       return Draft(id: id, step: .nothing, bytes: 0, outputs: [])
     }
-    let planning = Planning(
-      inputs: node.inputs.map { $0.map(operand) }, outputs: outputs.map { $0.map(operand) }, environment: environment)
     let step: Step
     do {
-      step = try op.plannedStep(planning)
+      step = try result.get()
     } catch let error as DLRTError {
       throw error.located(node: label, operatorName: node.op.description)
     }
+    let planning = request.planning
+    let outputs = request.outputs
     for (index, input) in node.inputs.enumerated() {
       guard let input else { continue }
       try prepare(input, index, step)

@@ -1,6 +1,7 @@
 import CKernelSupport
 import DLRTGraph
 import DLRTKernels
+import DLRTParallel
 
 /// What an operator sees when it makes its step: concrete shapes, constants, kernels, and the model's packed weights.
 package struct Planning {
@@ -35,14 +36,15 @@ package struct Planning {
 /// What all steps of a plan share.
 package struct PlanEnvironment: Sendable {
   package let kernels: KernelSet
-  package let threads: Int
+  /// The threads of a run, on which a model's first plan packs weights too.
+  package let pool: ThreadPool
   package let weights: WeightStore
   /// Where random operators without a seed of their own start.
   package let seed: UInt64
 
-  package init(kernels: KernelSet, threads: Int, weights: WeightStore, seed: UInt64) {
+  package init(kernels: KernelSet, pool: ThreadPool, weights: WeightStore, seed: UInt64) {
     self.kernels = kernels
-    self.threads = threads
+    self.pool = pool
     self.weights = weights
     self.seed = seed
   }
@@ -50,7 +52,7 @@ package struct PlanEnvironment: Sendable {
 
 extension Planning {
   package var kernels: KernelSet { environment.kernels }
-  package var threads: Int { environment.threads }
+  package var threads: Int { environment.pool.threads }
 
   package func has(_ index: Int) -> Bool { index < inputs.count && inputs[index] != nil }
   package func wants(output index: Int) -> Bool { index < outputs.count && outputs[index] != nil }

@@ -27,6 +27,8 @@ package final class WeightStore: Sendable {
       storage: ObjectIdentifier(tensor.storage), offset: tensor.byteOffset, shape: tensor.shape, format: format)
     if let found = entries.withLock({ $0[key]?.packed }) { return found }
     let made = try make(tensor)
+    // Most constants have one reader, which now has its own copy.
+    tensor.withUnsafeBytes { tensor.storage.releasePages($0) }
     return entries.withLock { table in
       if let other = table[key]?.packed { return other }
       table[key] = Entry(source: tensor, packed: made)
