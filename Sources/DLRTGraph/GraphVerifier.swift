@@ -44,6 +44,15 @@ package enum GraphVerifier {
 }
 
 extension Node {
+  package var hasSubgraphs: Bool {
+    attributes.values.contains { attribute in
+      switch attribute {
+      case .graph, .graphs: true
+      default: false
+      }
+    }
+  }
+
   /// The graphs among the attributes, in the order of the attributes' names.
   package var subgraphs: [Graph] {
     attributes.sorted { $0.key < $1.key }.flatMap { entry -> [Graph] in

@@ -6,10 +6,14 @@ import DLRTOperators
 final class CompiledSubgraph: Subgraph {
   let program: Program
 
-  init(_ program: Program) { self.program = program }
+  init(_ program: Program) {
+    self.program = program
+    isDeterministic = program.randomValues().isEmpty
+  }
 
   var inputCount: Int { program.graph.inputs.count }
   var outputCount: Int { program.graph.outputs.count }
+  let isDeterministic: Bool
 
   func infer(_ inputs: [Fact?]) throws -> [Fact] { try program.outputFacts(for: inputs) }
 

@@ -14,9 +14,10 @@ package struct FoldConstants: Pass {
     var patch = GraphPatch(program.graph)
     var known: [ValueID: Tensor] = [:]
     for id in program.graph.order {
-      guard let op = program.op(id), op.isDeterministic else { continue }
       let node = program.graph[id]
-      guard let results = try fold(node, id, op, program, known, environment) else { continue }
+      guard let op = program.op(id), op.isDeterministic, !node.hasSubgraphs,
+        let results = try fold(node, id, op, program, known, environment)
+      else { continue }
       for (output, tensor) in zip(node.outputs, results) {
         guard let output, let tensor else { continue }
         known[output] = tensor

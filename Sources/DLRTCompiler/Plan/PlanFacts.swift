@@ -95,7 +95,8 @@ struct PlanFacts {
   private mutating func evaluate(
     _ inference: Inference, _ node: Node, _ op: any Operator, _ inputs: [Fact?]
   ) throws -> Bool {
-    guard op.isDeterministic, inference.dataDependent.isEmpty else { return false }
+    // Bodies run within a model's run only.
+    guard op.isDeterministic, !node.hasSubgraphs, inference.dataDependent.isEmpty else { return false }
     if node.outputs.count == 1, let output = node.outputs[0], let fact = inference.outputs[0],
       let tensor = try fact.tensorOfElements()
     {

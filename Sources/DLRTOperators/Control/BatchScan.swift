@@ -22,8 +22,7 @@ package struct BatchScan: Operator {
     }
   }
 
-  // A body may hold random operators.
-  package var isDeterministic: Bool { false }
+  package var isDeterministic: Bool { scan.body.isDeterministic }
 
   private var ownCount: Int { 1 + scan.stateCount + scan.scanCount }
 

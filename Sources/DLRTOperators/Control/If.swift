@@ -26,8 +26,7 @@ package struct If: Operator {
     }
   }
 
-  // A body may hold random operators.
-  package var isDeterministic: Bool { false }
+  package var isDeterministic: Bool { onTrue.isDeterministic && onFalse.isDeterministic }
 
   package func infer(_ inference: inout Inference) throws {
     try inference.checkSingle(0)
@@ -37,7 +36,13 @@ package struct If: Operator {
       for (index, fact) in facts.enumerated() { inference.setResult(index, fact) }
       return
     }
-    let (first, second) = (try onTrue.infer(captured), try onFalse.infer(captured))
+    // A branch that cannot take the inputs as they are is one that the condition keeps from being run; the other tells.
+    let branches = [onTrue, onFalse].map { branch in Result { try branch.infer(captured) } }
+    let possible = branches.compactMap { try? $0.get() }
+    guard let first = possible.first, let second = possible.last else {
+      _ = try branches[0].get()
+      return
+    }
     for (index, (a, b)) in zip(first, second).enumerated() {
       guard a.type == b.type else {
         throw DLRTError(

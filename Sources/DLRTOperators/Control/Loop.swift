@@ -35,8 +35,7 @@ package struct Loop: Operator {
     }
   }
 
-  // A body may hold random operators.
-  package var isDeterministic: Bool { false }
+  package var isDeterministic: Bool { body.isDeterministic }
 
   private func hasOwn(_ index: Int, _ isPresent: Bool) -> Bool { index < ownCount && isPresent }
 

@@ -29,8 +29,7 @@ package struct Scan: Operator {
     outputDirections = try ScanBody.directions(&attributes, "scan_output_directions", count: scan.stackedCount)
   }
 
-  // A body may hold random operators.
-  package var isDeterministic: Bool { false }
+  package var isDeterministic: Bool { scan.body.isDeterministic }
 
   private var ownCount: Int { scan.stateCount + scan.scanCount }
 

@@ -26,8 +26,7 @@ package struct SequenceMap: Operator {
     }
   }
 
-  // A body may hold random operators.
-  package var isDeterministic: Bool { false }
+  package var isDeterministic: Bool { body.isDeterministic }
 
   package func infer(_ inference: inout Inference) throws {
     guard case .sequence = try inference.fact(0).type else {

@@ -50,6 +50,8 @@ package protocol Subgraph: Sendable {
   /// Formal inputs, captured values included.
   var inputCount: Int { get }
   var outputCount: Int { get }
+  /// False when the body holds random operators.
+  var isDeterministic: Bool { get }
   /// What the body's outputs are, for inputs of the given facts; nil where it cannot be said.
   func infer(_ inputs: [Fact?]) throws -> [Fact]
   /// Runs the body within a run of the model.
