@@ -100,9 +100,10 @@ struct SliceRange {
       let last = max(0, min(high, size))
       count = last > first ? (last - first - 1) / step + 1 : 0
     } else {
-      first = max(-1, min(low, size - 1))
+      // Backwards, ONNX moves a start before the tensor to its first element, unlike NumPy.
+      first = max(0, min(low, size - 1))
       let last = max(-1, min(high, size - 1))
-      count = first > last ? (first - last - 1) / -step + 1 : 0
+      count = size > 0 && first > last ? (first - last - 1) / -step + 1 : 0
     }
   }
 
