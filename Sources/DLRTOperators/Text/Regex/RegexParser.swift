@@ -72,13 +72,20 @@ extension RegexParser {
     var nodes: [RegexNode] = []
     while let scalar = peek, scalar != Unicode.Scalar("|").value, scalar != Unicode.Scalar(")").value {
       if accept(#"\Q"#) {
-        while peek != nil, !accept(#"\E"#) { nodes.append(literal(try next())) }
+        try quotation(into: &nodes)
         continue
       }
       guard let node = try atom() else { continue }
       nodes.append(try repeated(node))
     }
     return nodes.count == 1 ? nodes[0] : nodes.isEmpty ? .empty : .sequence(nodes)
+  }
+
+  /// Characters that stand for themselves; a repetition behind them means the last one.
+  private mutating func quotation(into nodes: inout [RegexNode]) throws(DLRTError) {
+    let first = nodes.count
+    while peek != nil, !accept(#"\E"#) { nodes.append(literal(try next())) }
+    if nodes.count > first { nodes.append(try repeated(nodes.removeLast())) }
   }
 
   private func literal(_ scalar: UInt32) -> RegexNode {
