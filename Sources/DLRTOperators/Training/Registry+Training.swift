@@ -1,2 +1,6 @@
-/// The domains ai.onnx.preview and ai.onnx.preview.training.
-let trainingOperators: [any Operator.Type] = []
+/// Optimisers of ai.onnx.preview.training.
+let trainingOperators: [any Operator.Type] = [
+  Adagrad.self,
+  Adam.self,
+  Momentum.self,
+]
