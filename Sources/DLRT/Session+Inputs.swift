@@ -13,9 +13,9 @@ extension Session {
     for (index, port) in model.inputs.enumerated() {
       if let value = inputs[index] {
         try check(value, port, &symbols)
-        result.append(value)
+        result.append(try value.aligned())
       } else if let fallback = model.program.graph.defaults[model.program.graph.inputs[index]] {
-        result.append(.tensor(fallback))
+        result.append(try Value.tensor(fallback).aligned())
       } else {
         throw DLRTError(.invalidInput, "a required input is missing", tensor: port.name)
       }
@@ -50,6 +50,19 @@ extension Session {
         symbols[name] = (size, port.name)
       case .unknown: break
       }
+    }
+  }
+}
+
+extension Value {
+  /// The same value with tensors that typed pointers may read; files and callers do not promise alignment.
+  fileprivate func aligned() throws -> Value {
+    switch self {
+    case .tensor(let tensor): tensor.isAligned ? self : .tensor(try tensor.copied())
+    case .sequence(let elements, let type): .sequence(try elements.map { try $0.aligned() }, of: type)
+    case .optional(let content, let type): .optional(try content?.aligned(), of: type)
+    case .map(let keys, let values, let type):
+      .map(keys: keys.isAligned ? keys : try keys.copied(), values: try values.map { try $0.aligned() }, of: type)
     }
   }
 }

@@ -32,7 +32,8 @@ package struct Adagrad: Operator {
   package init(_ attributes: inout AttributeReader) throws {
     optimizer = Optimizer(
       rule: Rule(
-        decay: try attributes.float("decay_factor", default: 0), epsilon: try attributes.float("epsilon", default: 1e-6),
+        decay: try attributes.float("decay_factor", default: 0),
+        epsilon: try attributes.float("epsilon", default: 1e-6),
         norm: try attributes.float("norm_coefficient", default: 0)))
   }
 

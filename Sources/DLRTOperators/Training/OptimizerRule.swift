@@ -62,7 +62,8 @@ struct Optimizer<Rule: OptimizerRule>: Sendable {
         let other = try inference.shape(2 + kind * parameters + parameter)
         guard other.rank == shape.rank, !zip(other.dims, shape.dims).contains(where: { $0.provablyDiffers($1) }) else {
           throw DLRTError(
-            .invalidModel, "a parameter's tensors differ in shape", tensor: "input \(2 + kind * parameters + parameter)",
+            .invalidModel, "a parameter's tensors differ in shape",
+            tensor: "input \(2 + kind * parameters + parameter)",
             expected: "\(shape)", got: "\(other)")
         }
       }
