@@ -19,7 +19,7 @@ export SWIFT
 
 .DEFAULT_GOAL := help
 .PHONY: help deps demo test lint format lib command install uninstall conformance bench sanitize digits clean
-.PHONY: test-swift test-isa test-library test-samples venv
+.PHONY: test-swift test-isa test-library test-models test-samples venv
 
 help:  ## Lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -30,7 +30,7 @@ deps:  ## Installs the Debian packages that the build needs, where they are miss
 demo: command  ## Reads handwritten digits with the sample model
 	@python3 scripts/demo.py $(COMMAND)
 
-test: lint test-swift test-isa test-library conformance test-samples  ## Checks everything
+test: lint test-swift test-isa test-library test-models conformance test-samples  ## Checks everything
 	@echo "test: all passed"
 
 test-swift: deps
@@ -47,6 +47,9 @@ test-library: lib command  ## Checks libdlrt.so: size, exports, installation, co
 	@scripts/deps.sh cmake
 	@scripts/check-isa.py $(RELEASE)/DLRTC.product/Objects.LinkFileList
 	@scripts/test-library.sh
+
+test-models: command
+	@scripts/test-models.sh $(COMMAND)
 
 test-samples: command
 	@scripts/test-samples.sh $(COMMAND)

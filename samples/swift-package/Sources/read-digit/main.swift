@@ -22,8 +22,8 @@ func main() throws {
   let session = try Session(model)
 
   // The model states how its input is made from brightness between 0 and 1.
-  let mean = model.metadata["dlrt.input.mean"].flatMap(Float.init) ?? 0
-  let deviation = model.metadata["dlrt.input.std"].flatMap(Float.init) ?? 1
+  let mean = model.metadata.properties["dlrt.input.mean"].flatMap(Float.init) ?? 0
+  let deviation = model.metadata.properties["dlrt.input.std"].flatMap(Float.init) ?? 1
   let pixels = drawing.joined().map { ((ink[$0] ?? 0) - mean) / deviation }
 
   let outputs = try session.run(["image": Tensor(pixels, shape: [1, 1, 8, 8])])

@@ -1,0 +1,19 @@
+#!/bin/sh
+# Runs the samples as their readers would: scripts/test-samples.sh COMMAND
+set -eu
+command=$1
+cd "$(dirname "$0")/.."
+
+fail() {
+  echo "test-samples: $*" >&2
+  exit 1
+}
+passed() { echo "test-samples: $*"; }
+
+python3 scripts/demo.py "$command" >build/demo.txt || fail "make demo: $(cat build/demo.txt)"
+passed "the command reads all digits"
+
+answer=$(${SWIFT:-swift} run --package-path samples/swift-package --scratch-path build/swift-package --quiet \
+  read-digit samples/digits/digits.onnx) || fail "samples/swift-package"
+echo "$answer" | grep -q '^7: ' || fail "samples/swift-package reads the seven as: $answer"
+passed "a Swift package reads a digit"
