@@ -197,10 +197,10 @@ class Stripper {
       const Kind inner = child(kind, field.number);
       if (inner == Kind::none) continue;
       if (++fields_ > max_fields) throw too_many(max_fields, "fields");
-      if (inner != Kind::leaf && field.wire != counted)
-        throw fields.malformed("wire type " + std::to_string(field.wire) + " for field " + std::to_string(field.number) +
-                                   ", which holds a message or bytes,",
-                               field.bytes);
+      if (inner != Kind::leaf && field.wire != counted) {
+        const std::string what = "wire type " + std::to_string(field.wire) + " for field " + std::to_string(field.number);
+        throw fields.malformed(what + ", which holds a message or bytes,", field.bytes);
+      }
       put_tag(out.bytes, field);
       if (inner == Kind::leaf) {
         if (field.wire == counted) put_number(out.bytes, field.count);

@@ -41,7 +41,8 @@ package struct Evaluator {
       total += bytes
       results.append(try Tensor(uninitialized: shape, type: type))
     }
-    if let viewed = op.viewedInput, viewed < inputs.count, let source = inputs[viewed]?.constant, let made = results.first,
+    if let viewed = op.viewedInput, viewed < inputs.count, let source = inputs[viewed]?.constant,
+      let made = results.first,
       let made, made.type == source.type
     {
       return [try source.reshaped(made.shape)]

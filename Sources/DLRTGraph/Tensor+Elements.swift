@@ -25,7 +25,8 @@ extension Tensor {
   public init<Element: TensorElement>(_ elements: [Element], shape: [Int]) throws {
     guard shape.checkedProduct == elements.count else {
       throw DLRTError(
-        .invalidArgument, "elements do not fill the shape", expected: "shape \(shape)", got: "\(elements.count) elements")
+        .invalidArgument, "elements do not fill the shape", expected: "shape \(shape)",
+        got: "\(elements.count) elements")
     }
     try self.init(uninitialized: shape, type: Element.dataType)
     elements.withUnsafeBytes { source in

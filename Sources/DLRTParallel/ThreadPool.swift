@@ -99,7 +99,8 @@ extension ThreadPool {
         let address = body.load(ordering: .relaxed)
         guard index < chunks else { return }
         // Success proves that count and body belong to this loop: the caller cannot leave it before this chunk is done.
-        guard ticket.compareExchange(expected: current, desired: current &+ 1, ordering: .acquiringAndReleasing).exchanged,
+        guard
+          ticket.compareExchange(expected: current, desired: current &+ 1, ordering: .acquiringAndReleasing).exchanged,
           let pointer = Body(bitPattern: address)
         else { continue }
         pointer.pointee(index)

@@ -1,5 +1,6 @@
-@testable import DLRTCompiler
 import Testing
+
+@testable import DLRTCompiler
 
 @Suite struct ArenaLayoutTests {
   private struct Random: RandomNumberGenerator {

@@ -1,6 +1,6 @@
 import DLRT
-import DLRTGraph
 import DLRTFiles
+import DLRTGraph
 import DLRTOnnx
 
 /// Builds small models in code.

@@ -1,7 +1,7 @@
 /// ONNX files as flat C views: the only door to protobuf.
 ///
-/// A document is parsed from bytes that its owner keeps alive and unchanged: every `raw_data`, wherever it is nested, is
-/// left where it lies and appears as a pointer into those bytes. Everything else belongs to the document. Views are
+/// A document is parsed from bytes that its owner keeps alive and unchanged: every `raw_data`, wherever it is nested,
+/// is left where it lies and appears as a pointer into those bytes. Everything else belongs to the document. Views are
 /// plain structs with borrowed pointers; they are valid as long as the document is.
 ///
 /// No function throws, aborts on malformed bytes, or keeps global state; documents may be read from many threads.
@@ -94,8 +94,8 @@ typedef struct {
 
 // MARK: Lists
 //
-// A list is a counted handle; its elements are read one at a time by `…_at`, which answers an index out of range with an
-// all-zero view. An optional message is a list of none or one.
+// A list is a counted handle; its elements are read one at a time by `…_at`, which answers an index out of range with
+// an all-zero view. An optional message is a list of none or one.
 
 #define CONNX_LIST(Name)             \
   typedef struct {                   \
@@ -307,15 +307,15 @@ COnnxMap connx_map(const COnnxDocument *document);
 // MARK: Files
 
 /// Opens a regular file below a directory for reading, without leaving that directory at any moment, symbolic links
-/// included. `path` is relative. Returns the descriptor, or a negated `errno`: `EXDEV` or `ELOOP` where a link leads out,
-/// `EINVAL` for what is no regular file.
+/// included. `path` is relative. Returns the descriptor, or a negated `errno`: `EXDEV` or `ELOOP` where a link leads
+/// out, `EINVAL` for what is no regular file.
 int connx_open_beneath(const char *directory, const char *path);
 
 // MARK: Writing
 //
-// A writer owns a tree of messages; the `…Writer` handles point into it. Tensor payloads are borrowed until `connx_write`
-// has returned, and go from the caller's memory to the sink without a copy. Where memory runs out, the writer remembers
-// it and `connx_write` reports it.
+// A writer owns a tree of messages; the `…Writer` handles point into it. Tensor payloads are borrowed until
+// `connx_write` has returned, and go from the caller's memory to the sink without a copy. Where memory runs out, the
+// writer remembers it and `connx_write` reports it.
 
 typedef struct COnnxWriter COnnxWriter;
 

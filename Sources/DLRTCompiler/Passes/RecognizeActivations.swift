@@ -124,7 +124,9 @@ private struct Product {
 
   /// x · sigmoid(alpha · x)
   private func sigmoid(_ x: ValueID, _ gate: ValueID, _ matcher: Matcher) -> Activation? {
-    guard near(constant, 1), let sigmoid = matcher.node(gate, "Sigmoid"), let input = sigmoid.input(0) else { return nil }
+    guard near(constant, 1), let sigmoid = matcher.node(gate, "Sigmoid"), let input = sigmoid.input(0) else {
+      return nil
+    }
     if input == x { return Activation(op: "Swish", x: x) }
     guard let argument = Product(input, matcher), argument.factors == [x] else { return nil }
     return Activation(op: "Swish", x: x, attributes: ["alpha": .float(Float(argument.constant))])

@@ -17,7 +17,8 @@ struct RecognizeNormalizations: Pass {
       else { continue }
       var inputs = [found.x, scale]
       var result = scaled
-      if found.isCentered, let reader = onlyReader(of: scaled, matcher), program.graph[reader].op == OperatorName("Add"),
+      if found.isCentered, let reader = onlyReader(of: scaled, matcher),
+        program.graph[reader].op == OperatorName("Add"),
         let (bias, _) = matcher.split(program.graph[reader], { isVector($0, like: scaled, matcher) }),
         let sum = program.graph[reader].output(0)
       {
@@ -94,7 +95,8 @@ struct RecognizeNormalizations: Pass {
   private func deviation(_ value: ValueID?, of v: ValueID, _ matcher: Matcher) -> Double? {
     guard let root = matcher.node(value, "Sqrt"), let sum = matcher.node(root.input(0), "Add"),
       let (constant, variance) = matcher.split(sum, { matcher.scalar($0) != nil }),
-      let mean = matcher.node(variance, "ReduceMean"), matcher.reducesLastAxis(mean), isSquare(mean.input(0), of: v, matcher)
+      let mean = matcher.node(variance, "ReduceMean"), matcher.reducesLastAxis(mean),
+      isSquare(mean.input(0), of: v, matcher)
     else { return nil }
     return matcher.scalar(constant)
   }

@@ -64,7 +64,6 @@ package struct ConvTranspose: Operator {
   }
 }
 
-
 /// A transposed convolution of planes by plain loops, each input row scattered to the output rows it meets.
 struct ScatteredConvolution<T: NumericElement>: Sendable {
   let problem: ConvolutionProblem

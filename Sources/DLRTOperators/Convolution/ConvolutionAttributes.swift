@@ -52,7 +52,8 @@ package struct ConvolutionAttributes: Sendable {
     }
     if let outputs = weight[0].value, outputs % group != 0 {
       throw DLRTError(
-        .invalidModel, "output channels are no multiple of the groups", tensor: "group", expected: "a divisor of \(outputs)",
+        .invalidModel, "output channels are no multiple of the groups", tensor: "group",
+        expected: "a divisor of \(outputs)",
         got: "\(group)")
     }
   }
@@ -63,7 +64,8 @@ package struct ConvolutionAttributes: Sendable {
     if let declared = window.kernelShape, declared.count == kernel.count {
       for (size, dim) in zip(declared, kernel) where dim.provablyDiffers(.known(size)) {
         throw DLRTError(
-          .invalidModel, "kernel_shape differs from the weights", tensor: name, expected: "\(declared)", got: "\(weight)")
+          .invalidModel, "kernel_shape differs from the weights", tensor: name, expected: "\(declared)",
+          got: "\(weight)")
       }
     }
     return kernel

@@ -52,7 +52,8 @@ extension ElementwiseProgram {
     inputCount = try attributes.int("inputs")
     instructions = []
     let malformed = DLRTError(.invalidModel, "the program is malformed", tensor: "code", got: "\(code)")
-    guard inputCount > 0, inputCount <= 64, !code.isEmpty, code.count % 4 == 0, parameters.count == code.count / 2 else {
+    guard inputCount > 0, inputCount <= 64, !code.isEmpty, code.count % 4 == 0, parameters.count == code.count / 2
+    else {
       throw malformed
     }
     for index in 0..<(code.count / 4) {

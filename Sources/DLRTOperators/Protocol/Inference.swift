@@ -83,7 +83,8 @@ extension Inference {
     let fact = try fact(index)
     if let constant = fact.constant {
       guard let values = constant.integers else {
-        throw DLRTError(.invalidModel, "not integers", tensor: name(index), expected: "integers", got: "\(constant.type)")
+        throw DLRTError(
+          .invalidModel, "not integers", tensor: name(index), expected: "integers", got: "\(constant.type)")
       }
       return values
     }

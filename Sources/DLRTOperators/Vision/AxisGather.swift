@@ -39,7 +39,9 @@ struct AxisGather: Sendable {
       }
     }
     outer = walked
-    inner = last < 0 ? Axis(input: 1, output: 1, table: nil) : Axis(input: input[last], output: output[last], table: byAxis[last])
+    inner =
+      last < 0
+      ? Axis(input: 1, output: 1, table: nil) : Axis(input: input[last], output: output[last], table: byAxis[last])
     rows = walked.map(\.output).product
     self.elementSize = elementSize
     self.filler = filler

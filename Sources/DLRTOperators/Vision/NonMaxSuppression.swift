@@ -24,7 +24,8 @@ package struct NonMaxSuppression: Operator {
     let boxes = try inference.shape(0, rank: 3)
     let scores = try inference.shape(1, rank: 3)
     guard !boxes[2].provablyDiffers(4) else {
-      throw DLRTError(.invalidModel, "wrong shape", tensor: inference.name(0), expected: "[N, boxes, 4]", got: "\(boxes)")
+      throw DLRTError(
+        .invalidModel, "wrong shape", tensor: inference.name(0), expected: "[N, boxes, 4]", got: "\(boxes)")
     }
     guard !scores[0].provablyDiffers(boxes[0]), !scores[2].provablyDiffers(boxes[1]) else {
       throw DLRTError(

@@ -196,7 +196,8 @@ extension Resize {
     let axes = (self.axes ?? Array(input.indices)).map { $0 < 0 ? $0 + input.count : $0 }
     let given = planning.input(3).count == 0 || !planning.has(3) ? planning.constant(2)?.elements(Float.self) : nil
     let sizes = planning.constant(3)?.integers
-    let common = policy == .stretch || given != nil ? nil : commonScale(axes.map { input[$0] }, sizes ?? [], count: axes.count)
+    let common =
+      policy == .stretch || given != nil ? nil : commonScale(axes.map { input[$0] }, sizes ?? [], count: axes.count)
     let roi = transformation == .cropAndResize ? planning.constant(1) : nil
     return try axes.enumerated().compactMap { index, axis in
       guard input[axis] < Int(Int32.max) else {

@@ -46,7 +46,8 @@ struct ResizeAxis: Sendable {
     isScaleGiven ? Double(coordinate(x, transformation, Float.self)) : coordinate(x, transformation, Double.self)
   }
 
-  private func coordinate<F: BinaryFloatingPoint>(_ x: Int, _ transformation: CoordinateTransformation, _: F.Type) -> F {
+  private func coordinate<F: BinaryFloatingPoint>(_ x: Int, _ transformation: CoordinateTransformation, _: F.Type) -> F
+  {
     let x = F(x)
     let scale = F(scale)
     let last = F(input - 1)

@@ -96,7 +96,8 @@ enum InfoCommand: Command {
     case .success(let plan):
       let waiting = plan.waitingNodes > 0 ? ", and \(plan.waitingNodes) nodes whose shapes the data decide" : ""
       Terminal.print("a run       \(plan.steps.count) steps\(waiting), \(Quantity.count(plan.flops)) FLOP")
-      Terminal.print("memory      \(Quantity.bytes(plan.arenaBytes)) arena, \(Quantity.bytes(plan.packedBytes)) packed weights")
+      Terminal.print(
+        "memory      \(Quantity.bytes(plan.arenaBytes)) arena, \(Quantity.bytes(plan.packedBytes)) packed weights")
     case .failure(let error):
       Terminal.print("a run       cannot be planned for these sizes: \(error)")
     }

@@ -106,7 +106,8 @@ enum ProfileCommand: Command {
     for (index, (step, seconds)) in steps.enumerated() {
       table.add([
         "\(index)", String(repeating: "  ", count: step.depth) + step.operatorName, step.kernel,
-        (seconds * 1e3).fixed(3), share(seconds, total), rate(step.flops, seconds), rate(step.bytes, seconds), step.node,
+        (seconds * 1e3).fixed(3), share(seconds, total), rate(step.flops, seconds), rate(step.bytes, seconds),
+        step.node,
       ])
     }
     Terminal.print(table.text)
