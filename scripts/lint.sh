@@ -1,6 +1,8 @@
 #!/bin/sh
 # Checks the whole source text: Swift's format, and rules that no compiler knows. Exits with 1 when something is wrong.
 set -u
+# Columns are characters, not bytes.
+export LC_ALL=C.UTF-8
 cd "$(dirname "$0")/.." || exit 1
 bad=0
 

@@ -198,8 +198,8 @@ class Stripper {
       if (inner == Kind::none) continue;
       if (++fields_ > max_fields) throw too_many(max_fields, "fields");
       if (inner != Kind::leaf && field.wire != counted) {
-        const std::string what = "wire type " + std::to_string(field.wire) + " for field " + std::to_string(field.number);
-        throw fields.malformed(what + ", which holds a message or bytes,", field.bytes);
+        const std::string what = "wire type " + std::to_string(field.wire) + " for field ";
+        throw fields.malformed(what + std::to_string(field.number) + ", which holds a message or bytes,", field.bytes);
       }
       put_tag(out.bytes, field);
       if (inner == Kind::leaf) {
