@@ -7,12 +7,13 @@ struct MatrixRows: RowSource {
   let addresses: UnsafeMutablePointer<Source>
 
   var taps: Int { 1 }
+  var tapLimit: Int { 1 }
   var blockLimit: Int { 4096 }
 
   mutating func prepare(row: Int, _ tiling: Tiling) {}
 
   @inline(__always)
-  mutating func tile(row: Int, count: Int, offset: Int) -> UnsafePointer<Source> {
+  mutating func tile(row: Int, count: Int, offset: Int, taps: Range<Int>) -> UnsafePointer<Source> {
     var at = a + row &* stride
     for i in 0..<count {
       addresses[i] = at
@@ -20,6 +21,9 @@ struct MatrixRows: RowSource {
     }
     return UnsafePointer(addresses)
   }
+
+  @inline(__always)
+  func lastTap(row: Int, offset: Int, _ i: Int, in count: Int) -> Source { a + row &* stride }
 }
 
 func gemm(_ args: dlk_gemm_args, _ rows: Range<Int>, _ panels: Range<Int>) {

@@ -3,12 +3,17 @@ import CKernelSupport
 /// Where the rows of A are found: a matrix, or the pixels under a convolution's window.
 protocol RowSource {
   var taps: Int { get }
+  /// The most taps that `tile` answers for at once.
+  var tapLimit: Int { get }
   /// The most rows whose addresses `prepare` can keep.
   var blockLimit: Int { get }
   /// Makes ready the addresses of the rows from `row` on, tile by tile.
   mutating func prepare(row: Int, _ tiling: Tiling)
-  /// `[tap][row]` for one tile; `offset` is its first row counted from the block that was prepared.
-  mutating func tile(row: Int, count: Int, offset: Int) -> UnsafePointer<Source>
+  /// `[tap][row]` for some taps of one tile; `offset` is its first row counted from the block that was prepared.
+  mutating func tile(row: Int, count: Int, offset: Int, taps: Range<Int>) -> UnsafePointer<Source>
+  /// Where the elements of row `row` under the last tap start; it is row `i` of the `count` rows of the tile at
+  /// `offset`.
+  func lastTap(row: Int, offset: Int, _ i: Int, in count: Int) -> Source
 }
 
 /// `count` rows cut into as few tiles as possible, all as equal as possible.
@@ -86,7 +91,7 @@ struct ProductDriver<Rows: RowSource> {
   private mutating func runBlock(row: Int, count: Int, panels: Range<Int>) {
     let whole = min(panels.upperBound, n / panelColumns)
     var panel = panels.lowerBound
-    if count == 1, b.rowStride == nil, panel &+ rowPanels <= whole {
+    if count == 1, b.rowStride == nil, rows.taps <= rows.tapLimit, panel &+ rowPanels <= whole {
       rows.prepare(row: row, Tiling(1, limit: 1))
       while panel &+ rowPanels <= whole {
         runRow(row, panel: panel)
@@ -97,7 +102,7 @@ struct ProductDriver<Rows: RowSource> {
       let tiling = Tiling(count, limit: tileRows(panelVectors))
       rows.prepare(row: row, tiling)
       while panel < whole {
-        run(strip(panel, panelColumns), row: row, tiling)
+        run(strip(panel, panelColumns), row: row, tiling, isFirst: panel == panels.lowerBound)
         panel = panel &+ 1
       }
     }
@@ -146,39 +151,63 @@ struct ProductDriver<Rows: RowSource> {
   private mutating func run(_ strip: Strip, row: Int, count: Int) {
     let tiling = Tiling(count, limit: strip.isPartial ? 4 : tileRows(strip.vectors))
     rows.prepare(row: row, tiling)
-    run(strip, row: row, tiling)
+    run(strip, row: row, tiling, isFirst: strip.column == 0)
   }
 
-  private mutating func run(_ strip: Strip, row: Int, _ tiling: Tiling) {
+  private mutating func run(_ strip: Strip, row: Int, _ tiling: Tiling, isFirst: Bool) {
     let stored = strip.vectors &* lanes
     let isFree = epilogue.isFree && (strip.width == stored || strip.isPartial)
-    let taps = rows.taps, addend = isFree ? epilogue.source.addend : nil
-    let room = Target(mutating: UnsafeRawPointer(scratch).assumingMemoryBound(to: Float.self))
-    var tile = Tile(
-      rows: rows.tile(row: row, count: 0, offset: 0), taps: taps, depth: depth, b: strip.b, bStep: strip.bStep,
-      columns: strip.width, c: room, cStride: isFree ? cStride : stored, bias: bias(strip), addend: nil,
-      addendStride: Int(epilogue.source.addend_row_stride), clamp: isFree && epilogue.clamps, low: epilogue.low,
-      high: epilogue.high, prefetch: UnsafeRawPointer(strip.next), prefetchStep: 0)
-    if strip.next != strip.b { tile.prefetchStep = stored &* 4 / tiling.tiles }
+    let addend = isFree ? epilogue.source.addend : nil
+    let addendStride = Int(epilogue.source.addend_row_stride)
+    let room = UnsafeMutableRawPointer(scratch).assumingMemoryBound(to: Float.self)
+    let bias = bias(strip)
+    var prefetch = UnsafeRawPointer(strip.next)
+    let prefetchStep = strip.next == strip.b ? 0 : stored &* 4 / tiling.tiles
+
+    // Short runs of memory are over before the hardware sees where they lead.
+    let fetchesRows = isFirst && depth <= 256 && rows.taps <= rows.tapLimit
 
     var offset = 0
     for index in 0..<tiling.tiles {
       let count = tiling.rows(index), first = row &+ offset
-      let place = c + (first &* cStride &+ strip.column)
-      tile.rows = rows.tile(row: first, count: count, offset: offset)
-      if isFree { tile.c = place }
-      if let addend { tile.addend = addend + (first &* tile.addendStride &+ strip.column) }
-      if strip.isPartial {
-        runPartialTile(&tile, rows: count)
-      } else {
-        runTile(&tile, rows: count, vectors: strip.vectors)
+      if fetchesRows, index &+ 1 < tiling.tiles {
+        for i in 0..<tiling.rows(index &+ 1) {
+          let next = rows.lastTap(row: first &+ count &+ i, offset: offset &+ count, i, in: tiling.rows(index &+ 1))
+          var k = 0
+          while k < depth {
+            dlk_prefetch(next + k)
+            k = k &+ 16
+          }
+        }
       }
+      let place = c + (first &* cStride &+ strip.column)
+      var tile = Tile(
+        rows: rows.tile(row: first, count: count, offset: offset, taps: 0..<0), taps: 0, depth: depth, b: strip.b,
+        bStep: strip.bStep, columns: strip.width,
+        c: isFree ? place : room, cStride: isFree ? cStride : stored, bias: bias,
+        addend: addend.map { $0 + (first &* addendStride &+ strip.column) }, addendStride: addendStride, clamp: false,
+        low: epilogue.low, high: epilogue.high, prefetch: prefetch, prefetchStep: prefetchStep)
+      var tap = 0
+      repeat {
+        tile.taps = min(rows.tapLimit, rows.taps &- tap)
+        tile.rows = rows.tile(row: first, count: count, offset: offset, taps: tap..<tap &+ tile.taps)
+        tap = tap &+ tile.taps
+        tile.clamp = isFree && epilogue.clamps && tap == rows.taps
+        if strip.isPartial {
+          runPartialTile(&tile, rows: count)
+        } else {
+          runTile(&tile, rows: count, vectors: strip.vectors)
+        }
+        // More taps go on from the sums so far.
+        (tile.bias, tile.addend, tile.addendStride) = (nil, Source(tile.c), tile.cStride)
+        tile.b += tile.taps &* depth &* strip.bStep
+      } while tap < rows.taps
       if !isFree {
         epilogue.finish(
           room, width: stored, rows: count, row: first, column: strip.column, columns: strip.width, c: place,
           cStride: cStride)
       }
-      tile.prefetch += tile.prefetchStep &* taps &* depth
+      prefetch += prefetchStep &* rows.taps &* depth
       offset = offset &+ count
     }
   }
@@ -187,10 +216,11 @@ struct ProductDriver<Rows: RowSource> {
   private mutating func runRow(_ row: Int, panel: Int) {
     let column = panel &* panelColumns, width = rowPanels &* panelColumns, size = rows.taps &* depth
     let place = c + (row &* cStride &+ column)
-    let room = Target(mutating: UnsafeRawPointer(scratch).assumingMemoryBound(to: Float.self))
+    let room = UnsafeMutableRawPointer(scratch).assumingMemoryBound(to: Float.self)
     let isFree = epilogue.isFree
     var tile = Tile(
-      rows: rows.tile(row: row, count: 1, offset: 0), taps: rows.taps, depth: depth, b: b.base + column &* size,
+      rows: rows.tile(row: row, count: 1, offset: 0, taps: 0..<rows.taps), taps: rows.taps, depth: depth,
+      b: b.base + column &* size,
       bStep: panelColumns, columns: width, c: isFree ? place : room, cStride: width, bias: nil, addend: nil,
       addendStride: 0, clamp: isFree && epilogue.clamps, low: epilogue.low, high: epilogue.high,
       prefetch: UnsafeRawPointer(b.base), prefetchStep: 0)

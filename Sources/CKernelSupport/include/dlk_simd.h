@@ -257,6 +257,32 @@ DLK_INLINE dlk_vf dlk_zip_high(dlk_vf a, dlk_vf b) {
 #endif
 }
 
+/// Part 0, 1 or 2 of a0 b0 c0 a1 b1 c1 …
+DLK_INLINE dlk_vf dlk_interleave3(dlk_vf a, dlk_vf b, dlk_vf c, int part) {
+  typedef float pair __attribute__((vector_size(2 * DLK_VECTOR_BYTES)));
+#if DLK_VECTOR_BYTES == 16
+  pair ab = __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7);
+  pair cc = __builtin_shufflevector(c, c, 0, 1, 2, 3, 4, 5, 6, 7);
+  if (part == 0) return __builtin_shufflevector(ab, cc, 0, 4, 8, 1);
+  if (part == 1) return __builtin_shufflevector(ab, cc, 5, 9, 2, 6);
+  return __builtin_shufflevector(ab, cc, 10, 3, 7, 11);
+#elif DLK_VECTOR_BYTES == 32
+  pair ab = __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  pair cc = __builtin_shufflevector(c, c, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  if (part == 0) return __builtin_shufflevector(ab, cc, 0, 8, 16, 1, 9, 17, 2, 10);
+  if (part == 1) return __builtin_shufflevector(ab, cc, 18, 3, 11, 19, 4, 12, 20, 5);
+  return __builtin_shufflevector(ab, cc, 13, 21, 6, 14, 22, 7, 15, 23);
+#else
+  pair ab = __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20,
+      21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31);
+  pair cc = __builtin_shufflevector(c, c, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20,
+      21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31);
+  if (part == 0) return __builtin_shufflevector(ab, cc, 0, 16, 32, 1, 17, 33, 2, 18, 34, 3, 19, 35, 4, 20, 36, 5);
+  if (part == 1) return __builtin_shufflevector(ab, cc, 21, 37, 6, 22, 38, 7, 23, 39, 8, 24, 40, 9, 25, 41, 10, 26);
+  return __builtin_shufflevector(ab, cc, 42, 11, 27, 43, 12, 28, 44, 13, 29, 45, 14, 30, 46, 15, 31, 47);
+#endif
+}
+
 // 16-bit floats: as many as a `dlk_vf` has lanes, at `source` or `target`.
 
 typedef uint16_t dlk_vh __attribute__((vector_size(DLK_VECTOR_BYTES / 2)));

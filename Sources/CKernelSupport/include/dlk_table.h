@@ -2,8 +2,10 @@
 
 #include "dlk_cpu.h"
 #include "dlk_gemm.h"
+#include "dlk_layout.h"
 #include "dlk_math.h"
 #include "dlk_rows.h"
+#include "dlk_window.h"
 
 /// The entries of one instruction set level. A table lives as long as the process and never changes.
 ///
@@ -29,6 +31,19 @@ typedef struct dlk_kernel_table {
   /// `b_row_stride` 1, correct with any. Columns are split in units of a panel, as in `gemm`.
   void (*_Nonnull gemm_direct)(const dlk_gemm_args *_Nonnull args, int64_t row_begin, int64_t row_end,
                                int64_t panel_begin, int64_t panel_end);
+
+  /// Pixels are counted over the whole output (d, h, w); splits by pixels are best at multiples of `gemm_rows`.
+  void (*_Nonnull conv)(const dlk_conv_args *_Nonnull args, int64_t pixel_begin, int64_t pixel_end,
+                        int64_t panel_begin, int64_t panel_end);
+  /// Rows are output rows, counted over the planes (d, h).
+  void (*_Nonnull depthwise)(const dlk_depthwise_args *_Nonnull args, int64_t row_begin, int64_t row_end);
+  void (*_Nonnull pool)(const dlk_pool_args *_Nonnull args, int64_t row_begin, int64_t row_end);
+
+  /// Ranges of x's rows and columns.
+  void (*_Nonnull transpose)(const dlk_transpose_args *_Nonnull args, int64_t row_begin, int64_t row_end,
+                             int64_t column_begin, int64_t column_end);
+  /// Rows are y's, margins included.
+  void (*_Nonnull copy_image)(const dlk_copy_image_args *_Nonnull args, int64_t row_begin, int64_t row_end);
 
   /// y[i] = f(x[i]); y may be x.
   void (*_Nonnull unary)(dlk_unary function, float a, float b, const float *_Nonnull x, float *_Nonnull y,

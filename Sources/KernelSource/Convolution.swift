@@ -1,0 +1,137 @@
+import CKernelSupport
+
+/// The pixels under a convolution's window, as rows of a product.
+private struct WindowRows: RowSource {
+  /// Addresses that fit into `addresses`.
+  static var capacity: Int { 1024 }
+
+  let x: Source
+  let pixels: dlk_pixels
+  let window: dlk_window
+  let padding: Source
+  /// Taps across a row of the window: one where a row is a single run of memory.
+  let tapsAcross: Int
+  let addresses: UnsafeMutablePointer<Source>
+  /// Where `addresses` holds whole blocks, tile by tile; else a tile's taps are found when they are asked for.
+  let keepsBlocks: Bool
+
+  var taps: Int { Int(window.kernel_d &* window.kernel_h) &* tapsAcross }
+  var tapLimit: Int { Self.capacity / 16 }
+  var blockLimit: Int { keepsBlocks ? Self.capacity / taps : 4096 }
+
+  mutating func prepare(row: Int, _ tiling: Tiling) {
+    guard keepsBlocks else { return }
+    var offset = 0
+    for tile in 0..<tiling.tiles {
+      let count = tiling.rows(tile)
+      fill(addresses + offset &* taps, row: row &+ offset, count: count, taps: 0..<taps)
+      offset = offset &+ count
+    }
+  }
+
+  mutating func tile(row: Int, count: Int, offset: Int, taps range: Range<Int>) -> UnsafePointer<Source> {
+    if keepsBlocks { return UnsafePointer(addresses + offset &* taps) }
+    fill(addresses, row: row, count: count, taps: range)
+    return UnsafePointer(addresses)
+  }
+
+  @inline(__always)
+  func lastTap(row: Int, offset: Int, _ i: Int, in count: Int) -> Source {
+    addresses[offset &* taps &+ (taps &- 1) &* count &+ i]
+  }
+
+  /// `[tap][row]` for `count` output pixels from `row` on.
+  private func fill(_ target: UnsafeMutablePointer<Source>, row: Int, count: Int, taps range: Range<Int>) {
+    let (outW, outH) = (Int(window.out_w), Int(window.out_h))
+    var ox = row % outW, oy = row / outW % outH, oz = row / outW / outH
+    for i in 0..<count {
+      let left = ox &* Int(window.stride_w) &- Int(window.pad_w)
+      let top = oy &* Int(window.stride_h) &- Int(window.pad_h)
+      let front = oz &* Int(window.stride_d) &- Int(window.pad_d)
+      var place = target + i
+      var kx = range.lowerBound % tapsAcross
+      var ky = range.lowerBound / tapsAcross % Int(window.kernel_h)
+      var kz = range.lowerBound / tapsAcross / Int(window.kernel_h)
+      var left1 = left &+ kx &* Int(window.dilation_w)
+      var line = self.line(front, top, kz, ky)
+      for _ in range {
+        if let line, UInt(bitPattern: left1) < UInt(bitPattern: Int(window.in_w)) {
+          place.pointee = line + left1 &* Int(pixels.pixel_stride)
+        } else {
+          place.pointee = padding
+        }
+        place += count
+        kx = kx &+ 1
+        left1 = left1 &+ Int(window.dilation_w)
+        if kx == tapsAcross {
+          (kx, ky, left1) = (0, ky &+ 1, left)
+          if ky == Int(window.kernel_h) { (ky, kz) = (0, kz &+ 1) }
+          line = self.line(front, top, kz, ky)
+        }
+      }
+      ox = ox &+ 1
+      if ox == outW {
+        (ox, oy) = (0, oy &+ 1)
+        if oy == outH { (oy, oz) = (0, oz &+ 1) }
+      }
+    }
+  }
+
+  /// The image's row under one row of the window, if there is one.
+  @inline(__always) private func line(_ front: Int, _ top: Int, _ kz: Int, _ ky: Int) -> Source? {
+    let z = front &+ kz &* Int(window.dilation_d), y = top &+ ky &* Int(window.dilation_h)
+    guard UInt(bitPattern: z) < UInt(bitPattern: Int(window.in_d)),
+      UInt(bitPattern: y) < UInt(bitPattern: Int(window.in_h))
+    else { return nil }
+    return x + (z &* Int(pixels.plane_stride) &+ y &* Int(pixels.row_stride))
+  }
+}
+
+func convolve(_ args: dlk_conv_args, _ pixels: Range<Int>, _ panels: Range<Int>) {
+  let window = args.window
+  let isRun =
+    window.dilation_w == 1 && args.x_pixels.pixel_stride == args.channels && window.pad_w == 0
+    && (window.out_w &- 1) &* window.stride_w &+ window.kernel_w <= window.in_w
+  let tapsAcross = isRun ? 1 : Int(window.kernel_w)
+  let depth = Int(args.channels) &* (isRun ? Int(window.kernel_w) : 1)
+  let taps = Int(window.kernel_d &* window.kernel_h) &* tapsAcross
+
+  var scratch = DriverScratch()
+  var addresses = InlineArray<1024, Source> { [padding = args.padding!] _ in padding }
+  withUnsafeMutablePointer(to: &scratch) { scratch in
+    withAddress(of: &addresses) { addresses in
+      let rows = WindowRows(
+        x: args.x, pixels: args.x_pixels, window: window, padding: args.padding, tapsAcross: tapsAcross,
+        addresses: addresses.assumingMemoryBound(to: Source.self), keepsBlocks: taps <= WindowRows.capacity / 16)
+      forEachRun(of: pixels, window, args.y_pixels) { run, offset in
+        var driver = ProductDriver(
+          rows: rows, depth: depth, n: Int(args.n), b: PanelSource(base: args.weights, rowStride: nil),
+          c: args.y + offset, cStride: Int(args.y_pixels.pixel_stride), epilogue: Epilogue(args.epilogue),
+          scratch: scratch)
+        driver.run(rows: run, panels: panels)
+      }
+    }
+  }
+}
+
+/// Cuts a range of output pixels where the distance between neighbours changes. `body` gets each part and what to add
+/// to pixel · stride to find a pixel of it.
+@inline(__always)
+private func forEachRun(
+  of range: Range<Int>, _ window: dlk_window, _ pixels: dlk_pixels, _ body: (Range<Int>, Int) -> Void
+) {
+  let (width, height) = (Int(window.out_w), Int(window.out_h))
+  let stride = Int(pixels.pixel_stride), rowStride = Int(pixels.row_stride), planeStride = Int(pixels.plane_stride)
+  let rowsJoin = height == 1 || rowStride == width &* stride
+  let planesJoin = window.out_d == 1 || planeStride == height &* width &* stride
+  let length = rowsJoin ? (planesJoin ? Int.max : width &* height) : width
+  var pixel = range.lowerBound
+  while pixel < range.upperBound {
+    let first = length == Int.max ? 0 : pixel / length &* length
+    let end = length == Int.max ? range.upperBound : min(range.upperBound, first &+ length)
+    let row = first / width
+    let start = row / height &* planeStride &+ row % height &* rowStride
+    body(pixel..<end, start &- first &* stride)
+    pixel = end
+  }
+}
