@@ -142,7 +142,7 @@ package struct Attention: Operator {
     let loop = AttentionLoop(
       shape: shape, mask: mask, scale: scale.map(Double.init) ?? 1 / Double(shape.headSize).squareRoot(),
       softcap: softcap, stage: planning.wants(output: 3) ? stage : nil, hasPast: planning.has(4),
-      wantsKeys: planning.wants(output: 1), wantsValues: planning.wants(output: 2), threads: planning.threads)
+      wantsKeys: planning.wants(output: 1), wantsValues: planning.wants(output: 2), planning)
     return Step(
       kernel: "attention", flops: shape.flops, workspace: loop.workspaceCount * planning.type(0).size,
       try planning.type(0).dispatch(loop))

@@ -43,13 +43,10 @@ struct AttentionMask: Sendable {
     return Int(io.input(lengths, as: Int64.self)[batch]) &- queries
   }
 
-  /// Writes what is added to the scores of one query: minus infinity for keys that it does not see.
-  ///
-  /// - Returns: whether it sees any key.
-  func fill<T: RealElement>(
-    _ io: borrowing StepIO, mask: Int, lengths: Int, _ bias: UnsafeMutablePointer<T>, batch: Int, head: Int,
-    query: Int, queries: Int, keys: Int
-  ) -> Bool {
+  /// The keys that a query may see whatever the explicit mask says.
+  func limits(
+    _ io: borrowing StepIO, lengths: Int, batch: Int, query: Int, queries: Int, keys: Int
+  ) -> Range<Int> {
     var first = 0
     var end = keys
     if isCausal || left != nil || right != nil {
@@ -60,14 +57,21 @@ struct AttentionMask: Sendable {
     }
     if hasLengths { end = min(end, Int(io.input(lengths, as: Int64.self)[batch])) }
     if type != nil { end = min(end, columns) }
-    first = min(max(first, 0), keys)
-    end = max(end, first)
-    for key in 0..<first { bias[key] = -.infinity }
-    for key in end..<keys { bias[key] = -.infinity }
-    guard let type else {
-      for key in first..<end { bias[key] = 0 }
-      return first < end
-    }
+    end = max(end, 0)
+    first = min(max(first, 0), end)
+    return first..<end
+  }
+
+  /// Writes what the explicit mask adds to the scores of one query: minus infinity for keys that it does not see.
+  ///
+  /// - Returns: whether it sees any of the keys.
+  func fill<T: RealElement>(
+    _ io: borrowing StepIO, mask: Int, _ bias: UnsafeMutablePointer<T>, batch: Int, head: Int, query: Int,
+    _ keys: Range<Int>
+  ) -> Bool {
+    guard let type else { return !keys.isEmpty }
+    let first = keys.lowerBound
+    let end = keys.upperBound
     let offset = batch &* batchStride &+ head &* headStride &+ query &* rowStride
     let source = io.input(mask) + offset &* type.size
     switch type {
