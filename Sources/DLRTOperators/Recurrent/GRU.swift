@@ -33,32 +33,44 @@ package struct GRU: Operator {
 
 private struct GRUCell: RecurrentCell {
   let linearBeforeReset: Bool
-  var scratchRows: Int { 4 }
+  var parts: [Range<Int>] { [0..<2, 2..<3] }
+  var scratchRows: Int { 1 }
 
   func keepsRecurrentBias(gate: Int) -> Bool { linearBeforeReset && gate == 2 }
 
-  func step<T: RealElement>(_ s: RecurrentState<T>) {
+  func step<T: RealElement>(_ s: RecurrentStep<T>, _ accumulate: RecurrentStep<T>.Product) {
     let n = s.hidden
-    let update = s.scratch
-    let reset = update + n
-    let candidate = reset + n
-    let recurrent = candidate + n
-    update.update(from: s.x, count: 3 &* n)
-    s.accumulate(s.h, 0..<2 &* n, of: 3 &* n, into: update)
-    s.activations[0].apply(update, 2 &* n, clip: s.clip)
-    if linearBeforeReset {
-      if let bias = s.recurrentBias {
+    accumulate(0, s.h, s.gates, s.width)
+    for sequence in 0..<s.batch {
+      let recurrent = s.scratch + sequence &* n
+      let update = s.gates + sequence &* s.width
+      s.activate(0, update, 2 &* n)
+      if !linearBeforeReset {
+        let reset = update + n
+        let h = s.h + sequence &* n
+        for index in 0..<n { recurrent[index] = reset[index] * h[index] }
+      } else if let bias = s.recurrentBias {
         recurrent.update(from: bias + 2 &* n, count: n)
       } else {
         recurrent.update(repeating: 0, count: n)
       }
-      s.accumulate(s.h, 2 &* n..<3 &* n, of: 3 &* n, into: recurrent)
-      for index in 0..<n { candidate[index] += reset[index] * recurrent[index] }
-    } else {
-      for index in 0..<n { recurrent[index] = reset[index] * s.h[index] }
-      s.accumulate(recurrent, 2 &* n..<3 &* n, of: 3 &* n, into: candidate)
     }
-    s.activations[1].apply(candidate, n, clip: s.clip)
-    for index in 0..<n { s.h[index] = (1 - update[index]) * candidate[index] + update[index] * s.h[index] }
+    if linearBeforeReset {
+      accumulate(1, s.h, s.scratch, n)
+    } else {
+      accumulate(1, s.scratch, s.gates + 2 &* n, s.width)
+    }
+    for sequence in 0..<s.batch where s.isActive(sequence) {
+      let update = s.gates + sequence &* s.width
+      let reset = update + n
+      let candidate = reset + n
+      let h = s.h + sequence &* n
+      if linearBeforeReset {
+        let recurrent = s.scratch + sequence &* n
+        for index in 0..<n { candidate[index] += reset[index] * recurrent[index] }
+      }
+      s.activate(1, candidate, n)
+      for index in 0..<n { h[index] = (1 - update[index]) * candidate[index] + update[index] * h[index] }
+    }
   }
 }

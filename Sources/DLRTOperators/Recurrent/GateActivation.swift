@@ -1,3 +1,4 @@
+import CKernelSupport
 import DLRTGraph
 
 /// An activation function of a recurrent operator, with its parameters.
@@ -63,7 +64,12 @@ extension GateActivation {
   /// Applies the function in place.
   ///
   /// - Parameter clip: bounds the function's input, unless nil.
-  func apply<T: RealElement>(_ x: UnsafeMutablePointer<T>, _ count: Int, clip: Float?) {
+  func apply<T: RealElement>(_ x: UnsafeMutablePointer<T>, _ count: Int, clip: Float?, _ kernels: KernelSet) {
+    if let kernel, let x = x as? UnsafeMutablePointer<Float> {
+      let unary = kernels.table.pointee.unary
+      if let clip { unary(DLK_UNARY_CLIP, -clip, clip, x, x, Int64(count)) }
+      return unary(kernel, alpha, beta, x, x, Int64(count))
+    }
     if let clip {
       let bound = T(clip)
       for index in 0..<count { x[index] = x[index] > bound ? bound : x[index] < -bound ? -bound : x[index] }
@@ -83,6 +89,22 @@ extension GateActivation {
     case .softsign: Self.map(x, count) { $0 / (1 + abs($0)) }
     // The form that does not overflow for large arguments.
     case .softplus: Self.map(x, count) { max($0, 0) + T.log1p(T.exp(-abs($0))) }
+    }
+  }
+
+  /// The kernel of the same arithmetic; nil where there is none.
+  private var kernel: dlk_unary? {
+    switch function {
+    case .relu: DLK_UNARY_RELU
+    case .tanh: DLK_UNARY_TANH
+    case .sigmoid: DLK_UNARY_SIGMOID
+    case .affine: DLK_UNARY_AFFINE
+    case .leakyrelu: DLK_UNARY_LEAKY_RELU
+    case .hardsigmoid: DLK_UNARY_HARD_SIGMOID
+    case .elu: DLK_UNARY_ELU
+    case .softsign: DLK_UNARY_SOFTSIGN
+    case .softplus: DLK_UNARY_SOFTPLUS
+    case .thresholdedrelu, .scaledtanh: nil
     }
   }
 

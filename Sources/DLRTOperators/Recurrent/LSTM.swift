@@ -34,40 +34,48 @@ package struct LSTM: Operator {
 
 private struct LSTMCell: RecurrentCell {
   let couplesInputAndForget: Bool
-  var scratchRows: Int { 5 }
+  var parts: [Range<Int>] { [0..<4] }
+  var scratchRows: Int { 1 }
 
   func keepsRecurrentBias(gate: Int) -> Bool { false }
 
-  func step<T: RealElement>(_ s: RecurrentState<T>) {
+  func step<T: RealElement>(_ s: RecurrentStep<T>, _ accumulate: RecurrentStep<T>.Product) {
+    accumulate(0, s.h, s.gates, s.width)
+    for sequence in 0..<s.batch where s.isActive(sequence) { update(s, sequence) }
+  }
+
+  private func update<T: RealElement>(_ s: RecurrentStep<T>, _ sequence: Int) {
     let n = s.hidden
-    let input = s.scratch
+    let input = s.gates + sequence &* s.width
     let output = input + n
     let forget = output + n
     let candidate = forget + n
-    let bounded = candidate + n
-    let (f, g, h) = (s.activations[0], s.activations[1], s.activations[2])
-    input.update(from: s.x, count: 4 &* n)
-    s.accumulate(s.h, 0..<4 &* n, of: 4 &* n, into: input)
+    let h = s.h + sequence &* n
+    let c = s.c + sequence &* n
     if let p = s.peepholes {
       for index in 0..<n {
-        input[index] += p[index] * s.c[index]
-        forget[index] += p[2 &* n &+ index] * s.c[index]
+        input[index] += p[index] * c[index]
+        forget[index] += p[2 &* n &+ index] * c[index]
       }
+      s.activate(0, input, n)
+    } else {
+      // Input and output gate lie side by side.
+      s.activate(0, input, 2 &* n)
     }
-    f.apply(input, n, clip: s.clip)
     if couplesInputAndForget {
       for index in 0..<n { forget[index] = 1 - input[index] }
     } else {
-      f.apply(forget, n, clip: s.clip)
+      s.activate(0, forget, n)
     }
-    g.apply(candidate, n, clip: s.clip)
-    for index in 0..<n { s.c[index] = forget[index] * s.c[index] + input[index] * candidate[index] }
+    s.activate(1, candidate, n)
+    for index in 0..<n { c[index] = forget[index] * c[index] + input[index] * candidate[index] }
     if let p = s.peepholes {
-      for index in 0..<n { output[index] += p[n &+ index] * s.c[index] }
+      for index in 0..<n { output[index] += p[n &+ index] * c[index] }
+      s.activate(0, output, n)
     }
-    f.apply(output, n, clip: s.clip)
-    bounded.update(from: s.c, count: n)
-    h.apply(bounded, n, clip: s.clip)
-    for index in 0..<n { s.h[index] = output[index] * bounded[index] }
+    let bounded = s.scratch + sequence &* n
+    bounded.update(from: c, count: n)
+    s.activate(2, bounded, n)
+    for index in 0..<n { h[index] = output[index] * bounded[index] }
   }
 }

@@ -29,14 +29,17 @@ package struct RNN: Operator {
 }
 
 private struct RNNCell: RecurrentCell {
-  var scratchRows: Int { 1 }
+  var parts: [Range<Int>] { [0..<1] }
+  var scratchRows: Int { 0 }
 
   func keepsRecurrentBias(gate: Int) -> Bool { false }
 
-  func step<T: RealElement>(_ s: RecurrentState<T>) {
-    s.scratch.update(from: s.x, count: s.hidden)
-    s.accumulate(s.h, 0..<s.hidden, of: s.hidden, into: s.scratch)
-    s.activations[0].apply(s.scratch, s.hidden, clip: s.clip)
-    s.h.update(from: s.scratch, count: s.hidden)
+  func step<T: RealElement>(_ s: RecurrentStep<T>, _ accumulate: RecurrentStep<T>.Product) {
+    accumulate(0, s.h, s.gates, s.width)
+    for sequence in 0..<s.batch where s.isActive(sequence) {
+      let gate = s.gates + sequence &* s.width
+      s.activate(0, gate, s.hidden)
+      (s.h + sequence &* s.hidden).update(from: gate, count: s.hidden)
+    }
   }
 }

@@ -1,92 +1,87 @@
+import CKernelSupport
 import DLRTGraph
+import DLRTKernels
 
-/// One step of one sequence: what a cell does with its gates.
-protocol RecurrentCell: Sendable {
-  /// Scratch elements of one direction, as a multiple of the hidden size.
-  var scratchRows: Int { get }
-  /// Which row blocks of the recurrent bias are not simply added to the input's projection.
-  func keepsRecurrentBias(gate: Int) -> Bool
-  func step<T: RealElement>(_ state: RecurrentState<T>)
-}
-
-/// Everything that a cell sees of one sequence in one direction.
-struct RecurrentState<T: RealElement> {
-  let hidden: Int
-  let activations: [GateActivation]
-  let clip: Float?
-  /// The input's projection with biases, [gates][hidden].
-  let x: UnsafePointer<T>
-  /// Recurrent weights, transposed: [hidden][gates · hidden].
-  let weights: UnsafePointer<T>
-  let recurrentBias: UnsafePointer<T>?
-  let peepholes: UnsafePointer<T>?
-  let h: UnsafeMutablePointer<T>
-  let c: UnsafeMutablePointer<T>
-  let scratch: UnsafeMutablePointer<T>
-
-  /// Adds `vector` · weights, of some columns of the weights, to `target`.
-  func accumulate(
-    _ vector: UnsafePointer<T>, _ columns: Range<Int>, of width: Int, into target: UnsafeMutablePointer<T>
-  ) {
-    for index in 0..<hidden {
-      let factor = vector[index]
-      let row = weights + (index &* width &+ columns.lowerBound)
-      for column in 0..<columns.count { target[column] += factor * row[column] }
-    }
-  }
-}
-
-/// Runs a cell over sequences: the inputs of all steps are projected by one product, then each direction walks through
-/// time on a thread of its own.
+/// Runs a cell over sequences: the inputs of all steps and directions are projected by one product, then each
+/// direction walks through time on a thread of its own.
 struct RecurrentLoop<Cell: RecurrentCell>: FloatTask {
-  let options: RecurrentOptions
-  let cell: Cell
-  let steps: Int
-  let batch: Int
-  let inputSize: Int
-  let hidden: Int
-  let wanted: (y: Bool, h: Bool, c: Bool)
-  let elementSize: Int
+  private let options: RecurrentOptions
+  private let cell: Cell
+  private let steps: Int
+  private let batch: Int
+  private let hidden: Int
+  private let wanted: (y: Bool, h: Bool, c: Bool)
+  private let kernels: KernelSet
+  private let projection: MatrixProduct
+  /// The projection by kernels; nil for float64.
+  private let floats: FloatProduct?
+  private let weights: RecurrentWeights
 
-  init(_ options: RecurrentOptions, _ cell: Cell, _ planning: Planning) {
+  private var width: Int { options.gates &* hidden }
+  private var allWidth: Int { options.directions &* width }
+
+  init(_ options: RecurrentOptions, _ cell: Cell, _ planning: Planning) throws {
     self.options = options
     self.cell = cell
     let x = planning.shape(0)
     steps = x[options.batchFirst ? 1 : 0]
     batch = x[options.batchFirst ? 0 : 1]
-    inputSize = x[2]
     hidden = planning.shape(2)[2]
     wanted = (planning.wants(output: 0), planning.wants(output: 1), planning.wants(output: 2))
-    elementSize = planning.type(0).size
-  }
-
-  private var width: Int { options.gates &* hidden }
-  private var projection: MatrixProduct {
-    MatrixProduct(
-      m: steps &* batch, n: width, k: inputSize, a: .init(columns: inputSize),
-      b: MatrixProduct.Matrix(columns: inputSize).transposed, cRow: width)
-  }
-  /// Elements of workspace: projections, transposed weights, states, the cell's own.
-  private var perDirection: Int {
-    steps &* batch &* width &+ hidden &* width &+ 2 &* batch &* hidden &+ cell.scratchRows &* hidden
+    kernels = planning.kernels
+    let columns = options.directions * options.gates * hidden
+    projection = MatrixProduct(
+      m: steps * batch, n: columns, k: x[2], a: .init(columns: x[2]),
+      b: MatrixProduct.Matrix(columns: x[2]).transposed, cRow: columns)
+    floats =
+      planning.type(0) == .float32
+      ? try FloatProduct(projection, planning, a: planning.constant(0), b: planning.constant(1)) : nil
+    weights = try RecurrentWeights(
+      planning, 2, directions: options.directions, gates: options.gates, parts: cell.parts)
   }
 
   func step(_ type: DataType, _ name: String) throws -> Step {
-    let total = options.directions &* perDirection &+ projection.loopWorkspace
-    let flops = options.directions * (projection.flops + 2 * steps * batch * width * hidden)
-    return Step(kernel: name, flops: flops, workspace: total * elementSize, try type.dispatch(self))
+    let flops = projection.flops + 2 * steps * batch * allWidth * hidden
+    let skipped = (floats?.skipped(0, 1) ?? []).union(weights.isPacked ? [2] : [])
+    return Step(
+      kernel: floats == nil ? name : KernelLibrary.name(name, isa: kernels.isa), flops: flops,
+      workspace: Places(self).total * type.size, skippedInputs: skipped, try type.dispatch(self))
+  }
+
+  /// Where things are in the workspace, in elements.
+  private struct Places {
+    let bias: Int
+    let projected: Int
+    let weights: Int
+    let states: Int
+    let scratch: Int
+    let total: Int
+    /// Elements of states and gates of one direction.
+    let perDirection: Int
+
+    init(_ loop: RecurrentLoop) {
+      func rounded(_ count: Int) -> Int { (count &+ 15) & ~15 }
+      let rows = loop.batch &* loop.hidden
+      perDirection = rounded(2 &* rows &+ loop.batch &* loop.width &+ loop.cell.scratchRows &* rows)
+      bias = 0
+      projected = rounded(loop.allWidth)
+      weights = projected &+ rounded(loop.steps &* loop.batch &* loop.allWidth)
+      states = weights &+ rounded(loop.weights.workspaceCount)
+      scratch = states &+ loop.options.directions &* perDirection
+      total = scratch &+ max(loop.floats.map { $0.workspace / 4 } ?? loop.projection.loopWorkspace, 0)
+    }
   }
 
   func run<T: RealElement>(_ type: T.Type) -> Step.Body {
     { io in
       try checkLengths(io)
+      let places = Places(self)
       let base = io.workspace.assumingMemoryBound(to: T.self)
-      for direction in 0..<options.directions {
-        let target = base + direction &* perDirection
-        project(io, direction, target, scratch: base + options.directions &* perDirection)
-      }
+      project(io, base, places)
+      let prepared = weights.prepare(io.input(2, as: T.self), base + places.weights)
       io.parallel(options.directions) { direction in
-        walk(io, direction, base + direction &* perDirection)
+        walk(
+          io, direction, base + places.projected, prepared, base + (places.states &+ direction &* places.perDirection))
       }
     }
   }
@@ -102,64 +97,82 @@ struct RecurrentLoop<Cell: RecurrentCell>: FloatTask {
     }
   }
 
-  /// X · Wᵀ plus biases for all steps.
-  private func project<T: RealElement>(
-    _ io: borrowing StepIO, _ direction: Int, _ target: UnsafeMutablePointer<T>, scratch: UnsafeMutablePointer<T>
-  ) {
-    let rows = steps &* batch
-    if io.hasInput(3) {
-      let bias = io.input(3, as: T.self) + direction &* 2 &* width
-      for row in 0..<rows {
-        let line = target + row &* width
-        for gate in 0..<options.gates {
-          let addsBoth = !cell.keepsRecurrentBias(gate: gate)
-          for index in gate &* hidden..<(gate &+ 1) &* hidden {
-            line[index] = addsBoth ? bias[index] + bias[index &+ width] : bias[index]
-          }
+  /// X · Wᵀ plus biases, for all steps and directions: [rows][directions][gates][hidden].
+  private func project<T: RealElement>(_ io: borrowing StepIO, _ base: UnsafeMutablePointer<T>, _ places: Places) {
+    let bias = base + places.bias
+    for direction in 0..<options.directions {
+      let own = io.hasInput(3) ? io.input(3, as: T.self) + direction &* 2 &* width : nil
+      for gate in 0..<options.gates {
+        let addsBoth = !cell.keepsRecurrentBias(gate: gate)
+        for index in gate &* hidden..<(gate &+ 1) &* hidden {
+          bias[direction &* width &+ index] = own.map { addsBoth ? $0[index] + $0[index &+ width] : $0[index] } ?? 0
         }
       }
-    } else {
-      for index in 0..<rows &* width { target[index] = 0 }
     }
-    projection.runLoops(
-      io, io.input(0, as: T.self), io.input(1, as: T.self) + direction &* width &* inputSize, target,
-      scratch: scratch, .add)
+    let x = io.input(0, as: T.self)
+    let w = io.input(1, as: T.self)
+    let target = base + places.projected
+    let scratch = base + places.scratch
+    if let floats, let x = x as? UnsafePointer<Float>, let w = w as? UnsafePointer<Float>,
+      let target = target as? UnsafeMutablePointer<Float>, let bias = bias as? UnsafeMutablePointer<Float>
+    {
+      var epilogue = dlk_epilogue.plain
+      epilogue.bias = UnsafePointer(bias)
+      floats.run(io, x, w, target, epilogue, scratch: scratch)
+    } else {
+      for row in 0..<steps &* batch { (target + row &* allWidth).update(from: bias, count: allWidth) }
+      projection.runLoops(io, x, w, target, scratch: scratch, .add)
+    }
   }
 
-  private func walk<T: RealElement>(_ io: borrowing StepIO, _ direction: Int, _ memory: UnsafeMutablePointer<T>) {
-    let projected = memory
-    let weights = projected + steps &* batch &* width
-    let states = weights + hidden &* width
-    let cells = states + batch &* hidden
-    let scratch = cells + batch &* hidden
-    transpose(io.input(2, as: T.self) + direction &* width &* hidden, weights)
-    load(io, 5, direction, states)
-    load(io, 6, direction, cells)
+  private func walk<T: RealElement>(
+    _ io: borrowing StepIO, _ direction: Int, _ projected: UnsafePointer<T>, _ prepared: UnsafePointer<T>,
+    _ memory: UnsafeMutablePointer<T>
+  ) {
+    let rows = batch &* hidden
+    let (h, c) = (memory, memory + rows)
+    let gates = c + rows
+    let scratch = gates + batch &* width
+    load(io, 5, direction, h)
+    load(io, 6, direction, c)
+    let lengths = io.hasInput(4) ? io.input(4, as: Int32.self) : nil
     let recurrentBias = io.hasInput(3) ? io.input(3, as: T.self) + (direction &* 2 &+ 1) &* width : nil
     let peepholes = io.hasInput(7) ? io.input(7, as: T.self) + direction &* 3 &* hidden : nil
     let y = wanted.y ? io.output(0, as: T.self) : nil
-    for sequence in 0..<batch {
-      let length = io.hasInput(4) ? Int(io.input(4, as: Int32.self)[sequence]) : steps
-      let h = states + sequence &* hidden
-      for step in 0..<steps {
-        let isPadding = step >= length
-        let time = isPadding || !options.isReverse(direction) ? step : length &- 1 &- step
-        let target = y.map { $0 + outputOffset(time, direction, sequence) }
-        if isPadding {
-          if let target { for index in 0..<hidden { target[index] = 0 } }
-          continue
-        }
+    for step in 0..<steps {
+      for sequence in 0..<batch {
+        let time = time(step, direction, lengths.map { Int($0[sequence]) } ?? steps)
         let row = options.batchFirst ? sequence &* steps &+ time : time &* batch &+ sequence
-        cell.step(
-          RecurrentState(
-            hidden: hidden, activations: options.activations[direction], clip: options.clip,
-            x: projected + row &* width, weights: weights, recurrentBias: recurrentBias, peepholes: peepholes, h: h,
-            c: cells + sequence &* hidden, scratch: scratch))
-        target?.update(from: h, count: hidden)
+        (gates + sequence &* width).update(
+          from: projected + (row &* allWidth &+ direction &* width), count: width)
+      }
+      let state = RecurrentStep(
+        batch: batch, hidden: hidden, activations: options.activations[direction], clip: options.clip,
+        kernels: kernels, gates: gates, width: width, recurrentBias: recurrentBias, peepholes: peepholes, h: h, c: c,
+        scratch: scratch, lengths: lengths, index: step)
+      cell.step(state) { part, source, results, distance in
+        weights.accumulate(
+          io, prepared, direction: direction, part: part, rows: batch, source, results, distance: distance,
+          backwards: step & 1 == 1)
+      }
+      guard let y else { continue }
+      for sequence in 0..<batch {
+        let length = lengths.map { Int($0[sequence]) } ?? steps
+        let target = y + outputOffset(time(step, direction, length), direction, sequence)
+        if step < length {
+          target.update(from: h + sequence &* hidden, count: hidden)
+        } else {
+          target.update(repeating: 0, count: hidden)
+        }
       }
     }
-    if wanted.h { store(io, 1, direction, states) }
-    if wanted.c { store(io, 2, direction, cells) }
+    if wanted.h { store(io, 1, direction, h) }
+    if wanted.c { store(io, 2, direction, c) }
+  }
+
+  /// The position in time that a step works on; a shorter sequence is reversed within its length.
+  private func time(_ step: Int, _ direction: Int, _ length: Int) -> Int {
+    step < length && options.isReverse(direction) ? length &- 1 &- step : step
   }
 
   private func outputOffset(_ time: Int, _ direction: Int, _ sequence: Int) -> Int {
@@ -171,12 +184,6 @@ struct RecurrentLoop<Cell: RecurrentCell>: FloatTask {
 
   private func stateOffset(_ direction: Int, _ sequence: Int) -> Int {
     (options.batchFirst ? sequence &* options.directions &+ direction : direction &* batch &+ sequence) &* hidden
-  }
-
-  private func transpose<T: RealElement>(_ source: UnsafePointer<T>, _ target: UnsafeMutablePointer<T>) {
-    for row in 0..<width {
-      for column in 0..<hidden { target[column &* width &+ row] = source[row &* hidden &+ column] }
-    }
   }
 
   private func load<T: RealElement>(
