@@ -111,7 +111,7 @@ def main():
     allowed = set(ALLOWED.read_text().split()) if ALLOWED.exists() else set()
 
     results = {}
-    options = ["--no-optimize"] if args.no_optimize else []
+    options = ["--rtol", "1e-3", "--atol", "1e-7"] + (["--no-optimize"] if args.no_optimize else [])
     for start in range(0, len(names), BATCH):
         results |= run(args.command, options, cases, names[start:start + BATCH])
 
