@@ -13,5 +13,5 @@ package struct Add: NumericBinaryOperator {
 
   package func combine(_ a: Dim, _ b: Dim) -> Dim { a + b }
 
-  package func apply<T: NumericElement>(_ a: T, _ b: T) -> T { T.add(a, b) }
+  package static func apply<T: NumericElement>(_ a: T, _ b: T) -> T { T.add(a, b) }
 }

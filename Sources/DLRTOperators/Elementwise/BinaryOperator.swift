@@ -31,18 +31,18 @@ extension BinaryOperator {
   }
 
   package func infer(_ inference: inout Inference) throws {
-    try inferBinary(&inference, try inference.type(0))
+    try inference.binary(try inference.type(0), alignment, combine)
   }
 
-  func inferBinary(_ inference: inout Inference, _ type: DataType) throws {
-    inference.setType(0, type)
-    let left = try inference.shape(0)
-    let right = try alignment.aligned(try inference.shape(1), rank: left.rank)
-    let shape = try inference.broadcast(left, right, inference.name(1))
-    inference.set(0, type, shape, elements: inference.combined(combine))
-  }
+  package func plan(_ planning: inout Planning) throws -> Step { try .binary(planning, alignment, kernel, loop) }
+}
 
-  package func plan(_ planning: inout Planning) throws -> Step {
+// What is the same for all operators stays out of their specialised code: there are many of them.
+extension Step {
+  @inline(never)
+  static func binary(
+    _ planning: Planning, _ alignment: OperandAlignment, _ kernel: dlk_binary?, _ loop: (DataType) throws -> BinaryLoop
+  ) throws -> Step {
     let left = planning.shape(0)
     let walk = Broadcast(
       output: planning.output(0).shape, inputs: [left, alignment.aligned(planning.shape(1), rank: left.count)])
@@ -52,8 +52,19 @@ extension BinaryOperator {
 }
 
 extension Inference {
+  /// Output 0 has the given type and the shape to which inputs 0 and 1 broadcast.
+  ///
+  /// - Parameter combine: the result for elements of a shape.
+  @inline(never)
+  mutating func binary(_ type: DataType, _ alignment: OperandAlignment, _ combine: (Dim, Dim) -> Dim) throws {
+    setType(0, type)
+    let left = try shape(0)
+    let right = try alignment.aligned(try shape(1), rank: left.rank)
+    set(0, type, try broadcast(left, right, name(1)), elements: combined(combine))
+  }
+
   /// The elements of a small integer result, when both inputs' elements are known at least in part.
-  fileprivate func combined(_ combine: (Dim, Dim) -> Dim) -> [Dim]? {
+  private func combined(_ combine: (Dim, Dim) -> Dim) -> [Dim]? {
     guard let a = inputs[0]?.elements, let b = inputs[1]?.elements, !a.isEmpty, !b.isEmpty else { return nil }
     guard a.count == b.count || a.count == 1 || b.count == 1 else { return nil }
     guard max(inputs[0]?.shape?.rank ?? 2, inputs[1]?.shape?.rank ?? 2) <= 1 else { return nil }
@@ -61,54 +72,53 @@ extension Inference {
   }
 }
 
-/// An operator with one formula for floats and integers.
-package protocol NumericBinaryOperator: BinaryOperator {
-  func apply<T: NumericElement>(_ a: T, _ b: T) -> T
+/// A formula for two operands that holds for floats and integers.
+package protocol NumericFormula {
+  static func apply<T: NumericElement>(_ a: T, _ b: T) -> T
 }
 
-extension NumericBinaryOperator {
-  package func loop(_ type: DataType) throws -> BinaryLoop { try type.dispatch(NumericCombine(op: self)) }
-}
-
-private struct NumericCombine<Op: NumericBinaryOperator>: NumericTask {
-  let op: Op
-
+/// The loops of a formula.
+struct NumericCombine<Formula: NumericFormula>: NumericTask {
   func run<T: NumericElement>(_ type: T.Type) -> BinaryLoop {
-    let op = op
-    return { x, xStride, y, yStride, out, count in
+    { x, xStride, y, yStride, out, count in
       let x = x.assumingMemoryBound(to: T.self)
       let y = y.assumingMemoryBound(to: T.self)
       let out = out.assumingMemoryBound(to: T.self)
-      for index in 0..<count { out[index] = op.apply(x[index &* xStride], y[index &* yStride]) }
+      for index in 0..<count { out[index] = Formula.apply(x[index &* xStride], y[index &* yStride]) }
     }
   }
 }
 
+/// An operator that is such a formula.
+package protocol NumericBinaryOperator: BinaryOperator, NumericFormula {}
+
+extension NumericBinaryOperator {
+  package func loop(_ type: DataType) throws -> BinaryLoop { try type.dispatch(NumericCombine<Self>()) }
+}
+
 /// An operator on bits, written for the unsigned integer of the element's size.
 package protocol BitwiseBinaryOperator: BinaryOperator {
-  func apply<T: FixedWidthInteger>(_ a: T, _ b: T) -> T
+  static func apply<T: FixedWidthInteger>(_ a: T, _ b: T) -> T
 }
 
 extension BitwiseBinaryOperator {
-  package func loop(_ type: DataType) throws -> BinaryLoop { try type.dispatchBits(BitwiseCombine(op: self)) }
+  package func loop(_ type: DataType) throws -> BinaryLoop { try type.dispatchBits(BitwiseCombine<Self>()) }
 }
 
 private struct BitwiseCombine<Op: BitwiseBinaryOperator>: IntegerTask {
-  let op: Op
-
   func run<T: NumericElement & FixedWidthInteger>(_ type: T.Type) -> BinaryLoop {
-    let op = op
-    return { x, xStride, y, yStride, out, count in
+    { x, xStride, y, yStride, out, count in
       let x = x.assumingMemoryBound(to: T.self)
       let y = y.assumingMemoryBound(to: T.self)
       let out = out.assumingMemoryBound(to: T.self)
-      for index in 0..<count { out[index] = op.apply(x[index &* xStride], y[index &* yStride]) }
+      for index in 0..<count { out[index] = Op.apply(x[index &* xStride], y[index &* yStride]) }
     }
   }
 }
 
 extension OperatorSchema {
   /// An operator with two inputs and one output of the same type.
+  @inline(never)
   static func binary(
     _ name: String, versions: [Int], types: TypeSet, inputs: (String, String) = ("A", "B"), output: String = "C"
   ) -> OperatorSchema {

@@ -7,5 +7,5 @@ package struct CumProd: CumulativeOperator {
 
   package init(_ attributes: inout AttributeReader) throws { scan = try RunningScan(&attributes) }
 
-  package func combine<T: NumericElement>(_ a: T, _ b: T) -> T { T.multiply(a, b) }
+  package static func apply<T: NumericElement>(_ a: T, _ b: T) -> T { T.multiply(a, b) }
 }

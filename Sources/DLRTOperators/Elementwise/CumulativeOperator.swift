@@ -1,10 +1,9 @@
 import DLRTGraph
 
 /// An operator that folds the elements before each place along an axis.
-package protocol CumulativeOperator: Operator {
+package protocol CumulativeOperator: Operator, NumericFormula {
   var scan: RunningScan { get }
   static var neutral: Int { get }
-  func combine<T: NumericElement>(_ a: T, _ b: T) -> T
 }
 
 /// How a cumulative operator walks: from which end, and whether a place counts itself.
@@ -22,22 +21,33 @@ extension CumulativeOperator {
   package static var promotedTypes: TypeSet { .halfFloats }
   package var inPlaceInputs: [Int] { [0] }
 
-  package func infer(_ inference: inout Inference) throws {
-    let type = try inference.type(0)
-    inference.setType(0, type)
-    let shape = try inference.shape(0)
-    if let axis = try? inference.integer(1) {
-      _ = try inference.axis(axis, rank: shape.rank)
-    } else if let count = inference.inputs[1]?.shape?.elementCount, count.provablyDiffers(1) {
-      throw DLRTError(.invalidModel, "not a single number", tensor: "axis", expected: "1 element", got: "\(count)")
-    }
-    inference.set(0, type, shape)
-  }
+  package func infer(_ inference: inout Inference) throws { try inference.cumulative() }
 
   package func plan(_ planning: inout Planning) throws -> Step {
+    try .cumulative(planning, try planning.type(0).dispatch(CumulativeLine<Self>(scan: scan)))
+  }
+}
+
+extension Inference {
+  @inline(never)
+  fileprivate mutating func cumulative() throws {
+    let type = try type(0)
+    setType(0, type)
+    let shape = try shape(0)
+    if let axis = try? integer(1) {
+      _ = try self.axis(axis, rank: shape.rank)
+    } else if let count = inputs[1]?.shape?.elementCount, count.provablyDiffers(1) {
+      throw DLRTError(.invalidModel, "not a single number", tensor: "axis", expected: "1 element", got: "\(count)")
+    }
+    set(0, type, shape)
+  }
+}
+
+extension Step {
+  @inline(never)
+  fileprivate static func cumulative(_ planning: Planning, _ line: @escaping LineLoop) throws -> Step {
     let shape = planning.output(0).shape
     let axisType = planning.type(1)
-    let line = try planning.type(0).dispatch(CumulativeLine(op: self))
     return Step(kernel: "loop") { io in
       let wanted = Int(Int64(element: io.input(1), axisType))
       guard wanted >= -shape.count, wanted < shape.count else {
@@ -66,11 +76,10 @@ private typealias LineLoop =
   ) -> Void
 
 private struct CumulativeLine<Op: CumulativeOperator>: NumericTask {
-  let op: Op
+  let scan: RunningScan
 
   func run<T: NumericElement>(_ type: T.Type) -> LineLoop {
-    let op = op
-    let scan = op.scan
+    let scan = scan
     return { x, y, offset, stride, count in
       let x = x.assumingMemoryBound(to: T.self)
       let y = y.assumingMemoryBound(to: T.self)
@@ -78,7 +87,7 @@ private struct CumulativeLine<Op: CumulativeOperator>: NumericTask {
       var place = scan.isReverse ? offset &+ (count &- 1) &* stride : offset
       var total = T(nearest: Double(Op.neutral))
       for _ in 0..<count {
-        let next = op.combine(total, x[place])
+        let next = Op.apply(total, x[place])
         y[place] = scan.isExclusive ? total : next
         total = next
         place = place &+ step
@@ -88,6 +97,7 @@ private struct CumulativeLine<Op: CumulativeOperator>: NumericTask {
 }
 
 extension OperatorSchema {
+  @inline(never)
   static func cumulative(_ name: String, versions: [Int]) -> OperatorSchema {
     OperatorSchema(
       name, versions: versions, inputs: [("x", "T"), ("axis", "T2")], outputs: [("y", "T")],

@@ -16,5 +16,5 @@ package struct Div: NumericBinaryOperator {
     return .known(Int(Int64.divide(Int64(x), Int64(y))))
   }
 
-  package func apply<T: NumericElement>(_ a: T, _ b: T) -> T { T.divide(a, b) }
+  package static func apply<T: NumericElement>(_ a: T, _ b: T) -> T { T.divide(a, b) }
 }

@@ -10,15 +10,14 @@ package struct Equal: ComparisonOperator {
   package init(_ attributes: inout AttributeReader) throws { alignment = try OperandAlignment(&attributes) }
 
   package func loop(_ type: DataType) throws -> BinaryLoop {
-    let comparison = Comparison(op: self)
     switch type {
-    case .string: return comparison.loop(StringRef.self)
-    case .float32, .float64: return try type.dispatch(Floats(comparison: comparison))
-    default: return try type.dispatchBits(Bits(comparison: comparison))
+    case .string: Comparison<Equal>().loop(StringRef.self)
+    case .float32, .float64: try type.dispatch(Floats())
+    default: try type.dispatchBits(Bits())
     }
   }
 
-  package func compare<T: Comparable>(_ a: T, _ b: T) -> Bool { a == b }
+  package static func compare<T: Comparable>(_ a: T, _ b: T) -> Bool { a == b }
 
   /// Sizes are never negative, so a symbol differs from any negative number.
   package func combine(_ a: Dim, _ b: Dim) -> Dim {
@@ -29,13 +28,11 @@ package struct Equal: ComparisonOperator {
   }
 
   private struct Floats: FloatTask {
-    let comparison: Comparison<Equal>
-    func run<T: RealElement>(_ type: T.Type) -> BinaryLoop { comparison.loop(type) }
+    func run<T: RealElement>(_ type: T.Type) -> BinaryLoop { Comparison<Equal>().loop(type) }
   }
 
   private struct Bits: IntegerTask {
-    let comparison: Comparison<Equal>
-    func run<T: NumericElement & FixedWidthInteger>(_ type: T.Type) -> BinaryLoop { comparison.loop(type) }
+    func run<T: NumericElement & FixedWidthInteger>(_ type: T.Type) -> BinaryLoop { Comparison<Equal>().loop(type) }
   }
 }
 

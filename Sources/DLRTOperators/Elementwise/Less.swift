@@ -6,5 +6,5 @@ package struct Less: ComparisonOperator {
 
   package init(_ attributes: inout AttributeReader) throws { alignment = try OperandAlignment(&attributes) }
 
-  package func compare<T: Comparable>(_ a: T, _ b: T) -> Bool { a < b }
+  package static func compare<T: Comparable>(_ a: T, _ b: T) -> Bool { a < b }
 }

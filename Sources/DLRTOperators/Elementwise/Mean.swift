@@ -5,10 +5,10 @@ package struct Mean: VariadicOperator {
   package static let schema = OperatorSchema.variadic(
     "Mean", versions: [1, 6, 8, 13], types: .floats, output: "mean")
 
+  package typealias Formula = Add
+
   package init() {}
 
-  package var kernel: dlk_binary? { DLK_BINARY_ADD }
+  package var kernel: dlk_binary { DLK_BINARY_ADD }
   package var isMean: Bool { true }
-
-  package func apply<T: NumericElement>(_ a: T, _ b: T) -> T { T.add(a, b) }
 }

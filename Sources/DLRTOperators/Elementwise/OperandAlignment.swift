@@ -12,6 +12,7 @@ package struct OperandAlignment: Sendable {
   /// Shapes meet at their last axes.
   package static let last = OperandAlignment(axis: nil)
 
+  @inline(never)
   package init(_ attributes: inout AttributeReader) throws { axis = try attributes.optionalInt("axis") }
 
   package static func modernize(_ node: inout Node, version: Int) throws {

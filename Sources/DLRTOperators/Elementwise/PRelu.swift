@@ -21,7 +21,7 @@ package struct PRelu: NumericBinaryOperator {
 
   package func infer(_ inference: inout Inference) throws {
     let type = try inference.type(0)
-    try inferBinary(&inference, type)
+    try inference.binary(type, alignment, combine)
     let shape = try inference.shape(0)
     guard let result = inference.outputs[0]?.shape, result.rank == shape.rank,
       zip(result.dims, shape.dims).allSatisfy({ !$0.provablyDiffers($1) })
@@ -35,5 +35,5 @@ package struct PRelu: NumericBinaryOperator {
 
   package var kernel: dlk_binary? { DLK_BINARY_PRELU }
 
-  package func apply<T: NumericElement>(_ a: T, _ b: T) -> T { a < 0 ? T.multiply(a, b) : a }
+  package static func apply<T: NumericElement>(_ a: T, _ b: T) -> T { a < 0 ? T.multiply(a, b) : a }
 }

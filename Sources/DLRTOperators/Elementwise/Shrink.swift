@@ -1,6 +1,7 @@
 import DLRTGraph
 
-/// ONNX Shrink (9): x + bias below −lambd, x − bias above lambd, 0 between. Integers are computed in float64.
+/// ONNX Shrink (9): x + bias below −lambd, x − bias above lambd, 0 between. Integers are
+/// computed in float64 and rounded towards zero.
 package struct Shrink: NumericUnaryOperator {
   package static let schema = OperatorSchema.unary(
     "Shrink", versions: [9], types: .numeric, input: "input", output: "output")
@@ -15,6 +16,7 @@ package struct Shrink: NumericUnaryOperator {
 
   package func apply<T: NumericElement>(_ x: T) -> T {
     let value = x.double
-    return T(nearest: value < -limit ? value + bias : value > limit ? value - bias : 0)
+    let result = value < -limit ? value + bias : value > limit ? value - bias : 0
+    return T(nearest: T.dataType.isFloat ? result : result.rounded(.towardZero))
   }
 }

@@ -13,5 +13,5 @@ package struct Sub: NumericBinaryOperator {
 
   package func combine(_ a: Dim, _ b: Dim) -> Dim { a - b }
 
-  package func apply<T: NumericElement>(_ a: T, _ b: T) -> T { T.subtract(a, b) }
+  package static func apply<T: NumericElement>(_ a: T, _ b: T) -> T { T.subtract(a, b) }
 }

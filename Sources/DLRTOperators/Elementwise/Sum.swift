@@ -5,9 +5,9 @@ package struct Sum: VariadicOperator {
   package static let schema = OperatorSchema.variadic(
     "Sum", versions: [1, 6, 8, 13], types: .floats, output: "sum")
 
+  package typealias Formula = Add
+
   package init() {}
 
-  package var kernel: dlk_binary? { DLK_BINARY_ADD }
-
-  package func apply<T: NumericElement>(_ a: T, _ b: T) -> T { T.add(a, b) }
+  package var kernel: dlk_binary { DLK_BINARY_ADD }
 }

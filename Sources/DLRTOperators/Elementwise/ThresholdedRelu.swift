@@ -1,6 +1,6 @@
 import CKernelSupport
 
-/// ONNX ThresholdedRelu (10–22): x above alpha, else 0.
+/// ONNX ThresholdedRelu (10–22): x above alpha, else 0; NaN stays NaN.
 package struct ThresholdedRelu: RealUnaryOperator {
   package static let schema = OperatorSchema.unary("ThresholdedRelu", versions: [10, 22])
 

@@ -36,13 +36,20 @@ extension UnaryOperator {
 
   package func infer(_ inference: inout Inference) throws { try inference.sameAsInput() }
 
-  package func plan(_ planning: inout Planning) throws -> Step {
+  package func plan(_ planning: inout Planning) throws -> Step { try .unary(planning, kernel, loop) }
+}
+
+// What is the same for all operators stays out of their specialised code: there are many of them.
+extension Step {
+  @inline(never)
+  static func unary(
+    _ planning: Planning, _ kernel: UnaryKernel?, _ loop: (DataType) throws -> UnaryLoop
+  ) rethrows -> Step {
     if planning.type(0) == .float32, let kernel { return .unary(planning, kernel) }
     return .unary(planning, try loop(planning.type(0)))
   }
-}
 
-extension Step {
+  @inline(never)
   static func unary(_ planning: Planning, _ kernel: UnaryKernel) -> Step {
     let chunks = Chunks(planning.output(0).count, cost: 0.3, multiple: 64)
     let run = planning.kernels.table.pointee.unary
@@ -55,6 +62,7 @@ extension Step {
     }
   }
 
+  @inline(never)
   static func unary(_ planning: Planning, _ loop: @escaping UnaryLoop) -> Step {
     let chunks = Chunks(planning.output(0).count, cost: 4, multiple: 64)
     let inputSize = planning.type(0).size
@@ -115,6 +123,7 @@ private struct NumericMap<Op: NumericUnaryOperator>: NumericTask {
 
 extension OperatorSchema {
   /// An operator with one input and one output of the same type.
+  @inline(never)
   static func unary(
     _ name: String, versions: [Int], types: TypeSet = .floats, input: String = "X", output: String = "Y"
   ) -> OperatorSchema {

@@ -2,17 +2,23 @@ import CKernelSupport
 import DLRTGraph
 
 /// An operator that folds any number of inputs that broadcast, one after the other.
-package protocol VariadicOperator: NumericBinaryOperator {
+package protocol VariadicOperator: Operator {
+  associatedtype Formula: NumericFormula
   init()
+  var kernel: dlk_binary { get }
   /// True when the folded result is divided by the number of inputs.
   var isMean: Bool { get }
 }
 
 extension VariadicOperator {
   package init(_ attributes: inout AttributeReader) throws { self.init() }
-  package var alignment: OperandAlignment { .last }
+  package static var promotedTypes: TypeSet { .halfFloats }
   package var inPlaceInputs: [Int] { [0] }
   package var isMean: Bool { false }
+
+  package static func modernize(_ node: inout Node, version: Int, in graph: inout Graph) throws {
+    node.dropConsumedInputs(version)
+  }
 
   package func infer(_ inference: inout Inference) throws {
     let type = try inference.type(0)
@@ -21,6 +27,15 @@ extension VariadicOperator {
   }
 
   package func plan(_ planning: inout Planning) throws -> Step {
+    try .fold(planning, kernel, isMean: isMean) { try $0.dispatch(NumericCombine<Formula>()) }
+  }
+}
+
+extension Step {
+  @inline(never)
+  fileprivate static func fold(
+    _ planning: Planning, _ kernel: dlk_binary, isMean: Bool, _ loop: (DataType) throws -> BinaryLoop
+  ) throws -> Step {
     let output = planning.output(0).shape
     let byteCount = planning.output(0).byteCount
     guard planning.inputs.count > 1 else {
@@ -35,7 +50,7 @@ extension VariadicOperator {
       let walk = Broadcast(output: output, inputs: [left, planning.shape(index)])
       return try BinaryRun(planning, walk, kernel: kernel, loop: loop)
     }
-    let divide = try planning.type(0).dispatch(Division(divisor: isMean ? planning.inputs.count : 1))
+    let divide = isMean ? try planning.type(0).dispatch(Division(divisor: planning.inputs.count)) : nil
     let count = planning.output(0).count
     return Step(kernel: runs[0].name) { io in
       runs[0](io, io.input(0), io.input(1), io.output(0))
@@ -47,21 +62,21 @@ extension VariadicOperator {
   }
 }
 
-private struct Division: NumericTask {
+private struct Division: FloatTask {
   let divisor: Int
 
-  func run<T: NumericElement>(_ type: T.Type) -> UnaryLoop? {
-    guard divisor > 1 else { return nil }
-    let divisor = T(nearest: Double(divisor))
+  func run<T: RealElement>(_ type: T.Type) -> UnaryLoop {
+    let divisor = T(divisor)
     return { x, y, count in
       let x = x.assumingMemoryBound(to: T.self)
       let y = y.assumingMemoryBound(to: T.self)
-      for index in 0..<count { y[index] = T.divide(x[index], divisor) }
+      for index in 0..<count { y[index] = x[index] / divisor }
     }
   }
 }
 
 extension OperatorSchema {
+  @inline(never)
   static func variadic(_ name: String, versions: [Int], types: TypeSet, output: String) -> OperatorSchema {
     OperatorSchema(
       name, versions: versions, inputs: [("data_0...", "T")], outputs: [(output, "T")], types: ["T": types])
