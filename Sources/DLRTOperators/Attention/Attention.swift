@@ -57,7 +57,8 @@ package struct Attention: Operator {
     guard size >= -1 else {
       throw DLRTError(.invalidModel, "negative window", tensor: name, expected: "-1 or more", got: "\(size)")
     }
-    return size < 0 ? nil : size
+    // No tensor has that many positions, and sums of two such numbers do not overflow.
+    return size < 0 ? nil : min(size, 1 << 60)
   }
 
   package func infer(_ inference: inout Inference) throws {

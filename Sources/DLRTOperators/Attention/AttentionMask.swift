@@ -52,8 +52,8 @@ struct AttentionMask: Sendable {
     if isCausal || left != nil || right != nil {
       let position = start(io, lengths, batch, queries: queries) &+ query
       if isCausal { end = min(end, position &+ 1) }
-      if let right, right < keys { end = min(end, position &+ right &+ 1) }
-      if let left, left < Int.max / 2 { first = max(first, position &- left) }
+      if let right { end = min(end, position &+ right &+ 1) }
+      if let left { first = max(first, position &- left) }
     }
     if hasLengths { end = min(end, Int(io.input(lengths, as: Int64.self)[batch])) }
     if type != nil { end = min(end, columns) }

@@ -73,9 +73,9 @@ private struct LSTMCell: RecurrentCell {
       for index in 0..<n { output[index] += p[n &+ index] * c[index] }
       s.activate(0, output, n)
     }
-    let bounded = s.scratch + sequence &* n
-    bounded.update(from: c, count: n)
-    s.activate(2, bounded, n)
-    for index in 0..<n { h[index] = output[index] * bounded[index] }
+    let shown = s.scratch + sequence &* n
+    shown.update(from: c, count: n)
+    s.activations[2].apply(shown, n, clip: nil, s.kernels)
+    for index in 0..<n { h[index] = output[index] * shown[index] }
   }
 }

@@ -39,8 +39,9 @@ struct RecurrentStep<T: RealElement> {
   let index: Int
   func isActive(_ sequence: Int) -> Bool { lengths.map { index < Int($0[sequence]) } ?? true }
 
+  /// Applies a function to gates, which `clip` bounds first.
   @inline(__always)
-  func activate(_ function: Int, _ x: UnsafeMutablePointer<T>, _ count: Int) {
-    activations[function].apply(x, count, clip: clip, kernels)
+  func activate(_ function: Int, _ gates: UnsafeMutablePointer<T>, _ count: Int) {
+    activations[function].apply(gates, count, clip: clip, kernels)
   }
 }

@@ -12,6 +12,7 @@ struct RecurrentOptions: Sendable {
   let hiddenSize: Int?
   /// For each direction, the cell's functions.
   let activations: [[GateActivation]]
+  /// Bounds the gates before their functions; the cell's state itself is not bounded.
   let clip: Float?
   let batchFirst: Bool
   let gates: Int
