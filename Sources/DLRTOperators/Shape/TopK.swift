@@ -55,32 +55,24 @@ package struct TopK: Operator {
     if count == 0 || rows == 0 { return .nothing }
     let type = planning.type(0)
     let element = type.size
-    let keys = try SortKey.loop(type)
+    let row = try RowSelection(type, size: size, stride: inner, count: count, takesLargest: takesLargest)
     let move = BlockMove(gathering: element)
-    let flip: UInt64 = takesLargest ? .max : 0
     let wantsValues = planning.wants(output: 0)
     let wantsIndices = planning.wants(output: 1)
-    // A lane of scratch per chunk: entries, as many again to sort with, keys.
-    let lane = size &* (2 &* MemoryLayout<RankedKey>.stride + MemoryLayout<UInt64>.stride)
-    let parts = Chunks(rows, cost: Double(size) * 6)
+    let parts = Chunks(rows, cost: Double(size) * (row.sortsAll ? 6 : 0.5))
     let lanes = min(parts.count, max(1, planning.threads &* 4))
     let perLane = (rows + lanes - 1) / lanes
-    return Step(kernel: "select", workspace: lanes &* lane) { io in
+    return Step(kernel: row.sortsAll ? "sort" : "select", workspace: lanes &* row.workspace) { io in
       let source = io.input(0)
       let values = io.output(0)
       let indices = io.output(1, as: Int64.self)
       let workspace = io.workspace
       io.parallel(lanes) { part in
-        let entries = (workspace + part &* lane).assumingMemoryBound(to: RankedKey.self)
-        let scratch = entries + size
-        let numbers = UnsafeMutableRawPointer(scratch + size).assumingMemoryBound(to: UInt64.self)
-        for row in part &* perLane..<min(rows, (part &+ 1) &* perLane) {
-          let outer = row / inner
-          let column = row % inner
+        for number in part &* perLane..<min(rows, (part &+ 1) &* perLane) {
+          let outer = number / inner
+          let column = number % inner
           let line = source + (outer &* size &* inner &+ column) &* element
-          keys(line, inner, numbers, size)
-          for index in 0..<size { entries[index] = RankedKey(key: numbers[index] ^ flip, index: index) }
-          Selection.least(count, of: size, entries, scratch: scratch)
+          let entries = row.run(line, workspace + part &* row.workspace)
           let first = outer &* count &* inner &+ column
           for place in 0..<count {
             var offset = entries[place].index
@@ -92,6 +84,65 @@ package struct TopK: Operator {
           }
         }
       }
+    }
+  }
+}
+
+/// Finds the first elements of one row in an order.
+private struct RowSelection: Sendable {
+  private let size: Int
+  private let stride: Int
+  private let count: Int
+  private let element: Int
+  private let flip: UInt64
+  private let keys: SortKey.Loop
+  private let search: SortKey.Search?
+  /// A heap of the chosen is no gain when they are many.
+  let sortsAll: Bool
+  private var capacity: Int { sortsAll ? size : max(count, Self.block) }
+  private static let block = 16
+
+  init(_ type: DataType, size: Int, stride: Int, count: Int, takesLargest: Bool) throws {
+    self.size = size
+    self.stride = stride
+    self.count = count
+    element = type.size
+    flip = takesLargest ? .max : 0
+    keys = try SortKey.loop(type)
+    search = SortKey.search(type, greater: takesLargest)
+    sortsAll = count > size / 8
+  }
+
+  /// Bytes for entries, as many again to sort with, and keys.
+  var workspace: Int { capacity &* (2 &* MemoryLayout<RankedKey>.stride + MemoryLayout<UInt64>.stride) }
+
+  func run(_ line: UnsafeRawPointer, _ workspace: UnsafeMutableRawPointer) -> UnsafeMutablePointer<RankedKey> {
+    let entries = workspace.assumingMemoryBound(to: RankedKey.self)
+    let scratch = entries + capacity
+    let numbers = UnsafeMutableRawPointer(scratch + capacity).assumingMemoryBound(to: UInt64.self)
+    let first = sortsAll ? size : count
+    keys(line, stride, numbers, first)
+    for index in 0..<first { entries[index] = RankedKey(key: numbers[index] ^ flip, index: index) }
+    if !sortsAll { selectRest(line, entries, numbers) }
+    Selection.sort(entries, first, scratch)
+    return entries
+  }
+
+  private func selectRest(
+    _ line: UnsafeRawPointer, _ heap: UnsafeMutablePointer<RankedKey>, _ numbers: UnsafeMutablePointer<UInt64>
+  ) {
+    Selection.heapify(heap, count)
+    var index = count
+    while true {
+      if let search { index = search(line, stride, index, size, heap[0].index) }
+      guard index < size else { return }
+      // Early in a row, one candidate follows another.
+      let length = min(Self.block, size &- index)
+      keys(line + index &* stride &* element, stride, numbers, length)
+      for place in 0..<length where numbers[place] ^ flip < heap[0].key {
+        Selection.replaceGreatest(heap, count, with: RankedKey(key: numbers[place] ^ flip, index: index &+ place))
+      }
+      index = index &+ length
     }
   }
 }

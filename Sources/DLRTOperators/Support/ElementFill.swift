@@ -42,7 +42,7 @@ package struct ElementFill: Sendable {
 
   package func write(to target: UnsafeMutableRawPointer, count: Int) {
     guard count > 0 else { return }
-    if let byte {
+    if let byte, count &* size > 64 || size == 1 {
       memset(target, Int32(byte), count &* size)
       return
     }
@@ -54,6 +54,7 @@ package struct ElementFill: Sendable {
     }
   }
 
+  @inline(__always)
   private func fill<T: BitwiseCopyable>(_ target: UnsafeMutableRawPointer, _ value: T, _ count: Int) {
     target.assumingMemoryBound(to: T.self).update(repeating: value, count: count)
   }

@@ -20,8 +20,9 @@ package struct PaddedCopy: Sendable {
     var count: Int
   }
 
-  /// Input places of the outer axes, each multiplied by the axis's stride in bytes; -1 where the fill value goes.
-  private let maps: [[Int]]
+  /// Input places of the outer axes, one axis after the other, each multiplied by the axis's stride in bytes; -1 where
+  /// the fill value goes.
+  private let maps: [Int]
   private let sizes: [Int]
   private let runs: [Run]
   /// Bytes of one place of the last framed axis.
@@ -47,7 +48,7 @@ package struct PaddedCopy: Sendable {
     runs = Self.runs(inner)
     rowBytes = inner.count &* unit
     sizes = maps.map(\.count)
-    self.maps = maps.enumerated().map { axis, map in map.map { $0 < 0 ? -1 : $0 &* steps[axis] } }
+    self.maps = maps.enumerated().flatMap { axis, map in map.map { $0 < 0 ? -1 : $0 &* steps[axis] } }
     chunks = Chunks(sizes.product, cost: Double(runs.count) * 4 + Double(rowBytes) * 0.1)
   }
 
@@ -97,26 +98,40 @@ package struct PaddedCopy: Sendable {
     _ source: UnsafeRawPointer, _ target: UnsafeMutableRawPointer, fill: ElementFill, _ io: borrowing StepIO
   ) {
     io.parallel(chunks) { range in
-      for row in range {
-        var rest = row
-        var offset = 0
-        for axis in sizes.indices.reversed() {
-          let place = maps[axis][rest % sizes[axis]]
-          rest /= sizes[axis]
-          // One axis outside is enough for the whole row.
-          offset = place < 0 || offset < 0 ? -1 : offset &+ place
-        }
-        let line = target + row &* rowBytes
-        if offset < 0 {
-          fill.write(to: line, count: rowBytes / size)
-        } else {
-          copyRow(source + offset, line, fill)
+      maps.withUnsafeBufferPointer { maps in
+        runs.withUnsafeBufferPointer { runs in
+          for row in range {
+            let line = target + row &* rowBytes
+            let offset = place(row, maps)
+            if offset < 0 {
+              fill.write(to: line, count: rowBytes / size)
+            } else {
+              copyRow(source + offset, line, fill, runs)
+            }
+          }
         }
       }
     }
   }
 
-  private func copyRow(_ source: UnsafeRawPointer, _ target: UnsafeMutableRawPointer, _ fill: ElementFill) {
+  /// Where a row comes from; -1 when one of its outer axes lies outside.
+  private func place(_ row: Int, _ maps: UnsafeBufferPointer<Int>) -> Int {
+    var rest = row
+    var offset = 0
+    var end = maps.count
+    for axis in sizes.indices.reversed() {
+      end = end &- sizes[axis]
+      let place = maps[end &+ rest % sizes[axis]]
+      if place < 0 { return -1 }
+      rest /= sizes[axis]
+      offset = offset &+ place
+    }
+    return offset
+  }
+
+  private func copyRow(
+    _ source: UnsafeRawPointer, _ target: UnsafeMutableRawPointer, _ fill: ElementFill, _ runs: UnsafeBufferPointer<Run>
+  ) {
     for run in runs {
       let to = target + run.target &* unit
       if let from = run.source {

@@ -11,28 +11,20 @@ package struct RankedKey: BitwiseCopyable, Sendable {
 
 /// Sorting in memory that the caller gives.
 package enum Selection {
-  /// Puts the `count` least of `total` entries in front, in order.
-  ///
-  /// - Parameter scratch: as many entries again.
-  package static func least(
-    _ count: Int, of total: Int, _ entries: UnsafeMutablePointer<RankedKey>, scratch: UnsafeMutablePointer<RankedKey>
-  ) {
-    guard count > 0 else { return }
-    if count > total / 8 {
-      sort(entries, total, scratch)
-      return
-    }
-    // The greatest of the chosen is on top of a heap; few of the rest are less.
+  /// Arranges entries so that the greatest is in front and stays there as `replaceGreatest` goes on.
+  package static func heapify(_ entries: UnsafeMutablePointer<RankedKey>, _ count: Int) {
     var parent = count / 2
     while parent > 0 {
       parent -= 1
       sift(entries, parent, count)
     }
-    for index in count..<total where entries[index] < entries[0] {
-      entries[0] = entries[index]
-      sift(entries, 0, count)
-    }
-    sort(entries, count, scratch)
+  }
+
+  package static func replaceGreatest(
+    _ heap: UnsafeMutablePointer<RankedKey>, _ count: Int, with entry: RankedKey
+  ) {
+    heap[0] = entry
+    sift(heap, 0, count)
   }
 
   private static func sift(_ heap: UnsafeMutablePointer<RankedKey>, _ start: Int, _ count: Int) {

@@ -12,22 +12,34 @@ package enum SortKey {
   /// A loop that writes the keys of `count` elements, `stride` elements apart.
   package static func loop(_ type: DataType) throws -> Loop {
     switch type {
-    case .float32: keys { (bits: UInt32) in signed(UInt64(bits) &<< 32, infinity: 0x7f80_0000_0000_0000) &>> 32 }
-    case .float64: keys { (bits: UInt64) in signed(bits, infinity: 0x7ff0_0000_0000_0000) }
-    case .float16: keys { (bits: UInt16) in signed(UInt64(bits) &<< 48, infinity: 0x7c00_0000_0000_0000) &>> 48 }
-    case .bfloat16: keys { (bits: UInt16) in signed(UInt64(bits) &<< 48, infinity: 0x7f80_0000_0000_0000) &>> 48 }
-    case .int8, .int4, .int2: keys { (bits: UInt8) in UInt64(bits ^ 0x80) }
-    case .int16: keys { (bits: UInt16) in UInt64(bits ^ 0x8000) }
-    case .int32: keys { (bits: UInt32) in UInt64(bits ^ 0x8000_0000) }
-    case .int64: keys { (bits: UInt64) in bits ^ 0x8000_0000_0000_0000 }
-    case .uint8, .uint4, .uint2, .bool, .float8e8m0: keys { (bits: UInt8) in UInt64(bits) }
-    case .uint16: keys { (bits: UInt16) in UInt64(bits) }
-    case .uint32: keys { (bits: UInt32) in UInt64(bits) }
-    case .uint64: keys { (bits: UInt64) in bits }
+    case .float32:
+      { each($0, $1, $2, $3) { (bits: UInt32) in signed(UInt64(bits) &<< 32, infinity: 0x7f80_0000_0000_0000) &>> 32 } }
+    case .float64: { each($0, $1, $2, $3) { (bits: UInt64) in signed(bits, infinity: 0x7ff0_0000_0000_0000) } }
+    case .float16:
+      { each($0, $1, $2, $3) { (bits: UInt16) in signed(UInt64(bits) &<< 48, infinity: 0x7c00_0000_0000_0000) &>> 48 } }
+    case .bfloat16:
+      { each($0, $1, $2, $3) { (bits: UInt16) in signed(UInt64(bits) &<< 48, infinity: 0x7f80_0000_0000_0000) &>> 48 } }
+    case .int8, .int4, .int2: { each($0, $1, $2, $3) { (bits: UInt8) in UInt64(bits ^ 0x80) } }
+    case .int16: { each($0, $1, $2, $3) { (bits: UInt16) in UInt64(bits ^ 0x8000) } }
+    case .int32: { each($0, $1, $2, $3) { (bits: UInt32) in UInt64(bits ^ 0x8000_0000) } }
+    case .int64: { each($0, $1, $2, $3) { (bits: UInt64) in bits ^ 0x8000_0000_0000_0000 } }
+    case .uint8, .uint4, .uint2, .bool, .float8e8m0: { each($0, $1, $2, $3) { (bits: UInt8) in UInt64(bits) } }
+    case .uint16: { each($0, $1, $2, $3) { (bits: UInt16) in UInt64(bits) } }
+    case .uint32: { each($0, $1, $2, $3) { (bits: UInt32) in UInt64(bits) } }
+    case .uint64: { each($0, $1, $2, $3) { (bits: UInt64) in bits } }
     case .float8e4m3fn, .float8e4m3fnuz, .float8e5m2, .float8e5m2fnuz, .float4e2m1:
       smallFloats(type)
     default: throw type.unsupported
     }
+  }
+
+  /// Finds the next element that may come before another one in an order, by a plain comparison of the elements.
+  package typealias Search =
+    @Sendable (_ source: UnsafeRawPointer, _ stride: Int, _ start: Int, _ end: Int, _ other: Int) -> Int
+
+  /// A search for greater or lesser elements; nil for types that have only keys.
+  package static func search(_ type: DataType, greater: Bool) -> Search? {
+    try? type.dispatch(SearchTask(greater: greater))
   }
 
   /// The key of an IEEE number whose bits stand at the top of a word.
@@ -42,11 +54,12 @@ package enum SortKey {
   }
 
   @inline(__always)
-  private static func keys<B: FixedWidthInteger & Sendable>(_ key: @escaping @Sendable (B) -> UInt64) -> Loop {
-    { source, stride, target, count in
-      let source = source.assumingMemoryBound(to: B.self)
-      for index in 0..<count { target[index] = key(source[index &* stride]) }
-    }
+  private static func each<B: FixedWidthInteger>(
+    _ source: UnsafeRawPointer, _ stride: Int, _ target: UnsafeMutablePointer<UInt64>, _ count: Int,
+    _ key: (B) -> UInt64
+  ) {
+    let source = source.assumingMemoryBound(to: B.self)
+    for index in 0..<count { target[index] = key(source[index &* stride]) }
   }
 
   private static func smallFloats(_ type: DataType) -> Loop {
@@ -57,5 +70,27 @@ package enum SortKey {
         target[index] = signed(UInt64(value.bitPattern) &<< 32, infinity: 0x7f80_0000_0000_0000) &>> 32
       }
     }
+  }
+}
+
+private struct SearchTask: NumericTask {
+  let greater: Bool
+
+  func run<T: NumericElement>(_: T.Type) -> SortKey.Search {
+    // Going on while the order holds finds NaN too.
+    if greater { return { Self.find($0, $1, $2, $3, $4, as: T.self) { $0 <= $1 } } }
+    return { Self.find($0, $1, $2, $3, $4, as: T.self) { $0 >= $1 } }
+  }
+
+  @inline(__always)
+  private static func find<T: NumericElement>(
+    _ source: UnsafeRawPointer, _ stride: Int, _ start: Int, _ end: Int, _ other: Int, as: T.Type,
+    while isOrdered: (T, T) -> Bool
+  ) -> Int {
+    let source = source.assumingMemoryBound(to: T.self)
+    let bound = source[other &* stride]
+    var index = start
+    while index < end, isOrdered(source[index &* stride], bound) { index = index &+ 1 }
+    return index
   }
 }

@@ -79,6 +79,14 @@ package struct StridedCopy: Sendable {
         outer.forEach(range) { from, to in copy(source + from, target + to, count, sourceStep, targetStep) }
       }
     case .transposition(let transpose, let rows, let columns, let sourceStep, let targetStep, let strip):
+      if strips == 1 {
+        io.parallel(chunks) { range in
+          outer.forEach(range) { from, to in
+            transpose(source + from, target + to, rows, columns, sourceStep, targetStep)
+          }
+        }
+        return
+      }
       io.parallel(chunks) { range in
         // A part of the range may begin and end within one transposition.
         for unit in range {
@@ -120,40 +128,6 @@ private struct RowCopy: PlainTask {
         to.assumingMemoryBound(to: T.self).pointee = from.assumingMemoryBound(to: T.self).pointee
         from += sourceStep
         to += targetStep
-      }
-    }
-  }
-}
-
-private struct Transposition: PlainTask {
-  typealias Loop = @Sendable (UnsafeRawPointer, UnsafeMutableRawPointer, Int, Int, Int, Int) -> Void
-
-  func run<T: BitwiseCopyable & Equatable & Sendable>(_: T.Type) -> Loop {
-    { source, target, rows, columns, sourceStep, targetStep in
-      // Eight source rows at a time stay in the first-level cache even when their distance is a power of two.
-      var column = 0
-      while column < columns {
-        let width = min(8, columns &- column)
-        let from = source + column &* sourceStep
-        let to = target + column &* MemoryLayout<T>.size
-        if width == 8 {
-          for row in 0..<rows {
-            let line = (to + row &* targetStep).assumingMemoryBound(to: T.self)
-            let element = from + row &* MemoryLayout<T>.size
-            for index in 0..<8 {
-              line[index] = (element + index &* sourceStep).assumingMemoryBound(to: T.self).pointee
-            }
-          }
-        } else {
-          for row in 0..<rows {
-            let line = (to + row &* targetStep).assumingMemoryBound(to: T.self)
-            let element = from + row &* MemoryLayout<T>.size
-            for index in 0..<width {
-              line[index] = (element + index &* sourceStep).assumingMemoryBound(to: T.self).pointee
-            }
-          }
-        }
-        column = column &+ width
       }
     }
   }

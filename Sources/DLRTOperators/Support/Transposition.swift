@@ -1,0 +1,100 @@
+import DLRTGraph
+
+/// Transposes a matrix whose rows are contiguous in the source and whose columns are contiguous in the target: the inner
+/// part of a strided copy.
+struct Transposition: PlainTask {
+  /// Takes source, target, rows and columns of the target's view, the distance of columns in the source, and that of
+  /// rows in the target, both in bytes.
+  typealias Loop = @Sendable (UnsafeRawPointer, UnsafeMutableRawPointer, Int, Int, Int, Int) -> Void
+
+  /// Source lines that are read side by side: they stay in the first-level cache even when their distance is a power
+  /// of two.
+  private static let width = 16
+
+  func run<T: BitwiseCopyable & Equatable & Sendable>(_: T.Type) -> Loop {
+    { source, target, rows, columns, sourceStep, targetStep in
+      let size = MemoryLayout<T>.size
+      if size == 4, rows < 4, sourceStep == rows &* size {
+        Self.separate(source, target, rows, columns, targetStep)
+        return
+      }
+      // Squares of four-byte elements are transposed in registers.
+      let tiled = size == 4 ? rows & ~3 : 0
+      var column = 0
+      while column &+ Self.width <= columns {
+        let from = source + column &* sourceStep
+        let to = target + column &* size
+        var row = 0
+        while row < tiled {
+          for square in 0..<Self.width / 4 {
+            Self.square(
+              from + square &* 4 &* sourceStep + row &* 4, to + row &* targetStep + square &* 16, sourceStep, targetStep
+            )
+          }
+          row = row &+ 4
+        }
+        while row < rows {
+          let line = (to + row &* targetStep).assumingMemoryBound(to: T.self)
+          let element = from + row &* size
+          for index in 0..<Self.width {
+            line[index] = (element + index &* sourceStep).assumingMemoryBound(to: T.self).pointee
+          }
+          row = row &+ 1
+        }
+        column = column &+ Self.width
+      }
+      while column < columns {
+        let line = (source + column &* sourceStep).assumingMemoryBound(to: T.self)
+        let to = target + column &* size
+        for row in 0..<rows { (to + row &* targetStep).assumingMemoryBound(to: T.self).pointee = line[row] }
+        column = column &+ 1
+      }
+    }
+  }
+
+  /// Separates two or three interleaved channels, as of an image whose pixels are together.
+  private static func separate(
+    _ source: UnsafeRawPointer, _ target: UnsafeMutableRawPointer, _ channels: Int, _ columns: Int, _ targetStep: Int
+  ) {
+    typealias Line = SIMD4<UInt32>
+    var column = 0
+    while column &+ 4 <= columns, channels > 1 {
+      let from = source + column &* channels &* 4
+      let to = target + column &* 4
+      let a = from.loadUnaligned(as: Line.self)
+      let b = from.loadUnaligned(fromByteOffset: 16, as: Line.self)
+      if channels == 2 {
+        to.storeBytes(of: Line(a[0], a[2], b[0], b[2]), as: Line.self)
+        to.storeBytes(of: Line(a[1], a[3], b[1], b[3]), toByteOffset: targetStep, as: Line.self)
+      } else {
+        let c = from.loadUnaligned(fromByteOffset: 32, as: Line.self)
+        to.storeBytes(of: Line(a[0], a[3], b[2], c[1]), as: Line.self)
+        to.storeBytes(of: Line(a[1], b[0], b[3], c[2]), toByteOffset: targetStep, as: Line.self)
+        to.storeBytes(of: Line(a[2], b[1], c[0], c[3]), toByteOffset: 2 &* targetStep, as: Line.self)
+      }
+      column = column &+ 4
+    }
+    while column < columns {
+      for channel in 0..<channels {
+        let element = source.load(fromByteOffset: (column &* channels &+ channel) &* 4, as: UInt32.self)
+        target.storeBytes(of: element, toByteOffset: channel &* targetStep &+ column &* 4, as: UInt32.self)
+      }
+      column = column &+ 1
+    }
+  }
+
+  @inline(__always)
+  private static func square(
+    _ source: UnsafeRawPointer, _ target: UnsafeMutableRawPointer, _ sourceStep: Int, _ targetStep: Int
+  ) {
+    typealias Line = SIMD4<UInt32>
+    let a = source.loadUnaligned(as: Line.self)
+    let b = source.loadUnaligned(fromByteOffset: sourceStep, as: Line.self)
+    let c = source.loadUnaligned(fromByteOffset: 2 &* sourceStep, as: Line.self)
+    let d = source.loadUnaligned(fromByteOffset: 3 &* sourceStep, as: Line.self)
+    target.storeBytes(of: Line(a[0], b[0], c[0], d[0]), as: Line.self)
+    target.storeBytes(of: Line(a[1], b[1], c[1], d[1]), toByteOffset: targetStep, as: Line.self)
+    target.storeBytes(of: Line(a[2], b[2], c[2], d[2]), toByteOffset: 2 &* targetStep, as: Line.self)
+    target.storeBytes(of: Line(a[3], b[3], c[3], d[3]), toByteOffset: 3 &* targetStep, as: Line.self)
+  }
+}
