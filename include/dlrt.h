@@ -101,7 +101,9 @@ typedef enum dlrt_type {
   DLRT_TYPE_FLOAT4E2M1 = 23,
   DLRT_TYPE_FLOAT8E8M0 = 24,
   DLRT_TYPE_UINT2 = 25,
-  DLRT_TYPE_INT2 = 26
+  DLRT_TYPE_INT2 = 26,
+  DLRT_TYPE_FLOAT6E2M3 = 27,
+  DLRT_TYPE_FLOAT6E3M2 = 28
 } dlrt_type;
 
 /* An element of a string tensor: bytes, UTF-8 as a rule, with no closing zero. */

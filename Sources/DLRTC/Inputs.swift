@@ -85,6 +85,7 @@ extension Tensor {
       return
     case .bool: largest = 1
     case .uint4, .float4e2m1: largest = 15
+    case .float6e2m3, .float6e3m2: largest = 63
     case .uint2: largest = 3
     case .int4: return try checkRange(-8...7, name)
     case .int2: return try checkRange(-2...1, name)

@@ -49,7 +49,7 @@ package enum Comparison {
     case .string:
       return first(try got.strings(), try expected.strings(), got.shape) { $0 == $1 }
     case .float64, .float32, .float16, .bfloat16, .float8e4m3fn, .float8e4m3fnuz, .float8e5m2, .float8e5m2fnuz,
-      .float8e8m0, .float4e2m1, .complex64, .complex128:
+      .float8e8m0, .float4e2m1, .float6e2m3, .float6e3m2, .complex64, .complex128:
       let tolerance = tolerance.widened(for: got.type)
       return first(try doubles(got), try doubles(expected), got.shape) { near($0, $1, tolerance) }
     case .uint64:

@@ -1,7 +1,7 @@
 /// The element types of ONNX; raw values are those of `TensorProto.DataType`.
 ///
-/// Types below eight bits (`int4`, `uint4`, `int2`, `uint2`, `float4e2m1`) take one byte an element in memory:
-/// signed integers sign-extended, unsigned zero-extended, `float4e2m1` as its code. Files hold them packed.
+/// Types below eight bits (`int4`, `uint4`, `int2`, `uint2`, `float4e2m1`, `float6e2m3`, `float6e3m2`) take one byte an
+/// element in memory: signed integers sign-extended, unsigned zero-extended, floats as their code. Files hold them packed.
 public enum DataType: UInt8, Sendable, Hashable, CaseIterable {
   case float32 = 1
   case uint8 = 2
@@ -29,6 +29,8 @@ public enum DataType: UInt8, Sendable, Hashable, CaseIterable {
   case float8e8m0 = 24
   case uint2 = 25
   case int2 = 26
+  case float6e2m3 = 27
+  case float6e3m2 = 28
 }
 
 extension DataType {
@@ -36,7 +38,7 @@ extension DataType {
   public var size: Int {
     switch self {
     case .uint8, .int8, .bool, .float8e4m3fn, .float8e4m3fnuz, .float8e5m2, .float8e5m2fnuz, .float8e8m0, .uint4,
-      .int4, .float4e2m1, .uint2, .int2:
+      .int4, .float4e2m1, .float6e2m3, .float6e3m2, .uint2, .int2:
       1
     case .uint16, .int16, .float16, .bfloat16: 2
     case .float32, .int32, .uint32: 4
@@ -50,6 +52,7 @@ extension DataType {
     switch self {
     case .uint4, .int4, .float4e2m1: 4
     case .uint2, .int2: 2
+    case .float6e2m3, .float6e3m2: 6
     default: size * 8
     }
   }
@@ -66,7 +69,7 @@ extension DataType {
   public var isFloat: Bool {
     switch self {
     case .float32, .float64, .float16, .bfloat16, .float8e4m3fn, .float8e4m3fnuz, .float8e5m2, .float8e5m2fnuz,
-      .float8e8m0, .float4e2m1:
+      .float8e8m0, .float4e2m1, .float6e2m3, .float6e3m2:
       true
     default: false
     }
@@ -119,6 +122,8 @@ extension DataType: CustomStringConvertible {
     case .float8e8m0: "float8e8m0"
     case .uint2: "uint2"
     case .int2: "int2"
+    case .float6e2m3: "float6e2m3"
+    case .float6e3m2: "float6e3m2"
     }
   }
 }

@@ -75,6 +75,7 @@ struct OperatorSets {
       case .float4e2m1: 23
       case .float8e8m0: 24
       case .int2, .uint2: 25
+      case .float6e2m3, .float6e3m2: 28
       default: 1
       }
     case .sequence(let element), .optional(let element): version(of: element)

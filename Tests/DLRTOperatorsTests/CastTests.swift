@@ -33,9 +33,12 @@ import Testing
     }
   }
 
-  @Test(arguments: [DataType.float16, .bfloat16, .float8e4m3fn, .float8e4m3fnuz, .float8e5m2, .float8e5m2fnuz])
+  @Test(arguments: [
+    DataType.float16, .bfloat16, .float8e4m3fn, .float8e4m3fnuz, .float8e5m2, .float8e5m2fnuz, .float4e2m1, .float6e2m3,
+    .float6e3m2,
+  ])
   func smallFloatsRoundTrip(_ type: DataType) throws {
-    let codes = type.size == 1 ? 0..<256 : 0..<65536
+    let codes = 0..<(1 << type.packedBits)
     let format = try #require(FloatFormat(type))
     for code in codes {
       let value = format.decode(UInt32(code))

@@ -61,11 +61,27 @@ package struct Pow: BinaryOperator {
         let x = x.assumingMemoryBound(to: T.self)
         let y = y.assumingMemoryBound(to: T.self)
         let out = out.assumingMemoryBound(to: T.self)
-        // Squares are what models raise to most, in norms and activations.
-        if yStride == 0, count > 0, y[0] == 2 {
-          for index in 0..<count { out[index] = x[index &* xStride] * x[index &* xStride] }
-        } else {
+        guard yStride == 0, count > 0 else {
           for index in 0..<count { out[index] = T.pow(x[index &* xStride], y[index &* yStride]) }
+          return
+        }
+        // The powers that norms and activations are made of.
+        let power = y[0]
+        if power == 2 {
+          for index in 0..<count { out[index] = x[index &* xStride] * x[index &* xStride] }
+        } else if power == 3 {
+          for index in 0..<count {
+            let base = x[index &* xStride]
+            out[index] = base * base * base
+          }
+        } else if power == 0.5 {
+          // The sum turns −0 into 0, as a power has it.
+          for index in 0..<count {
+            let base = x[index &* xStride]
+            out[index] = base == -.infinity ? .infinity : (base + 0).squareRoot()
+          }
+        } else {
+          for index in 0..<count { out[index] = T.pow(x[index &* xStride], power) }
         }
       }
     }

@@ -87,7 +87,7 @@ package struct QuantizeLinear: Operator {
 extension TypeSet {
   /// What QuantizeLinear makes.
   static let quantized: TypeSet = [
-    TypeSet(.int8, .uint8, .int16, .uint16, .float4e2m1), .float8s, .subByteIntegers,
+    TypeSet(.int8, .uint8, .int16, .uint16, .float4e2m1, .float6e2m3, .float6e3m2), .float8s, .subByteIntegers,
   ]
 }
 

@@ -6,7 +6,9 @@ import DLRTKernels
 /// saturation (Cast, QuantizeLinear).
 package enum FloatCodec {
   /// Types that `decode` and `encode` know.
-  package static let types: TypeSet = [.halfFloats, .float8s, TypeSet(.float8e8m0, .float4e2m1)]
+  package static let types: TypeSet = [
+    .halfFloats, .float8s, TypeSet(.float8e8m0, .float4e2m1, .float6e2m3, .float6e3m2),
+  ]
 
   /// Widens `count` elements; exact for every type.
   package static func decode(
@@ -99,7 +101,7 @@ package enum FloatCodec {
 }
 
 extension FloatCodec {
-  /// The values of all 256 codes of an 8-bit type; float4e2m1 takes the low half of the byte.
+  /// The values of all 256 codes of an 8-bit type; smaller ones take the low bits of the byte.
   private static func byteTable(_ type: DataType) -> UnsafePointer<Float> {
     switch type {
     case .float8e4m3fn: e4m3fn.values
@@ -107,6 +109,8 @@ extension FloatCodec {
     case .float8e5m2: e5m2.values
     case .float8e5m2fnuz: e5m2fnuz.values
     case .float8e8m0: e8m0.values
+    case .float6e2m3: e2m3.values
+    case .float6e3m2: e3m2.values
     default: e2m1.values
     }
   }
@@ -122,7 +126,8 @@ extension FloatCodec {
 
     init(_ type: DataType) {
       let format = FloatFormat(type)
-      self.init { format?.decode(type == .float4e2m1 ? $0 & 0xf : $0) ?? .nan }
+      let mask = UInt32(1 << type.packedBits) - 1
+      self.init { format?.decode($0 & mask) ?? .nan }
     }
   }
 
@@ -131,5 +136,7 @@ extension FloatCodec {
   private static let e5m2 = Table(.float8e5m2)
   private static let e5m2fnuz = Table(.float8e5m2fnuz)
   private static let e2m1 = Table(.float4e2m1)
+  private static let e2m3 = Table(.float6e2m3)
+  private static let e3m2 = Table(.float6e3m2)
   private static let e8m0 = Table { $0 == 255 ? .nan : Float(bitPattern: max($0 << 23, 0x40_0000)) }
 }

@@ -46,6 +46,8 @@ package struct FloatFormat: Sendable {
     isUnsignedZero = unsignedZero
   }
 
+  /// False for formats all of whose codes are numbers: they always saturate.
+  private var hasNaN: Bool { isUnsignedZero || notANumber != signBit }
   private var signBit: UInt32 { 1 << UInt32(exponentBits + mantissaBits) }
 
   /// The formats of this shape among ONNX's types; float8e8m0, which has neither sign nor mantissa, is not one.
@@ -57,8 +59,10 @@ package struct FloatFormat: Sendable {
     case .float8e4m3fnuz: self.init(4, 3, bias: 8, greatest: 0x7f, nan: 0x80, unsignedZero: true)
     case .float8e5m2: self.init(5, 2, bias: 15, greatest: 0x7b, infinity: 0x7c, nan: 0x7e)
     case .float8e5m2fnuz: self.init(5, 2, bias: 16, greatest: 0x7f, nan: 0x80, unsignedZero: true)
-    // Has no NaN; the reference implementation stores a zero of the opposite sign.
+    // These have no NaN; the reference implementation stores a zero of the opposite sign.
     case .float4e2m1: self.init(2, 1, bias: 1, greatest: 0x7, nan: 0x8)
+    case .float6e2m3: self.init(2, 3, bias: 1, greatest: 0x1f, nan: 0x20)
+    case .float6e3m2: self.init(3, 2, bias: 3, greatest: 0x1f, nan: 0x20)
     default: return nil
     }
   }
@@ -70,7 +74,7 @@ package struct FloatFormat: Sendable {
     let magnitude = bits & 0x7fff_ffff
     if magnitude > 0x7f80_0000 { return isUnsignedZero ? notANumber : notANumber ^ sign }
     var code = magnitude == 0x7f80_0000 ? greatest + 1 : rounded(magnitude)
-    if code > greatest { code = saturates ? greatest : infinity ?? notANumber }
+    if code > greatest { code = saturates || !hasNaN ? greatest : infinity ?? notANumber }
     if isUnsignedZero, code == 0 || code == notANumber { return code }
     return code | sign
   }
