@@ -26,7 +26,7 @@ package struct SwiGLU: BinaryOperator {
   package func plan(_ planning: inout Planning) throws -> Step {
     guard planning.type(0) == .float32 else { return try .binary(planning, .last, nil, loop) }
     let chunks = Chunks(planning.output(0).count, cost: 0.5, multiple: 64)
-    let table = planning.kernels.table
+    let (unary, binary) = (planning.kernels.table.pointee.unary, planning.kernels.table.pointee.binary)
     let alpha = alpha
     return Step(kernel: "\(planning.kernels.isa.name)-float32-swiglu") { io in
       let (gate, value, out) = (io.input(0, as: Float.self), io.input(1, as: Float.self), io.output(0, as: Float.self))
@@ -34,14 +34,14 @@ package struct SwiGLU: BinaryOperator {
         // Parts that stay in the first cache between the two kernels.
         for start in stride(from: range.lowerBound, to: range.upperBound, by: 2048) {
           let count = min(2048, range.upperBound &- start)
-          table.pointee.unary(DLK_UNARY_SILU, alpha, 0, gate + start, out + start, Int64(count))
+          unary(DLK_UNARY_SILU, alpha, 0, gate + start, out + start, Int64(count))
           var product = dlk_binary_args()
           product.function = DLK_BINARY_MUL
           (product.rows, product.columns) = (1, Int64(count))
           (product.x, product.x_column_stride) = (UnsafePointer(out + start), 1)
           (product.y, product.y_column_stride) = (value + start, 1)
           product.out = out + start
-          table.pointee.binary(&product)
+          binary(&product)
         }
       }
     }
