@@ -44,6 +44,7 @@ extension PassManager {
     MergeDuplicates(),
     RecognizeActivations(),
     RecognizeNormalizations(),
+    FuseMatMul(),
     FuseElementwise(),
   ])
 

@@ -95,6 +95,32 @@ import Testing
     try check(b, [input([3, 8])], leaves: ["RMSNormalization": 1])
   }
 
+  @Test(arguments: [0, 1, 2, 3]) func matrixProductsTakeWhatFollows(_ form: Int) throws {
+    var b = GraphBuilder()
+    let x = b.input("x", .float32, [.symbol("N"), 5, 16])
+    let weight = b.constant(try input([16, 24], seed: 2))
+    let bias = b.constant(try input([24], seed: 3))
+    var y = b.node("MatMul", [x, weight])
+    if form == 3 { y = b.node("Div", [y, try scalar(8, &b)]) }
+    y = b.node("Add", [bias, y])
+    switch form {
+    case 0: b.output(b.node("Relu", [y]))
+    case 1: b.output(b.node("Relu", [b.node("Add", [b.input("r", .float32, [.symbol("N"), 5, 24]), y])]))
+    default: b.output(b.node("Add", [b.node("Tanh", [y]), b.input("r", .float32, [.symbol("N"), 5, 24])]))
+    }
+    let inputs = [try input([2, 5, 16])] + (form == 0 ? [] : [try input([2, 5, 24], seed: 7)])
+    try check(b, inputs, leaves: ["ai.dlrt::FusedMatMul": 1])
+  }
+
+  @Test func gemmTakesItsActivation() throws {
+    var b = GraphBuilder()
+    let x = b.input("x", .float32, [.symbol("N"), 16])
+    let gemm = b.node(
+      "Gemm", [x, b.constant(try input([24, 16], seed: 2)), b.constant(try input([24], seed: 3))], ["transB": .int(1)])
+    b.output(b.node("Clip", [gemm, try scalar(0, &b), try scalar(6, &b)]))
+    try check(b, [input([3, 16])], leaves: ["ai.dlrt::FusedMatMul": 1])
+  }
+
   @Test func elementwiseChainsBecomeOnePass() throws {
     var b = GraphBuilder()
     let x = b.input("x", .float32, [.symbol("N"), 3, 5])

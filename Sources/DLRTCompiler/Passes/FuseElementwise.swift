@@ -101,41 +101,18 @@ struct FuseElementwise: Pass {
     init?(_ id: NodeID, _ matcher: Matcher) {
       let node = matcher.graph[id]
       guard let output = node.output(0), node.outputs.count == 1, matcher.type(output) == .float32,
-        let op = matcher.program.op(id), let first = node.input(0), matcher.type(first) == .float32
+        let first = node.input(0), matcher.type(first) == .float32
       else { return nil }
-      if let kernel = Self.unary(op, node, matcher) {
+      if let kernel = matcher.unaryKernel(id) {
         operands = [first]
         operation = .unary(kernel)
         return
       }
-      guard let binary = op as? any BinaryOperator, let kernel = binary.kernel, node.inputs.count == 2,
+      guard let binary = matcher.program.op(id) as? any BinaryOperator, let kernel = binary.kernel, node.inputs.count == 2,
         let second = node.input(1), matcher.type(second) == .float32, !node.attributes.keys.contains("axis")
       else { return nil }
       operands = [first, second]
       operation = .binary(kernel)
-    }
-
-    private static func unary(_ op: any Operator, _ node: Node, _ matcher: Matcher) -> UnaryKernel? {
-      if let unary = op as? any UnaryOperator { return unary.kernel }
-      switch node.op {
-      case OperatorName("Clip"):
-        guard let low = bound(node.input(1), -.infinity, matcher), let high = bound(node.input(2), .infinity, matcher)
-        else { return nil }
-        return UnaryKernel(DLK_UNARY_CLIP, low, high)
-      case OperatorName("Pow"):
-        guard let exponent = matcher.scalar(node.input(1)), matcher.graph.constant(node.input(1))?.rank == 0 else {
-          return nil
-        }
-        if exponent == 2 { return UnaryKernel(DLK_UNARY_SQUARE) }
-        return exponent == 0.5 ? UnaryKernel(DLK_UNARY_SQRT) : nil
-      default: return nil
-      }
-    }
-
-    /// The bound of a Clip: what an absent one means, or a number; nil when only a run knows it.
-    private static func bound(_ value: ValueID?, _ absent: Float, _ matcher: Matcher) -> Float? {
-      guard value != nil else { return absent }
-      return matcher.scalar(value).map { Float($0) }
     }
 
     func instruction(_ places: [Int]) -> ElementwiseProgram.Instruction {

@@ -1,3 +1,4 @@
+import CKernelSupport
 import DLRTGraph
 import DLRTOperators
 
@@ -52,6 +53,42 @@ struct Matcher {
     if fits(a) { return (a, b) }
     if fits(b) { return (b, a) }
     return nil
+  }
+
+  /// The function of the kernel table that a node applies to its first input, if that is all it does.
+  func unaryKernel(_ id: NodeID) -> UnaryKernel? {
+    let op = program.op(id)
+    if let unary = op as? any UnaryOperator { return unary.kernel }
+    let node = graph[id]
+    switch node.op {
+    case OperatorName("Clip"):
+      guard let low = bound(node.input(1), absent: -.infinity), let high = bound(node.input(2), absent: .infinity) else {
+        return nil
+      }
+      return UnaryKernel(DLK_UNARY_CLIP, low, high)
+    case OperatorName("Pow"):
+      guard let exponent = scalar(node.input(1)), graph.constant(node.input(1))?.rank == 0 else { return nil }
+      if exponent == 2 { return UnaryKernel(DLK_UNARY_SQUARE) }
+      return exponent == 0.5 ? UnaryKernel(DLK_UNARY_SQRT) : nil
+    default: return nil
+    }
+  }
+
+  /// A bound of a Clip: what an absent one means, or a number; nil when only a run knows it.
+  private func bound(_ value: ValueID?, absent: Float) -> Float? {
+    guard value != nil else { return absent }
+    return scalar(value).map { Float($0) }
+  }
+
+  /// The only node that reads a value, unless the value is also an output of the graph.
+  func onlyReader(of value: ValueID) -> NodeID? {
+    let readers = readers(of: value)
+    return readers.count == 1 && useCount(value) == 1 ? readers[0] : nil
+  }
+
+  func haveEqualShapes(_ a: ValueID, _ b: ValueID) -> Bool {
+    guard let left = shape(a), let right = shape(b), left.rank == right.rank else { return false }
+    return zip(left.dims, right.dims).allSatisfy { $0.provablyEquals($1) }
   }
 
   /// Whether a node reduces the last axis of its input and keeps it.

@@ -17,8 +17,7 @@ struct RecognizeNormalizations: Pass {
       else { continue }
       var inputs = [found.x, scale]
       var result = scaled
-      if found.isCentered, let reader = onlyReader(of: scaled, matcher),
-        program.graph[reader].op == OperatorName("Add"),
+      if found.isCentered, let reader = matcher.onlyReader(of: scaled), program.graph[reader].op == OperatorName("Add"),
         let (bias, _) = matcher.split(program.graph[reader], { isVector($0, like: scaled, matcher) }),
         let sum = program.graph[reader].output(0)
       {
@@ -49,11 +48,6 @@ struct RecognizeNormalizations: Pass {
       shape.rank > 0
     else { return false }
     return shape[shape.rank - 1] == .known(constant.count)
-  }
-
-  private func onlyReader(of value: ValueID, _ matcher: Matcher) -> NodeID? {
-    let readers = matcher.readers(of: value)
-    return readers.count == 1 && matcher.useCount(value) == 1 ? readers[0] : nil
   }
 
   /// (x − mean(x)) / √(mean((x − mean(x))²) + epsilon)

@@ -52,9 +52,12 @@ extension TypeSet {
 
 extension Inference {
   /// The shape of NumPy's matmul of two inputs.
-  package func matmulShape(_ left: Int, _ right: Int) throws -> Shape {
+  ///
+  /// - Parameter transposesRight: the right input's last two axes are exchanged first.
+  package func matmulShape(_ left: Int, _ right: Int, transposesRight: Bool = false) throws -> Shape {
     let a = try shape(left)
-    let b = try shape(right)
+    var b = try shape(right)
+    if transposesRight, b.rank > 1 { b.dims.swapAt(b.rank - 1, b.rank - 2) }
     for (index, shape) in [(left, a), (right, b)] where shape.rank == 0 {
       throw DLRTError(.invalidModel, "a scalar has no matrix product", tensor: name(index), expected: "rank 1 or more")
     }

@@ -1,0 +1,145 @@
+import CKernelSupport
+import DLRTGraph
+import DLRTOperators
+
+/// Gives a matrix product what follows it: a scale, a bias, an activation, an addition. The kernel does them while the
+/// result is still in registers.
+struct FuseMatMul: Pass {
+  let name = "fuse-matmul"
+
+  func run(on program: inout Program, environment: PlanEnvironment) throws -> Bool {
+    let matcher = Matcher(program)
+    var patch = GraphPatch(program.graph)
+    var taken: Set<NodeID> = []
+    for id in program.graph.order where !taken.contains(id) {
+      guard var product = FusedProduct(id, matcher) else { continue }
+      product.grow(matcher, taken)
+      guard product.members.count > 1 else { continue }
+      taken.formUnion(product.members)
+      let fact = program.fact(product.result)
+      let made = patch.node(
+        OperatorName("FusedMatMul", domain: OperatorName.internalDomain), name: program.graph[id].name,
+        attributes: product.attributes, inputs: product.inputs,
+        output: Graph.Value(name: program.graph[product.result].name, type: fact?.type, shape: fact?.shape))
+      patch.replace(product.result, with: made)
+      for member in product.members { patch.remove(member) }
+    }
+    guard !patch.isEmpty else { return false }
+    try program.apply(patch)
+    return true
+  }
+}
+
+/// A MatMul or Gemm with the nodes that it can take over.
+private struct FusedProduct {
+  private(set) var members: [NodeID]
+  private(set) var result: ValueID
+  private let a: ValueID
+  private let b: ValueID
+  private let transB: Bool
+  private var scale: Float = 1
+  private var bias: ValueID?
+  private var addend: ValueID?
+  private var activation: UnaryKernel?
+  private var addsLast = false
+
+  init?(_ id: NodeID, _ matcher: Matcher) {
+    let node = matcher.graph[id]
+    guard let output = node.output(0), matcher.type(output) == .float32, let a = node.input(0), let b = node.input(1)
+    else { return nil }
+    members = [id]
+    result = output
+    self.a = a
+    self.b = b
+    switch node.op {
+    case OperatorName("MatMul"): transB = false
+    case OperatorName("Gemm"):
+      guard node.attributes["transA"].isAbsent(or: 0), node.attributes["alpha"].isAbsent(or: 1),
+        node.attributes["beta"].isAbsent(or: 1)
+      else { return nil }
+      transB = !node.attributes["transB"].isAbsent(or: 0)
+      if let c = node.input(2) {
+        guard Self.isBias(c, for: output, matcher) else { return nil }
+        bias = c
+      }
+    default: return nil
+    }
+  }
+
+  var inputs: [ValueID?] {
+    var inputs: [ValueID?] = [a, b, bias, addend]
+    while let last = inputs.last, last == nil { inputs.removeLast() }
+    return inputs
+  }
+
+  var attributes: [String: Attribute] {
+    var attributes: [String: Attribute] = [:]
+    if transB { attributes["transB"] = .int(1) }
+    if scale != 1 { attributes["scale"] = .float(scale) }
+    if let activation {
+      attributes["activation"] = .int(Int(activation.function.rawValue))
+      attributes["a"] = .float(activation.a)
+      attributes["b"] = .float(activation.b)
+    }
+    if addsLast { attributes["addend_last"] = .int(1) }
+    return attributes
+  }
+
+  /// A constant [N] for a value [.., N].
+  private static func isBias(_ value: ValueID, for result: ValueID, _ matcher: Matcher) -> Bool {
+    guard let constant = matcher.graph.constant(value), constant.rank == 1, constant.type == .float32,
+      let shape = matcher.shape(result), shape.rank > 0
+    else { return false }
+    return shape[shape.rank - 1] == .known(constant.count)
+  }
+
+  /// Takes over one reader after the other, as long as the result has no other.
+  mutating func grow(_ matcher: Matcher, _ taken: Set<NodeID>) {
+    while let reader = matcher.onlyReader(of: result), !taken.contains(reader), take(reader, matcher) {}
+  }
+
+  private mutating func take(_ id: NodeID, _ matcher: Matcher) -> Bool {
+    let node = matcher.graph[id]
+    guard let output = node.output(0), node.outputs.count == 1, matcher.haveEqualShapes(output, result) else {
+      return false
+    }
+    let isPlain = bias == nil && activation == nil && addend == nil
+    switch node.op {
+    case OperatorName("Mul") where isPlain, OperatorName("Div") where isPlain:
+      guard let other = node.inputs.first(where: { $0 != result }) ?? nil, let number = matcher.scalar(other),
+        node.op.name == "Mul" || (node.input(0) == result && number != 0)
+      else { return false }
+      scale *= Float(node.op.name == "Mul" ? number : 1 / number)
+    case OperatorName("Add"):
+      guard addend == nil, let (_, other) = matcher.split(node, { $0 == result }), other != result else { return false }
+      if isPlain, Self.isBias(other, for: result, matcher) {
+        bias = other
+      } else if matcher.type(other) == .float32, matcher.haveEqualShapes(other, output) {
+        addend = other
+        addsLast = activation != nil
+      } else {
+        return false
+      }
+    default:
+      guard activation == nil, !addsLast, node.input(0) == result, let kernel = matcher.unaryKernel(id) else {
+        return false
+      }
+      activation = kernel
+    }
+    members.append(id)
+    result = output
+    return true
+  }
+}
+
+extension Attribute? {
+  /// Whether an attribute is left out or has its default.
+  fileprivate func isAbsent(or fallback: Float) -> Bool {
+    switch self {
+    case nil: true
+    case .int(let value): Float(value) == fallback
+    case .float(let value): value == fallback
+    default: false
+    }
+  }
+}
