@@ -95,13 +95,17 @@ public final class Model: Sendable {
     outputs = zip(source.outputs, program.graph.outputs).map { [program] port, value in
       let fact = program.fact(value)
       return Port(
-        name: port.name, type: port.type ?? fact?.type ?? .tensor(.float32), shape: fact?.shape ?? port.shape,
+        name: port.name, type: port.type ?? fact?.type ?? .tensor(.float32), shape: Self.named(fact?.shape) ?? port.shape,
         isOptional: false, isRandom: random.contains(value))
     }
   }
 }
 
 extension Model {
+  private static func named(_ shape: Shape?) -> Shape? {
+    shape.map { Shape($0.dims.map { $0.isNamed ? $0 : .unknown }) }
+  }
+
   /// The optimised graph as text.
   public var graphDescription: String { program.graph.dump() }
 

@@ -44,6 +44,7 @@ extension PassManager {
     MergeDuplicates(),
     RecognizeActivations(),
     RecognizeNormalizations(),
+    RecognizeAttention(),
     FuseMatMul(),
     FuseElementwise(),
   ])

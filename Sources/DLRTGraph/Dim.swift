@@ -18,6 +18,18 @@ extension Dim {
     return nil
   }
 
+  /// How symbols begin that stand for a size of which nothing is known; no name of a model's.
+  package static let anonymousPrefix = "?"
+
+  /// True for a size, or an expression over sizes, that the model itself names.
+  package var isNamed: Bool {
+    switch self {
+    case .known: true
+    case .symbol(let text): !text.contains { $0 == "?" }
+    case .unknown: false
+    }
+  }
+
   /// True when both are surely the same size.
   package func provablyEquals(_ other: Dim) -> Bool {
     if case .unknown = self { return false }

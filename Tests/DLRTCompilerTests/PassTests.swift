@@ -112,6 +112,30 @@ import Testing
     try check(b, inputs, leaves: ["ai.dlrt::FusedMatMul": 1])
   }
 
+  /// Heads split from one axis: [N, T, 32] as 4 heads of 8.
+  @Test(arguments: [true, false], [true, false]) func attention(_ mergesHeads: Bool, _ masked: Bool) throws {
+    var b = GraphBuilder()
+    let n = Dim.symbol("N")
+    let x = b.input("x", .float32, [n, 6, 32])
+    let split = b.constant(try Tensor([0, 0, 4, 8] as [Int64], shape: [4]))
+    func heads(_ seed: Int, _ permutation: [Int]) throws -> ValueID {
+      let projected = b.node("MatMul", [x, b.constant(try input([32, 32], seed: seed))])
+      return b.node("Transpose", [b.node("Reshape", [projected, split])], ["perm": .ints(permutation)])
+    }
+    let scores = b.node("MatMul", [try heads(2, [0, 2, 1, 3]), try heads(3, [0, 2, 3, 1])])
+    var weights = b.node("Div", [scores, try scalar(60, &b)])
+    if masked { weights = b.node("Add", [weights, b.input("mask", .float32, [n, 1, 1, 6])]) }
+    var y = b.node("MatMul", [b.node("Softmax", [weights], ["axis": .int(-1)]), try heads(4, [0, 2, 1, 3])])
+    if mergesHeads {
+      y = b.node("Transpose", [y], ["perm": .ints([0, 2, 1, 3])])
+      y = b.node("Reshape", [y, b.constant(try Tensor([0, 0, 32] as [Int64], shape: [3]))])
+    }
+    b.output(y)
+    let inputs = [try input([2, 6, 32])] + (masked ? [try input([2, 1, 1, 6], seed: 9)] : [])
+    let rest = mergesHeads ? [:] : ["Reshape": 3, "Transpose": 3]
+    try check(b, inputs, leaves: rest.merging(["Attention": 1, "MatMul": 3]) { $1 })
+  }
+
   @Test func gemmTakesItsActivation() throws {
     var b = GraphBuilder()
     let x = b.input("x", .float32, [.symbol("N"), 16])

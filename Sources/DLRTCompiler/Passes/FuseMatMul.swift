@@ -100,9 +100,9 @@ private struct FusedProduct {
 
   private mutating func take(_ id: NodeID, _ matcher: Matcher) -> Bool {
     let node = matcher.graph[id]
-    guard let output = node.output(0), node.outputs.count == 1, matcher.haveEqualShapes(output, result) else {
-      return false
-    }
+    guard let output = node.output(0), node.outputs.count == 1, let rank = matcher.shape(result)?.rank,
+      matcher.shape(output)?.rank == rank
+    else { return false }
     let isPlain = bias == nil && activation == nil && addend == nil
     switch node.op {
     case OperatorName("Mul") where isPlain, OperatorName("Div") where isPlain:
@@ -114,7 +114,7 @@ private struct FusedProduct {
       guard addend == nil, let (_, other) = matcher.split(node, { $0 == result }), other != result else { return false }
       if isPlain, Self.isBias(other, for: result, matcher) {
         bias = other
-      } else if matcher.type(other) == .float32, matcher.haveEqualShapes(other, output) {
+      } else if matcher.type(other) == .float32, matcher.haveEqualShapes(other, result) {
         addend = other
         addsLast = activation != nil
       } else {

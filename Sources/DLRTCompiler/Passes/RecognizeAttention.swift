@@ -1,0 +1,178 @@
+import DLRTGraph
+import DLRTOperators
+
+/// Finds scaled dot-product attention that exporters write with primitives: softmax(scale · Q · Kᵀ + mask) · V over four
+/// axes. Where heads were split from and are merged to one axis, the whole becomes the packed form, without transposes.
+struct RecognizeAttention: Pass {
+  let name = "recognize-attention"
+
+  func run(on program: inout Program, environment: PlanEnvironment) throws -> Bool {
+    let matcher = Matcher(program)
+    var patch = GraphPatch(program.graph)
+    for id in program.graph.order {
+      guard let pattern = AttentionPattern(id, matcher) else { continue }
+      var attributes: [String: Attribute] = ["scale": .float(pattern.scale)]
+      let name = program.graph[id].name
+      if let packed = pattern.packed(matcher) {
+        attributes["q_num_heads"] = .int(packed.heads)
+        attributes["kv_num_heads"] = .int(packed.heads)
+        let fact = program.fact(packed.output)
+        let made = patch.node(
+          OperatorName("Attention"), name: name, attributes: attributes,
+          inputs: [packed.q, packed.k, packed.v, pattern.mask],
+          output: Graph.Value(name: program.graph[packed.output].name, type: fact?.type, shape: fact?.shape))
+        patch.replace(packed.output, with: made)
+      } else {
+        let fact = program.fact(pattern.output)
+        let key = pattern.key(&patch, program)
+        let made = patch.node(
+          OperatorName("Attention"), name: name, attributes: attributes,
+          inputs: [pattern.q, key, pattern.v, pattern.mask],
+          output: Graph.Value(name: program.graph[pattern.output].name, type: fact?.type, shape: fact?.shape))
+        patch.replace(pattern.output, with: made)
+      }
+    }
+    guard !patch.isEmpty else { return false }
+    try program.apply(patch)
+    return true
+  }
+}
+
+/// The parts of an attention: Q and V as [batch, heads, positions, size], K before it is transposed.
+private struct AttentionPattern {
+  let output: ValueID
+  let q: ValueID
+  let v: ValueID
+  let mask: ValueID?
+  private(set) var scale: Float = 1
+  /// What the transposition that makes Kᵀ reads, and its permutation.
+  private let keySource: ValueID
+  private let keyPermutation: [Int]
+
+  /// - Parameter id: the product with V.
+  init?(_ id: NodeID, _ matcher: Matcher) {
+    let node = matcher.graph[id]
+    guard node.op == OperatorName("MatMul"), let output = node.output(0), let v = node.input(1),
+      matcher.shape(output)?.rank == 4, matcher.shape(v)?.rank == 4, matcher.type(output)?.isFloat == true,
+      let softmax = matcher.node(node.input(0), "Softmax"), Self.isOverLastAxis(softmax),
+      let probabilities = softmax.output(0), matcher.useCount(probabilities) == 1, var scores = softmax.input(0)
+    else { return nil }
+    var mask: ValueID?
+    if let sum = matcher.node(scores, "Add"), matcher.useCount(scores) == 1,
+      let (product, other) = matcher.split(sum, { Self.isScores($0, matcher) })
+    {
+      guard let shape = matcher.shape(other), (1...4).contains(shape.rank), matcher.type(other) == matcher.type(product),
+        Self.isMask(shape, matcher.shape(product))
+      else { return nil }
+      mask = other
+      scores = product
+    }
+    guard let (product, factor) = Self.scaled(scores, matcher), matcher.useCount(product) == 1,
+      let matmul = matcher.node(product, "MatMul"), let left = matmul.input(0), let right = matmul.input(1),
+      let (q, queryScale) = Self.scaled(left, matcher), let (transposed, keyScale) = Self.scaled(right, matcher),
+      matcher.shape(q)?.rank == 4, let transpose = matcher.node(transposed, "Transpose"),
+      case .ints(let permutation)? = transpose.attributes["perm"],
+      permutation == [0, 1, 3, 2] || permutation == [0, 2, 3, 1], let source = transpose.input(0)
+    else { return nil }
+    self.output = output
+    self.q = q
+    self.v = v
+    self.mask = mask
+    scale = Float(factor * queryScale * keyScale)
+    keySource = source
+    keyPermutation = permutation
+  }
+
+  private static func isOverLastAxis(_ softmax: Node) -> Bool {
+    guard case .int(let axis)? = softmax.attributes["axis"] else { return true }
+    return axis == -1 || axis == 3
+  }
+
+  private static func isScores(_ value: ValueID, _ matcher: Matcher) -> Bool {
+    guard let (product, _) = scaled(value, matcher) else { return false }
+    return matcher.node(product, "MatMul") != nil
+  }
+
+  /// The mask's last axis must be the keys themselves: broadcasting over them would mean something else to Attention.
+  private static func isMask(_ mask: Shape, _ scores: Shape?) -> Bool {
+    guard let scores, scores.rank == 4 else { return false }
+    let offset = scores.rank - mask.rank
+    let leading = (0..<(mask.rank - 1)).allSatisfy { axis in
+      mask[axis] == 1 || mask[axis].provablyEquals(scores[axis + offset])
+    }
+    return leading && mask[mask.rank - 1].provablyEquals(scores[3])
+  }
+
+  /// A value without the numbers that it is multiplied with, and their product.
+  private static func scaled(_ value: ValueID, _ matcher: Matcher) -> (ValueID, Double)? {
+    if let node = matcher.node(value, "Mul"), let (factor, rest) = matcher.split(node, { matcher.scalar($0) != nil }),
+      let number = matcher.scalar(factor), matcher.useCount(value) == 1
+    {
+      return (rest, number)
+    }
+    if let node = matcher.node(value, "Div"), let rest = node.input(0), let number = matcher.scalar(node.input(1)),
+      number != 0, matcher.useCount(value) == 1
+    {
+      return (rest, 1 / number)
+    }
+    return (value, 1)
+  }
+
+  /// K as [batch, heads, positions, size].
+  func key(_ patch: inout GraphPatch, _ program: Program) -> ValueID {
+    if keyPermutation == [0, 1, 3, 2] { return keySource }
+    let fact = program.fact(keySource)
+    let shape = fact?.shape.map { Shape([$0[0], $0[2], $0[1], $0[3]]) }
+    return patch.node(
+      OperatorName("Transpose"), attributes: ["perm": .ints([0, 2, 1, 3])], inputs: [keySource],
+      output: Graph.Value(name: "", type: fact?.type, shape: shape))
+  }
+}
+
+// MARK: The packed form
+
+extension AttentionPattern {
+  struct Packed {
+    let q: ValueID
+    let k: ValueID
+    let v: ValueID
+    let output: ValueID
+    let heads: Int
+  }
+
+  /// Q, K, V as [batch, positions, heads · size] if that is where they come from and where the output goes.
+  func packed(_ matcher: Matcher) -> Packed? {
+    guard let query = split(q, matcher), let value = split(v, matcher), query.heads == value.heads,
+      let key = keyPermutation == [0, 2, 3, 1] ? joined(keySource, matcher) : split(keySource, matcher),
+      key.heads == query.heads, let reader = matcher.onlyReader(of: output), isSwap(matcher.graph[reader]),
+      let swapped = matcher.graph[reader].output(0), let last = matcher.onlyReader(of: swapped),
+      matcher.graph[last].op == OperatorName("Reshape"), let result = matcher.graph[last].output(0),
+      let shape = matcher.shape(result), shape.rank == 3, let before = matcher.shape(swapped),
+      shape[0].provablyEquals(before[0]), shape[1].provablyEquals(before[1])
+    else { return nil }
+    return Packed(q: query.source, k: key.source, v: value.source, output: result, heads: query.heads)
+  }
+
+  private func isSwap(_ node: Node) -> Bool {
+    guard node.op == OperatorName("Transpose"), case .ints(let permutation)? = node.attributes["perm"] else { return false }
+    return permutation == [0, 2, 1, 3]
+  }
+
+  /// The source of Transpose(Reshape(source)) that makes heads an axis of their own and puts it first.
+  private func split(_ value: ValueID, _ matcher: Matcher) -> (source: ValueID, heads: Int)? {
+    guard let transpose = matcher.node(value, "Transpose"), isSwap(transpose), let inner = transpose.input(0) else {
+      return nil
+    }
+    return joined(inner, matcher)
+  }
+
+  /// The source [batch, positions, heads · size] of a Reshape to [batch, positions, heads, size].
+  private func joined(_ value: ValueID, _ matcher: Matcher) -> (source: ValueID, heads: Int)? {
+    guard let reshape = matcher.node(value, "Reshape"), let source = reshape.input(0),
+      let from = matcher.shape(source), let to = matcher.shape(value), from.rank == 3, to.rank == 4,
+      let heads = to[2].value, let size = to[3].value, from[2] == .known(heads * size),
+      from[0].provablyEquals(to[0]), from[1].provablyEquals(to[1])
+    else { return nil }
+    return (source, heads)
+  }
+}
