@@ -67,7 +67,7 @@ extension Program {
     }
     for id in graph.inputs where facts[id.index] == nil {
       let value = graph[id]
-      facts[id.index] = value.type.map { Fact($0, named(value.shape, id)) }
+      facts[id.index] = value.type.map { Fact($0, Self.named(value.shape, id)) }
     }
     for id in graph.order { try inferNode(id) }
   }
@@ -90,22 +90,22 @@ extension Program {
       for (output, fact) in zip(node.outputs, inference.outputs) {
         guard let output else { continue }
         facts[output.index] = fact
-        facts[output.index]?.shape = named(fact?.shape, output)
+        facts[output.index]?.shape = Self.named(fact?.shape, output)
       }
     }
     for case let output? in node.outputs {
       let declared = graph[output]
       if facts[output.index] == nil {
-        facts[output.index] = declared.type.map { Fact($0, named(declared.shape, output)) }
+        facts[output.index] = declared.type.map { Fact($0, Self.named(declared.shape, output)) }
       } else if facts[output.index]?.shape == nil {
-        facts[output.index]?.shape = named(declared.shape, output)
+        facts[output.index]?.shape = Self.named(declared.shape, output)
       }
     }
   }
 
   /// Gives dimensions of which nothing is known a symbol of their own: whatever they are in a run, they are equal
   /// wherever they come to stand.
-  private func named(_ shape: Shape?, _ value: ValueID) -> Shape? {
+  private static func named(_ shape: Shape?, _ value: ValueID) -> Shape? {
     guard var shape else { return nil }
     for (axis, dim) in shape.dims.enumerated() where dim == .unknown {
       shape[axis] = .symbol("\(Dim.anonymousPrefix)\(value.index).\(axis)")
