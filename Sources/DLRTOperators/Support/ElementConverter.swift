@@ -156,9 +156,10 @@ extension ElementConverter {
   }
 
   private func truncate<T: RealElement>(_ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<Int64>, _ count: Int) {
-    let limit = T(sign: .plus, exponent: 63, significand: 1)
+    let limit = 0x1p63
     for index in 0..<count {
-      let value = x[index]
+      // The integers' generic conversions take 15 ns each, those from Double an instruction.
+      let value = Double(x[index])
       if value.magnitude < limit {
         y[index] = Int64(value)
       } else if value.isNaN {
