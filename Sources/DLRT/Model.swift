@@ -107,7 +107,7 @@ extension Model {
   }
 
   /// The optimised graph as text.
-  public var graphDescription: String { program.graph.dump() }
+  public var graphDescription: String { program.dump }
 
   /// How many elements the model's constants have in all.
   public var parameterCount: Int {

@@ -176,3 +176,16 @@ extension Program {
     return random
   }
 }
+
+extension Program {
+  /// The graph as text, with the types and shapes that inference found.
+  package var dump: String {
+    var annotated = graph
+    for (index, fact) in facts.enumerated() {
+      guard let fact else { continue }
+      annotated[ValueID(index)].type = fact.type
+      annotated[ValueID(index)].shape = fact.shape
+    }
+    return annotated.dump()
+  }
+}

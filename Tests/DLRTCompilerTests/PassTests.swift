@@ -136,6 +136,17 @@ import Testing
     try check(b, inputs, leaves: rest.merging(["Attention": 1, "MatMul": 3]) { $1 })
   }
 
+  /// A mask of one column serves all keys, which Attention by itself would take for one key.
+  @Test(arguments: [1, 6]) func attentionWithMaskOfUnknownWidth(_ width: Int) throws {
+    var b = GraphBuilder()
+    let x = b.input("x", .float32, [2, 4, 6, 8])
+    let scores = b.node("MatMul", [x, b.node("Transpose", [x], ["perm": .ints([0, 1, 3, 2])])])
+    let masked = b.node("Add", [scores, b.input("mask", .float32, [1, 1, 1, .symbol("W")])])
+    b.output(b.node("MatMul", [b.node("Softmax", [masked], ["axis": .int(-1)]), x]))
+    try check(
+      b, [input([2, 4, 6, 8]), input([1, 1, 1, width], seed: 5)], leaves: ["Attention": 1, "Expand": 1])
+  }
+
   @Test func gemmTakesItsActivation() throws {
     var b = GraphBuilder()
     let x = b.input("x", .float32, [.symbol("N"), 16])

@@ -19,15 +19,16 @@ struct RecognizeAttention: Pass {
         let fact = program.fact(packed.output)
         let made = patch.node(
           OperatorName("Attention"), name: name, attributes: attributes,
-          inputs: [packed.q, packed.k, packed.v, pattern.mask],
+          inputs: [packed.q, packed.k, packed.v, pattern.mask(for: packed.k, axis: 1, &patch, program)],
           output: Graph.Value(name: program.graph[packed.output].name, type: fact?.type, shape: fact?.shape))
         patch.replace(packed.output, with: made)
       } else {
         let fact = program.fact(pattern.output)
         let key = pattern.key(&patch, program)
+        let mask = pattern.mask(for: pattern.v, axis: 2, &patch, program)
         let made = patch.node(
           OperatorName("Attention"), name: name, attributes: attributes,
-          inputs: [pattern.q, key, pattern.v, pattern.mask],
+          inputs: [pattern.q, key, pattern.v, mask],
           output: Graph.Value(name: program.graph[pattern.output].name, type: fact?.type, shape: fact?.shape))
         patch.replace(pattern.output, with: made)
       }
@@ -43,7 +44,9 @@ private struct AttentionPattern {
   let output: ValueID
   let q: ValueID
   let v: ValueID
-  let mask: ValueID?
+  private let mask: ValueID?
+  /// The mask's last axis may be 1, which to Attention means one key and not all of them.
+  private let maskMayRepeat: Bool
   private(set) var scale: Float = 1
   /// What the transposition that makes Kᵀ reads, and its permutation.
   private let keySource: ValueID
@@ -78,6 +81,7 @@ private struct AttentionPattern {
     self.q = q
     self.v = v
     self.mask = mask
+    maskMayRepeat = mask.map { !Self.endsWithKeys(matcher.shape($0), matcher.shape(product)) } ?? false
     scale = Float(factor * queryScale * keyScale)
     keySource = source
     keyPermutation = permutation
@@ -93,14 +97,18 @@ private struct AttentionPattern {
     return matcher.node(product, "MatMul") != nil
   }
 
-  /// The mask's last axis must be the keys themselves: broadcasting over them would mean something else to Attention.
+  private static func endsWithKeys(_ mask: Shape?, _ scores: Shape?) -> Bool {
+    guard let last = mask?.dims.last, let keys = scores?.dims.last else { return false }
+    return last.provablyEquals(keys)
+  }
+
   private static func isMask(_ mask: Shape, _ scores: Shape?) -> Bool {
     guard let scores, scores.rank == 4 else { return false }
     let offset = scores.rank - mask.rank
     let leading = (0..<(mask.rank - 1)).allSatisfy { axis in
       mask[axis] == 1 || mask[axis].provablyEquals(scores[axis + offset])
     }
-    return leading && mask[mask.rank - 1].provablyEquals(scores[3])
+    return leading
   }
 
   /// A value without the numbers that it is multiplied with, and their product.
@@ -116,6 +124,24 @@ private struct AttentionPattern {
       return (rest, 1 / number)
     }
     return (value, 1)
+  }
+
+  /// The mask with as many columns as there are keys.
+  ///
+  /// - Parameter keys: a value whose `axis` counts the keys.
+  func mask(for keys: ValueID, axis: Int, _ patch: inout GraphPatch, _ program: Program) -> ValueID? {
+    guard let mask, maskMayRepeat, let fact = program.fact(mask), let rank = fact.shape?.rank else { return mask }
+    func part(_ value: ValueID, _ range: Range<Int>) -> ValueID {
+      patch.node(
+        OperatorName("Shape"), attributes: ["start": .int(range.lowerBound), "end": .int(range.upperBound)],
+        inputs: [value], output: Graph.Value(name: ""))
+    }
+    let leading = rank > 1 ? [part(mask, 0..<(rank - 1))] : []
+    let shape = patch.node(
+      OperatorName("Concat"), attributes: ["axis": .int(0)], inputs: leading + [part(keys, axis..<(axis + 1))],
+      output: Graph.Value(name: ""))
+    return patch.node(
+      OperatorName("Expand"), inputs: [mask, shape], output: Graph.Value(name: "", type: fact.type))
   }
 
   /// K as [batch, heads, positions, size].
