@@ -66,6 +66,7 @@ extension GradientRules {
     "Sum": { d, node, g in
       try node.inputs.indices.map { d.summed(g, like: try operand(node, $0)) }
     },
+    "CastLike": { d, node, g in [d.node("CastLike", [g, try operand(node, 0)]), nil] },
     "Neg": { d, _, g in [d.node("Neg", [g])] },
     "Identity": { _, _, g in [g] },
   ]
