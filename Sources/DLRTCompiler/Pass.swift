@@ -46,6 +46,9 @@ extension PassManager {
     RecognizeNormalizations(),
     RecognizeAttention(),
     FuseMatMul(),
+    FoldChannelAffine(),
+    ChannelsLast(),
+    FuseConvolution(),
     FuseElementwise(),
   ])
 

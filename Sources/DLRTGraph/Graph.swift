@@ -104,51 +104,44 @@ extension Graph {
     return result
   }
 
-  /// Puts every node after the producers of its inputs, keeping the present order where it can.
+  /// Puts every node after the producers of its inputs, keeping the present order where it can: what is out of place
+  /// moves to just before its first reader.
   ///
   /// - Throws: `invalidModel` when nodes form a cycle.
   package mutating func sort() throws(DLRTError) {
-    let live = order.filter(contains)
     let producers = producers()
-    var waiting: [NodeID: Int] = [:]
-    var dependents: [NodeID: [NodeID]] = [:]
-    var isSorted = true
-    var seen: Set<NodeID> = []
-    for id in live {
-      var needed: Set<NodeID> = []
-      for case let input? in self[id].inputs {
-        guard let producer = producers[input] else { continue }
-        if needed.insert(producer).inserted {
-          dependents[producer, default: []].append(id)
-          if !seen.contains(producer) { isSorted = false }
+    var sorted: [NodeID] = []
+    sorted.reserveCapacity(order.count)
+    var state = [Visit](repeating: .unseen, count: nodeTable.count)
+    // Nodes whose producers are being placed, each with the next input to look at; a chain may be as long as the graph.
+    var path: [(id: NodeID, input: Int)] = []
+    for root in order where contains(root) && state[root.index] == .unseen {
+      path.append((root, 0))
+      state[root.index] = .open
+      while let (id, input) = path.last {
+        let inputs = self[id].inputs
+        guard input < inputs.count else {
+          state[id.index] = .placed
+          sorted.append(id)
+          path.removeLast()
+          continue
+        }
+        path[path.count - 1].input += 1
+        guard let value = inputs[input], let producer = producers[value] else { continue }
+        switch state[producer.index] {
+        case .placed: continue
+        case .open: throw DLRTError(.invalidModel, "nodes form a cycle", node: label(of: producer))
+        case .unseen:
+          state[producer.index] = .open
+          path.append((producer, 0))
         }
       }
-      waiting[id] = needed.count
-      seen.insert(id)
-    }
-    if isSorted {
-      order = live
-      return
-    }
-    var sorted: [NodeID] = []
-    sorted.reserveCapacity(live.count)
-    var ready = live.filter { waiting[$0] == 0 }
-    var next = 0
-    while next < ready.count {
-      let id = ready[next]
-      next += 1
-      sorted.append(id)
-      for dependent in dependents[id] ?? [] {
-        let left = (waiting[dependent] ?? 1) - 1
-        waiting[dependent] = left
-        if left == 0 { ready.append(dependent) }
-      }
-    }
-    guard sorted.count == live.count else {
-      let stuck = live.first { (waiting[$0] ?? 0) > 0 }
-      throw DLRTError(.invalidModel, "nodes form a cycle", node: stuck.map(label(of:)))
     }
     order = sorted
+  }
+
+  private enum Visit {
+    case unseen, open, placed
   }
 
   /// Removes nodes whose outputs nobody needs.

@@ -34,17 +34,9 @@ struct Tiling {
 
 /// B as a driver walks it.
 struct PanelSource {
-  enum Layout {
-    case packed(columns: Int)
-    case plain(rowStride: Int)
-  }
-
   let base: Source
-  let layout: Layout
-
-  @inline(__always) var isPacked: Bool {
-    if case .packed = layout { true } else { false }
-  }
+  /// Floats between rows of an unpacked B; nil: packed panels.
+  let rowStride: Int?
 }
 
 /// What a driver needs beside its arguments, on its caller's stack.
@@ -99,7 +91,7 @@ struct ProductDriver<Rows: RowSource> {
   private mutating func runBlock(row: Int, count: Int, panels: Range<Int>) {
     let whole = min(panels.upperBound, n / panelColumns)
     var panel = panels.lowerBound
-    if count == 1, b.isPacked, rows.taps <= rows.tapLimit, panel &+ rowPanels <= whole {
+    if count == 1, b.rowStride == nil, rows.taps <= rows.tapLimit, panel &+ rowPanels <= whole {
       rows.prepare(row: row, Tiling(1, limit: 1))
       while panel &+ rowPanels <= whole {
         runRow(row, panel: panel)
@@ -116,7 +108,7 @@ struct ProductDriver<Rows: RowSource> {
     }
     guard panel < panels.upperBound, panel &* panelColumns < n else { return }
     var last = strip(panel, n &- panel &* panelColumns)
-    if b.isPacked {
+    if b.rowStride == nil {
       last.vectors = ceilDivide(last.width, lanes)
       run(last, row: row, count: count)
       return
@@ -142,15 +134,14 @@ struct ProductDriver<Rows: RowSource> {
     let column = panel &* panelColumns
     var strip = Strip(
       column: column, width: width, vectors: width / lanes, isPartial: false, b: b.base, bStep: 0, next: b.base)
-    switch b.layout {
-    case .plain(let stride):
+    if let stride = b.rowStride {
       strip.b += column
       strip.bStep = stride
       strip.next = strip.b
-    case .packed(let columns):
+    } else {
       let size = rows.taps &* depth
       strip.b += column &* size
-      strip.bStep = ceilDivide(min(panelColumns, columns &- column), lanes) &* lanes
+      strip.bStep = ceilDivide(width, lanes) &* lanes
       strip.next = column &+ width < n ? strip.b + width &* size : strip.b
     }
     return strip

@@ -76,11 +76,7 @@ private struct FusedProduct {
     var attributes: [String: Attribute] = [:]
     if transB { attributes["transB"] = .int(1) }
     if scale != 1 { attributes["scale"] = .float(scale) }
-    if let activation {
-      attributes["activation"] = .int(Int(activation.function.rawValue))
-      attributes["a"] = .float(activation.a)
-      attributes["b"] = .float(activation.b)
-    }
+    if let activation { attributes.merge(activation.attributes) { $1 } }
     if addsLast { attributes["addend_last"] = .int(1) }
     return attributes
   }

@@ -153,6 +153,18 @@ extension StageBuilder {
     let id: NodeID
     let planning: Planning
     let outputs: [ValueID?]
+
+    /// More than any machine addresses; operators make tables whose sizes follow the outputs'.
+    private static let mostBytes = 1 << 47
+
+    func checkSizes() throws(DLRTError) {
+      for case let output? in planning.outputs {
+        guard let type = output.type.dataType, try Tensor.byteCount(type, output.shape) > Self.mostBytes else {
+          continue
+        }
+        throw DLRTError(.limitExceeded, "an output is too large", got: "shape \(output.shape)")
+      }
+    }
   }
 
   private func request(for id: NodeID, lastUse: [ValueID: Int]) -> Request {
@@ -171,6 +183,7 @@ extension StageBuilder {
       let request = requests[index]
       let result = Result { () throws -> Step in
         guard let op = program.op(request.id), op.viewedInput == nil else { return .nothing }
+        try request.checkSizes()
         return try op.plannedStep(request.planning)
       }
       results.withLock { $0[index] = result }

@@ -17,7 +17,7 @@ package struct Conv: Operator {
   package func infer(_ inference: inout Inference) throws {
     let type = try inference.type(0)
     inference.setType(0, type)
-    inference.set(0, type, try attributes.output(inference, bias: 2))
+    inference.set(0, type, try attributes.output(inference))
   }
 
   package func plan(_ planning: inout Planning) throws -> Step {

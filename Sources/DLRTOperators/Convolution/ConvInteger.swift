@@ -16,7 +16,7 @@ package struct ConvInteger: Operator {
 
   package func infer(_ inference: inout Inference) throws {
     inference.setType(0, .int32)
-    let output = try attributes.output(inference)
+    let output = try attributes.output(inference, bias: 4)
     try QuantizedConvolution.checkScalar(inference, 2)
     try QuantizedConvolution.checkPerChannel(inference, 3, channels: output[1])
     inference.set(0, .int32, output)

@@ -9,46 +9,20 @@ package struct ConvTranspose: Operator {
     types: ["T": .floats])
   package static var promotedTypes: TypeSet { .halfFloats }
 
-  private let attributes: ConvolutionAttributes
-  private let transposed: TransposedWindow
+  private let attributes: TransposedConvolutionAttributes
 
   package init(_ attributes: inout AttributeReader) throws {
-    self.attributes = try ConvolutionAttributes(&attributes)
-    transposed = try TransposedWindow(self.attributes.window, &attributes)
+    self.attributes = try TransposedConvolutionAttributes(&attributes)
   }
 
   package func infer(_ inference: inout Inference) throws {
     let type = try inference.type(0)
     inference.setType(0, type)
-    let (input, weight) = try attributes.operands(inference, x: 0, w: 1)
-    guard !input[1].provablyDiffers(weight[0]) else {
-      throw DLRTError(
-        .invalidModel, "channels do not fit the weights", tensor: inference.name(0), expected: "\(weight[0])",
-        got: "\(input[1])")
-    }
-    if let channels = weight[0].value, channels % attributes.group != 0 {
-      throw DLRTError(
-        .invalidModel, "channels are no multiple of the groups", tensor: "group", expected: "a divisor of \(channels)",
-        got: "\(attributes.group)")
-    }
-    let outputs = weight[1] * .known(attributes.group)
-    if inference.has(2) {
-      let bias = try inference.shape(2, rank: 1)
-      guard !bias[0].provablyDiffers(outputs) else {
-        throw DLRTError(
-          .invalidModel, "wrong size", tensor: inference.name(2), expected: "[\(outputs)]", got: "\(bias)")
-      }
-    }
-    let kernel = try attributes.kernel(weight, inference.name(1))
-    let spatial = try transposed.output(Array(input.dims.dropFirst(2)), kernel: kernel)
-    inference.set(0, type, Shape([input[0], outputs] + spatial))
+    inference.set(0, type, try attributes.output(try inference.shape(0), try inference.shape(1), inference))
   }
 
   package func plan(_ planning: inout Planning) throws -> Step {
-    let (x, w) = (planning.shape(0), planning.shape(1))
-    let problem = ConvolutionProblem(
-      batch: x[0], groups: attributes.group, inputChannels: w[0] / attributes.group, outputChannels: w[1],
-      geometry: try transposed.geometry(Array(x.dropFirst(2)), kernel: Array(w.dropFirst(2))))
+    let problem = try attributes.problem(x: planning.shape(0), w: planning.shape(1))
     guard planning.type(0) == .float32 else { return scattered(problem, Double.self) }
     if problem.inputChannels < 4 { return scattered(problem, Float.self) }
     return try FoldedConvolution(problem, planning).step(planning)

@@ -20,11 +20,18 @@ package struct ConvolutionAttributes: Sendable {
 
   /// The output `[N, M, spatial…]` of X `[N, C, spatial…]`, W `[M, C / group, spatial…]` and B `[M]`.
   package func output(
-    _ inference: borrowing Inference, x: Int = 0, w: Int = 1, bias: Int? = nil
+    _ inference: borrowing Inference, x: Int = 0, w: Int = 1, bias: Int = 2
   ) throws -> Shape {
-    let (input, weight) = try operands(inference, x: x, w: w)
+    try output(try inference.shape(x), try inference.shape(w), inference, x: x, w: w, bias: bias)
+  }
+
+  /// The same for shapes given otherwise.
+  package func output(
+    _ input: Shape, _ weight: Shape, _ inference: borrowing Inference, x: Int = 0, w: Int = 1, bias: Int = 2
+  ) throws -> Shape {
+    try Self.checkRanks(input, weight, inference, x: x, w: w)
     try checkChannels(input[1], weight, inference.name(x))
-    if let bias, inference.has(bias) {
+    if inference.has(bias) {
       let shape = try inference.shape(bias, rank: 1)
       guard !shape[0].provablyDiffers(weight[0]) else {
         throw DLRTError(
@@ -35,13 +42,17 @@ package struct ConvolutionAttributes: Sendable {
     return Shape([input[0], weight[0]] + (try window.output(Array(input.dims.dropFirst(2)), kernel: kernel)))
   }
 
-  package func operands(_ inference: borrowing Inference, x: Int, w: Int) throws -> (input: Shape, weight: Shape) {
-    let input = try inference.shape(x)
+  package static func checkRanks(
+    _ input: Shape, _ weight: Shape, _ inference: borrowing Inference, x: Int = 0, w: Int = 1
+  ) throws {
     guard input.rank >= 3 else {
       throw DLRTError(
         .invalidModel, "wrong rank", tensor: inference.name(x), expected: "at least 3", got: "shape \(input)")
     }
-    return (input, try inference.shape(w, rank: input.rank))
+    guard weight.rank == input.rank else {
+      throw DLRTError(
+        .invalidModel, "wrong rank", tensor: inference.name(w), expected: "rank \(input.rank)", got: "shape \(weight)")
+    }
   }
 
   private func checkChannels(_ channels: Dim, _ weight: Shape, _ name: String) throws(DLRTError) {

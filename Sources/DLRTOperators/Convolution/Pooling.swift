@@ -80,7 +80,11 @@ struct PoolAttributes: Sendable {
   }
 
   func output(_ inference: borrowing Inference) throws -> Shape {
-    let input = try inference.shape(0)
+    try output(try inference.shape(0), inference)
+  }
+
+  /// - Parameter input: `[N, C, spatial…]`
+  func output(_ input: Shape, _ inference: borrowing Inference) throws -> Shape {
     guard input.rank >= 3 else {
       throw DLRTError(
         .invalidModel, "wrong rank", tensor: inference.name(0), expected: "at least 3", got: "shape \(input)")

@@ -5,7 +5,9 @@ let convolutionOperators: [any Operator.Type] = [
   Col2Im.self,
   Conv.self,
   ConvInteger.self,
+  ConvNHWC.self,
   ConvTranspose.self,
+  ConvTransposeNHWC.self,
   DeformConv.self,
   GlobalAveragePool.self,
   GlobalLpPool.self,
@@ -13,5 +15,6 @@ let convolutionOperators: [any Operator.Type] = [
   LpPool.self,
   MaxPool.self,
   MaxUnpool.self,
+  PoolNHWC.self,
   QLinearConv.self,
 ]

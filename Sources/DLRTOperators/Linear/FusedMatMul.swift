@@ -5,7 +5,7 @@ import DLRTGraph
 /// ONNX's MatMul.
 ///
 /// Inputs: A, B, a bias [N], an addend of the output's shape. Attributes: `scale`; `transB` for B as [.., N, K];
-/// `activation` with `a` and `b`, a function of the kernel table; `addend_last` adds after the activation.
+/// those of f, by `UnaryKernel`; `addend_last` adds after the activation.
 package struct FusedMatMul: Operator {
   package static let schema = OperatorSchema(
     "FusedMatMul", domain: OperatorName.internalDomain, versions: [1],
@@ -13,21 +13,13 @@ package struct FusedMatMul: Operator {
 
   private let scale: Float
   private let transB: Bool
-  private let activation: dlk_unary
-  private let a: Float
-  private let b: Float
+  private let activation: UnaryKernel
   private let addendLast: Bool
 
   package init(_ attributes: inout AttributeReader) throws {
     scale = try attributes.float("scale", default: 1)
     transB = try attributes.flag("transB")
-    let code = try attributes.int("activation", default: Int(DLK_UNARY_IDENTITY.rawValue))
-    guard (0..<Int(DLK_UNARY_COUNT.rawValue)).contains(code) else {
-      throw DLRTError(.invalidModel, "there is no such function", tensor: "activation", got: "\(code)")
-    }
-    activation = dlk_unary(rawValue: Int32(code))
-    a = try attributes.float("a", default: 0)
-    b = try attributes.float("b", default: 0)
+    activation = try UnaryKernel(&attributes)
     addendLast = try attributes.flag("addend_last")
   }
 
@@ -46,7 +38,8 @@ package struct FusedMatMul: Operator {
     if inference.has(3) {
       let addend = try inference.shape(3)
       guard addend.rank == shape.rank, !zip(addend.dims, shape.dims).contains(where: { $0.provablyDiffers($1) }) else {
-        throw DLRTError(.invalidModel, "the addend does not fit", tensor: "addend", expected: "\(shape)", got: "\(addend)")
+        throw DLRTError(
+          .invalidModel, "the addend does not fit", tensor: "addend", expected: "\(shape)", got: "\(addend)")
       }
     }
     inference.set(0, .float32, shape)
@@ -60,9 +53,9 @@ package struct FusedMatMul: Operator {
     let floats = try FloatProduct(product, planning, a: planning.constant(0), b: planning.constant(1))
     var epilogue = dlk_epilogue.plain
     epilogue.scale = scale
-    epilogue.activation = activation
-    epilogue.a = a
-    epilogue.b = b
+    epilogue.activation = activation.function
+    epilogue.a = activation.a
+    epilogue.b = activation.b
     epilogue.addend_last = addendLast ? 1 : 0
     let hasBias = planning.has(2)
     let addendRow = planning.has(3) ? Int64(product.cRow) : nil

@@ -1,8 +1,6 @@
-/// Optimisers and derivatives of ai.onnx.preview.training.
+/// Optimisers of ai.onnx.preview.training.
 let trainingOperators: [any Operator.Type] = [
   Adagrad.self,
   Adam.self,
-  Gradient.self,
   Momentum.self,
-  SumToShape.self,
 ]

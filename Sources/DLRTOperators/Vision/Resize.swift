@@ -22,6 +22,9 @@ package struct Resize: Operator {
     case notSmaller = "not_smaller"
   }
 
+  /// Each output element of a resized axis has an entry in a table.
+  private static let longestAxis = 1 << 26
+
   private let mode: Mode
   private let transformation: CoordinateTransformation
   private let nearestMode: NearestMode
@@ -200,8 +203,10 @@ extension Resize {
       policy == .stretch || given != nil ? nil : commonScale(axes.map { input[$0] }, sizes ?? [], count: axes.count)
     let roi = transformation == .cropAndResize ? planning.constant(1) : nil
     return try axes.enumerated().compactMap { index, axis in
-      guard input[axis] < Int(Int32.max) else {
-        throw DLRTError(.limitExceeded, "the axis is too long to resize", tensor: "X", got: "\(input)")
+      guard max(input[axis], output[axis]) <= Self.longestAxis else {
+        throw DLRTError(
+          .limitExceeded, "the axis is too long to resize", tensor: "X", expected: "at most \(Self.longestAxis)",
+          got: "\(input[axis]) to \(output[axis])")
       }
       let stretched = Double(output[axis]) / Double(max(input[axis], 1))
       let scale = given.map { Double($0[index]) } ?? common ?? stretched

@@ -1,0 +1,54 @@
+import DLRTGraph
+import DLRTOperators
+
+/// The operators that ask for channels last.
+extension ChannelsLastWalk {
+  /// Converts a convolution; false for any other node.
+  mutating func anchor(_ id: NodeID, _ node: Node) throws -> Bool {
+    switch node.op.name {
+    case "Conv": return convolution(id, node)
+    case "ConvTranspose": return transposedConvolution(id, node)
+    default: return false
+    }
+  }
+
+  private static let types: TypeSet = [.halfFloats, .float32]
+
+  /// Images with at most so many channels are copied by their convolution, which then turns them too.
+  private static let fewChannels = 4
+
+  private mutating func convolution(_ id: NodeID, _ node: Node) -> Bool {
+    guard let x = node.input(0), let type = matcher.type(x), Self.types.contains(type),
+      let weights = graph.constant(node.input(1)), (3...5).contains(weights.rank), rank(x) == weights.rank
+    else { return false }
+    var made = node
+    made.op = OperatorName("ConvNHWC", domain: OperatorName.internalDomain)
+    if twin(x) == nil, weights.rank <= 4, weights.shape[1] <= Self.fewChannels, isOneGroup(node) {
+      made.attributes["channels_first"] = .int(1)
+    } else {
+      made.inputs[0] = transposed(x)
+    }
+    convert(id, made)
+    return true
+  }
+
+  /// Each remainder by the strides is a convolution of its own, of which there should not be too many; and groups should
+  /// have channels enough for a matrix product.
+  private mutating func transposedConvolution(_ id: NodeID, _ node: Node) -> Bool {
+    guard let x = node.input(0), let type = matcher.type(x), Self.types.contains(type),
+      let weights = graph.constant(node.input(1)), (3...5).contains(weights.rank), rank(x) == weights.rank,
+      isOneGroup(node) || weights.shape[1] >= 8
+    else { return false }
+    if case .ints(let strides) = node.attributes["strides"], strides.contains(where: { $0 > 32 }) { return false }
+    var made = node
+    made.op = OperatorName("ConvTransposeNHWC", domain: OperatorName.internalDomain)
+    made.inputs[0] = transposed(x)
+    convert(id, made)
+    return true
+  }
+
+  private func isOneGroup(_ node: Node) -> Bool {
+    guard case .int(let group) = node.attributes["group"] else { return true }
+    return group == 1
+  }
+}

@@ -1,0 +1,141 @@
+import DLRTGraph
+import DLRTOperators
+
+/// Brings convolutions and what lies between them into the layout `[N, spatial…, C]`.
+///
+/// Convolutions ask for the layout; operators that can work in it follow as soon as an input has it; a Transpose goes
+/// only where a value in the new layout meets an operator that knows the old one alone.
+struct ChannelsLast: Pass {
+  let name = "channels-last"
+
+  func run(on program: inout Program, environment: PlanEnvironment) throws -> Bool {
+    var walk = ChannelsLastWalk(program)
+    for id in program.graph.order { try walk.visit(id) }
+    guard let patch = try walk.finished() else { return false }
+    try program.apply(patch)
+    return true
+  }
+}
+
+/// A walk over a graph in order, which gives values a twin in the other layout.
+struct ChannelsLastWalk {
+  let matcher: Matcher
+  private(set) var patch: GraphPatch
+  /// `[N, spatial…, C]` for values `[N, C, spatial…]`.
+  private var twins: [ValueID: ValueID] = [:]
+  /// Values that exist in the new layout only, in the order in which they were made.
+  private var moved: [ValueID] = []
+  /// Nodes that no longer exist in their old form.
+  private var converted: Set<NodeID> = []
+
+  init(_ program: Program) {
+    matcher = Matcher(program)
+    patch = GraphPatch(program.graph)
+  }
+
+  var graph: Graph { matcher.graph }
+
+  mutating func visit(_ id: NodeID) throws {
+    let node = graph[id]
+    guard node.op.domain.isEmpty, node.captureCount == 0 else { return }
+    if try anchor(id, node) { return }
+    guard node.inputs.contains(where: { $0.map { twins[$0] != nil } ?? false }) else { return }
+    try follow(id, node)
+  }
+
+  /// The patch, with a Transpose for every value that is still read in the old layout; nil when nothing changed.
+  consuming func finished() throws -> GraphPatch? {
+    guard !converted.isEmpty else { return nil }
+    for value in moved {
+      let isRead = graph.outputs.contains(value) || matcher.readers(of: value).contains { !converted.contains($0) }
+      guard isRead, let twin = twins[value], let rank = matcher.shape(value)?.rank else { continue }
+      let back = patch.node(
+        OperatorName("Transpose"), attributes: ["perm": .ints(Layout.toChannelsFirst(rank))], inputs: [twin],
+        output: described(value))
+      patch.replace(value, with: back)
+    }
+    return patch
+  }
+}
+
+// MARK: What rules do
+
+extension ChannelsLastWalk {
+  func twin(_ value: ValueID?) -> ValueID? { value.flatMap { twins[$0] } }
+
+  func rank(_ value: ValueID?) -> Int? { matcher.shape(value)?.rank }
+
+  /// A value as the graph knows it, for the description of a new one.
+  private func described(_ value: ValueID, _ shape: Shape? = nil) -> Graph.Value {
+    let fact = matcher.program.fact(value)
+    return Graph.Value(name: graph[value].name, type: fact?.type, shape: shape ?? fact?.shape)
+  }
+
+  /// The value in the new layout, by a Transpose if there is no other way.
+  mutating func transposed(_ value: ValueID) -> ValueID? {
+    if let twin = twins[value] { return twin }
+    guard let shape = matcher.shape(value), shape.rank >= 3 else { return nil }
+    let twin = patch.node(
+      OperatorName("Transpose"), attributes: ["perm": .ints(Layout.toChannelsLast(shape.rank))], inputs: [value],
+      output: described(value, shape.channelsLast))
+    twins[value] = twin
+    return twin
+  }
+
+  /// Puts a node that makes its outputs in the new layout in the place of one.
+  mutating func convert(_ id: NodeID, _ node: Node) {
+    var node = node
+    for (index, output) in node.outputs.enumerated() {
+      guard let output else { continue }
+      let twin = patch.value(described(output, matcher.shape(output)?.channelsLast))
+      twins[output] = twin
+      moved.append(output)
+      node.outputs[index] = twin
+    }
+    patch.update(id, node)
+    converted.insert(id)
+  }
+
+  /// Puts a node that makes the same output from inputs in the new layout in the place of one.
+  mutating func replace(_ id: NodeID, _ node: Node) {
+    patch.update(id, node)
+    converted.insert(id)
+  }
+
+  /// Removes a node whose output another value is.
+  mutating func remove(_ id: NodeID, output: ValueID, with value: ValueID) {
+    patch.replace(output, with: value)
+    patch.remove(id)
+    converted.insert(id)
+  }
+
+  mutating func constant(_ tensor: Tensor) -> ValueID { patch.constant(tensor) }
+
+  mutating func addNode(_ op: String, _ inputs: [ValueID?], _ attributes: [String: Attribute] = [:]) -> ValueID {
+    patch.node(OperatorName(op), attributes: attributes, inputs: inputs, output: Graph.Value(name: ""))
+  }
+}
+
+/// Where axes go between the two layouts.
+enum Layout {
+  /// The permutation that brings `[N, C, spatial…]` to `[N, spatial…, C]`.
+  static func toChannelsLast(_ rank: Int) -> [Int] { [0] + Array(2..<rank) + [1] }
+
+  /// The permutation that brings `[N, spatial…, C]` to `[N, C, spatial…]`.
+  static func toChannelsFirst(_ rank: Int) -> [Int] { [0, rank - 1] + Array(1..<(rank - 1)) }
+
+  /// Where an axis of `[N, C, spatial…]`, counted from either end, is in `[N, spatial…, C]`; nil when out of range.
+  static func axis(_ axis: Int, _ rank: Int) -> Int? {
+    guard axis >= -rank, axis < rank else { return nil }
+    switch axis < 0 ? axis + rank : axis {
+    case 0: return 0
+    case 1: return rank - 1
+    case let spatial: return spatial - 1
+    }
+  }
+
+  static func axes(_ axes: [Int], _ rank: Int) -> [Int]? {
+    let result = axes.compactMap { axis($0, rank) }
+    return result.count == axes.count ? result : nil
+  }
+}

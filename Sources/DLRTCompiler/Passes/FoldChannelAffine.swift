@@ -1,0 +1,157 @@
+import DLRTGraph
+import DLRTOperators
+
+/// Takes what scales and shifts each channel into the weights of the convolution before it: BatchNormalization of fixed
+/// statistics, and Mul, Div, Add and Sub with constants. Other such BatchNormalizations become a Mul and an Add.
+struct FoldChannelAffine: Pass {
+  let name = "fold-channel-affine"
+
+  func run(on program: inout Program, environment: PlanEnvironment) throws -> Bool {
+    var changed = false
+    // A convolution takes one node a turn, since the next one needs the new weights.
+    while try fold(&program) { changed = true }
+    return changed
+  }
+
+  private func fold(_ program: inout Program) throws -> Bool {
+    let matcher = Matcher(program)
+    var patch = GraphPatch(program.graph)
+    var changed: Set<NodeID> = []
+    for id in program.graph.order {
+      guard let output = program.graph[id].output(0), matcher.type(output) == .float32,
+        let affine = try ChannelAffine(id, matcher)
+      else { continue }
+      if let convolution = foldable(affine, matcher), changed.insert(convolution).inserted {
+        try fold(affine, into: convolution, matcher, &patch)
+        patch.replace(output, with: affine.input)
+        patch.remove(id)
+      } else if program.graph[id].op == OperatorName("BatchNormalization") {
+        try rewrite(id, affine, matcher, &patch)
+      }
+    }
+    guard !patch.isEmpty else { return false }
+    try program.apply(patch)
+    return true
+  }
+
+  /// The convolution that makes the affine's input for nobody else, if its weights are constant.
+  private func foldable(_ affine: ChannelAffine, _ matcher: Matcher) -> NodeID? {
+    guard matcher.useCount(affine.input) == 1, let id = matcher.producer(affine.input) else { return nil }
+    let node = matcher.graph[id]
+    guard node.op == OperatorName("Conv") || node.op == OperatorName("ConvTranspose"),
+      matcher.graph.constant(node.input(1)) != nil, node.input(2) == nil || matcher.graph.constant(node.input(2)) != nil
+    else { return nil }
+    return id
+  }
+
+  private func fold(
+    _ affine: ChannelAffine, into id: NodeID, _ matcher: Matcher, _ patch: inout GraphPatch
+  ) throws {
+    var node = matcher.graph[id]
+    guard let weights = matcher.graph.constant(node.input(1)) else { return }
+    let channels = affine.scale.count
+    var values = weights.elements(Float.self)
+    if node.op == OperatorName("Conv") {
+      // [M, C / group, kernel…]
+      let perChannel = values.count / max(channels, 1)
+      for index in values.indices { values[index] *= affine.scale[index / perChannel] }
+    } else {
+      // [C, M / group, kernel…], where the group of an input channel says which outputs it feeds.
+      guard case .int(let groups) = node.attributes["group"] ?? .int(1) else { return }
+      let perGroup = channels / groups
+      let taps = weights.shape.dropFirst(2).reduce(1, *)
+      let inputsPerGroup = weights.shape[0] / groups
+      for index in values.indices {
+        let group = index / (taps * perGroup * inputsPerGroup)
+        values[index] *= affine.scale[group * perGroup + index / taps % perGroup]
+      }
+    }
+    var bias = affine.shift
+    if let old = matcher.graph.constant(node.input(2))?.elements(Float.self) {
+      for channel in bias.indices { bias[channel] += old[channel] * affine.scale[channel] }
+    }
+    let newWeights = patch.constant(try Tensor(values, shape: weights.shape))
+    let newBias = patch.constant(try Tensor(bias, shape: [channels]))
+    node.inputs = [node.input(0), newWeights, newBias]
+    patch.update(id, node)
+  }
+
+  private func rewrite(
+    _ id: NodeID, _ affine: ChannelAffine, _ matcher: Matcher, _ patch: inout GraphPatch
+  ) throws {
+    let node = matcher.graph[id]
+    guard let output = node.output(0), let rank = matcher.shape(affine.input)?.rank, rank >= 2 else { return }
+    let shape = [affine.scale.count] + Array(repeating: 1, count: rank - 2)
+    let fact = matcher.program.fact(output)
+    func value(_ name: String) -> Graph.Value { Graph.Value(name: name, type: fact?.type, shape: fact?.shape) }
+    let scaled = patch.node(
+      OperatorName("Mul"), name: node.name,
+      inputs: [affine.input, patch.constant(try Tensor(affine.scale, shape: shape))], output: value(""))
+    let shifted = patch.node(
+      OperatorName("Add"), name: node.name,
+      inputs: [scaled, patch.constant(try Tensor(affine.shift, shape: shape))],
+      output: value(matcher.graph[output].name))
+    patch.replace(output, with: shifted)
+    patch.remove(id)
+  }
+}
+
+/// A node that computes x · scale + shift, with a constant for each channel of `[N, C, …]`.
+private struct ChannelAffine {
+  let input: ValueID
+  private(set) var scale: [Float]
+  private(set) var shift: [Float]
+
+  init?(_ id: NodeID, _ matcher: Matcher) throws {
+    let node = matcher.graph[id]
+    guard node.op.domain.isEmpty, node.outputs.dropFirst().allSatisfy({ $0 == nil }), let first = node.input(0) else {
+      return nil
+    }
+    switch node.op.name {
+    case "BatchNormalization":
+      let parameters = (1...4).compactMap { matcher.graph.constant(node.input($0)) }
+      guard let op = matcher.program.op(id) as? BatchNormalization, !op.isTraining, parameters.count == 4,
+        parameters.allSatisfy({ $0.type == .float32 })
+      else { return nil }
+      let values = parameters.map { $0.elements(Float.self) }
+      input = first
+      scale = []
+      shift = []
+      for channel in values[0].indices {
+        let factor = Double(values[0][channel]) / (Double(values[3][channel]) + Double(op.epsilon)).squareRoot()
+        scale.append(Float(factor))
+        shift.append(Float(Double(values[1][channel]) - Double(values[2][channel]) * factor))
+      }
+    case "Mul", "Add", "Div", "Sub":
+      guard let second = node.input(1) else { return nil }
+      let isReversed = matcher.graph.constant(first) != nil
+      // Only a sum or product may have its constant first.
+      if isReversed, node.op.name == "Div" || node.op.name == "Sub" { return nil }
+      input = isReversed ? second : first
+      guard let values = Self.channels(isReversed ? first : second, of: input, matcher) else { return nil }
+      let (ones, zeros) = (values.map { _ in Float(1) }, values.map { _ in Float(0) })
+      switch node.op.name {
+      case "Mul": (scale, shift) = (values, zeros)
+      case "Div": (scale, shift) = (values.map { 1 / $0 }, zeros)
+      case "Add": (scale, shift) = (ones, values)
+      default: (scale, shift) = (ones, values.map { -$0 })
+      }
+    default: return nil
+    }
+    // An infinite factor would make NaN of weights that are zero.
+    guard scale.allSatisfy(\.isFinite) else { return nil }
+  }
+
+  /// A constant that broadcasts along channels only, as one number for each channel of `input`.
+  private static func channels(_ value: ValueID, of input: ValueID, _ matcher: Matcher) -> [Float]? {
+    guard let constant = matcher.graph.constant(value), constant.type == .float32, let shape = matcher.shape(input),
+      shape.rank >= 3, constant.rank <= shape.rank, let channels = shape[1].value
+    else { return nil }
+    let elements = constant.elements(Float.self)
+    if elements.count == 1 { return Array(repeating: elements[0], count: channels) }
+    guard elements.count == channels, constant.rank >= shape.rank - 1,
+      constant.shape[constant.rank - (shape.rank - 1)] == channels
+    else { return nil }
+    return elements
+  }
+}

@@ -1,0 +1,69 @@
+import CKernelSupport
+import DLRTGraph
+
+/// dlrt's convolution with channels last: Y[N, spatial…, M] = f(X[N, spatial…, C] ⋆ W[M, C / group, kernel…] + B[M] + addend),
+/// where the addend has Y's shape. W is laid out as in ONNX. With `channels_first` X alone is `[N, C, spatial…]`.
+///
+/// Up to three spatial axes; float32, and smaller floats through it.
+package struct ConvNHWC: Operator {
+  package static let schema = OperatorSchema(
+    "ConvNHWC", domain: OperatorName.internalDomain, versions: [1],
+    inputs: [("X", "T"), ("W", "T"), ("B?", "T"), ("addend?", "T")], outputs: [("Y", "T")],
+    types: ["T": [.halfFloats, .float32]])
+  package static var promotedTypes: TypeSet { .halfFloats }
+
+  package let attributes: ConvolutionAttributes
+  package let activation: UnaryKernel
+  /// X is in ONNX's layout: the copy that a convolution of few channels makes anyway turns it.
+  package let isInputChannelsFirst: Bool
+  /// The activation comes before the addend.
+  package let isAddendLast: Bool
+
+  package init(_ attributes: inout AttributeReader) throws {
+    self.attributes = try ConvolutionAttributes(&attributes)
+    activation = try UnaryKernel(&attributes)
+    isInputChannelsFirst = try attributes.flag("channels_first")
+    isAddendLast = try attributes.flag("addend_last")
+  }
+
+  package func infer(_ inference: inout Inference) throws {
+    let type = try inference.type(0)
+    inference.setType(0, type)
+    let given = try inference.shape(0)
+    let input = isInputChannelsFirst ? given : given.channelsFirst
+    let output = try attributes.output(input, try inference.shape(1), inference).channelsLast
+    if inference.has(3) {
+      let addend = try inference.shape(3, rank: output.rank)
+      for (dim, wanted) in zip(addend.dims, output.dims) where dim.provablyDiffers(wanted) {
+        throw DLRTError(
+          .invalidModel, "wrong shape", tensor: inference.name(3), expected: "\(output)", got: "\(addend)")
+      }
+    }
+    inference.set(0, type, output)
+  }
+
+  /// The addend is read where the result is written.
+  package var inPlaceInputs: [Int] { [3] }
+
+  package func plan(_ planning: inout Planning) throws -> Step {
+    let shape = planning.shape(0)
+    let input = isInputChannelsFirst ? shape : shape.channelsFirst
+    let problem = try attributes.problem(x: input, w: planning.shape(1))
+    return try PixelConvolution(problem, self, planning).step(planning)
+  }
+}
+
+extension [Int] {
+  /// `[N, spatial…, C]` as `[N, C, spatial…]`.
+  package var channelsFirst: [Int] { count < 2 ? self : [self[0], self[count - 1]] + self[1..<(count - 1)] }
+}
+
+extension Shape {
+  /// `[N, spatial…, C]` as `[N, C, spatial…]`.
+  package var channelsFirst: Shape {
+    rank < 2 ? self : Shape([dims[0], dims[rank - 1]] + dims[1..<(rank - 1)])
+  }
+
+  /// `[N, C, spatial…]` as `[N, spatial…, C]`.
+  package var channelsLast: Shape { rank < 2 ? self : Shape([dims[0]] + dims[2...] + [dims[1]]) }
+}

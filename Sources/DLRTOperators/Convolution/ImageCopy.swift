@@ -1,0 +1,74 @@
+import CKernelSupport
+
+/// Copies images of few channels into rows that hold their padding, so that each row under a window is a single run of
+/// memory.
+struct ImageCopy: Sendable {
+  private let channels: Int
+  private let images: Int
+  private let down: WindowAxis
+  private let across: WindowAxis
+  private let isChannelsFirst: Bool
+  private let height: Int
+  private let width: Int
+
+  /// - Parameter problem: one group, at most two axes.
+  init(_ problem: ConvolutionProblem, _ op: ConvNHWC) {
+    let axes = problem.geometry.axes
+    channels = problem.inputChannels
+    images = problem.batch
+    down = axes.count > 1 ? axes[0] : .single
+    across = axes[axes.count - 1]
+    isChannelsFirst = op.isInputChannelsFirst
+    height = Self.needed(down)
+    width = Self.needed(across)
+  }
+
+  /// From the first window's begin to the last one's end; what the input has beyond is copied too.
+  private static func needed(_ axis: WindowAxis) -> Int {
+    max(axis.padBegin &+ axis.input, (axis.output &- 1) &* axis.stride &+ axis.extent)
+  }
+
+  /// Of one image.
+  var floats: Int { (height &* width &* channels &+ 15) & ~15 }
+  var bytes: Int { floats &* 4 }
+  var pixels: dlk_pixels { dlk_pixels([height, width], pixelStride: channels) }
+
+  /// The window over the copy, which has no padding.
+  var window: dlk_window {
+    func inside(_ axis: WindowAxis, _ size: Int) -> WindowAxis {
+      WindowAxis(
+        input: size, output: axis.output, kernel: axis.kernel, stride: axis.stride, dilation: axis.dilation,
+        padBegin: 0,
+        padEnd: 0)
+    }
+    return ConvolutionGeometry([inside(down, height), inside(across, width)]).kernelWindow
+  }
+
+  func run(
+    _ io: borrowing StepIO, _ kernels: KernelSet, _ x: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Float>
+  ) {
+    let plane = down.input &* across.input
+    var args = dlk_copy_image_args()
+    args.channels = Int64(channels)
+    args.height = Int64(down.input)
+    args.width = Int64(across.input)
+    args.x_channel_stride = isChannelsFirst ? Int64(plane) : 1
+    args.x_pixel_stride = isChannelsFirst ? 1 : Int64(channels)
+    args.x_row_stride = Int64(across.input) &* args.x_pixel_stride
+    args.top = Int64(down.padBegin)
+    args.left = Int64(across.padBegin)
+    args.bottom = Int64(height &- down.padBegin &- down.input)
+    args.right = Int64(width &- across.padBegin &- across.input)
+    args.y_row_stride = Int64(width &* channels)
+    let chunks = Chunks(height, cost: Double(width &* channels) * 0.3)
+    for image in 0..<images {
+      args.x = x + image &* plane &* channels
+      args.y = target + image &* floats
+      let own = args
+      io.parallel(chunks) { range in
+        var copy = own
+        kernels.table.pointee.copy_image(&copy, Int64(range.lowerBound), Int64(range.upperBound))
+      }
+    }
+  }
+}

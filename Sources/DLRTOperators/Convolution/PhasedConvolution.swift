@@ -1,0 +1,231 @@
+import CKernelSupport
+import DLRTGraph
+
+/// The outputs of a transposed convolution's axis whose index leaves one remainder by the stride: they read the input as
+/// a convolution without stride does, through every so many taps in reverse order.
+fileprivate struct AxisPhase: Sendable {
+  let first: Int
+  let count: Int
+  /// Taps of the whole kernel, in the order of the inputs they meet.
+  let taps: [Int]
+  let dilation: Int
+  /// Input elements before the first that the first output's window covers; negative where the window begins later.
+  let pad: Int
+
+  /// - Parameter axis: the forward window, whose input is the output here.
+  init(_ axis: WindowAxis, remainder: Int) {
+    first = remainder
+    count = remainder < axis.input ? (axis.input - remainder + axis.stride - 1) / axis.stride : 0
+    let place = remainder + axis.padBegin
+    let taps = (0..<axis.kernel).filter { (place - $0 * axis.dilation) % axis.stride == 0 }
+    // The input element that a tap meets at the first output.
+    let meets = taps.map { (place - $0 * axis.dilation) / axis.stride }
+    self.taps = taps.reversed()
+    dilation = meets.count > 1 ? meets[0] - meets[1] : 1
+    pad = -(meets.last ?? 0)
+  }
+}
+
+/// A transposed convolution as one convolution without stride for each phase of the output's indices; each writes its
+/// own pixels, so that nothing is summed twice.
+struct PhasedConvolution: Sendable {
+  private let problem: ConvolutionProblem
+  private let activation: UnaryKernel
+  private let kernels: KernelSet
+  private let phases: [Phase]
+  private let units: Int
+  private let weightFloats: Int
+
+  /// Stands for arguments without pointers, so that they may travel.
+  fileprivate struct Phase: @unchecked Sendable {
+    let axes: [AxisPhase]
+    let args: dlk_conv_args
+    let cut: ConvolutionCut
+    /// Floats from the output's first element to the phase's.
+    let place: Int
+    let firstUnit: Int
+    let firstWeight: Int
+    let weightsPerGroup: Int
+
+    var taps: Int { axes.map(\.taps.count).product }
+  }
+
+  private var inputChannels: Int { problem.groups &* problem.inputChannels }
+  private var outputChannels: Int { problem.groups &* problem.outputChannels }
+
+  init(_ problem: ConvolutionProblem, _ activation: UnaryKernel, _ planning: Planning) throws {
+    self.problem = problem
+    self.activation = activation
+    kernels = planning.kernels
+    let axes = Array(repeating: .single, count: 3 - problem.geometry.axes.count) + problem.geometry.axes
+    let channels = problem.groups * problem.outputChannels
+    let rowStrides = [axes[1].input * axes[2].input * channels, axes[2].input * channels, channels]
+    let panel = Int(planning.kernels.table.pointee.gemm_panel)
+    var phases: [Phase] = []
+    var (units, weights) = (0, 0)
+    for d in 0..<axes[0].stride {
+      for h in 0..<axes[1].stride {
+        for w in 0..<axes[2].stride {
+          let own = zip(axes, [d, h, w]).map { AxisPhase($0, remainder: $1) }
+          if own.contains(where: { $0.count == 0 }) { continue }
+          let args = Self.arguments(problem, axes, own)
+          let taps = own.map(\.taps.count).product
+          let pixels = own.map(\.count).product
+          let depth = taps * problem.inputChannels
+          let cut = ConvolutionCut(
+            pixels: pixels, panels: (problem.outputChannels + panel - 1) / panel,
+            images: problem.batch * problem.groups,
+            pixelBytes: problem.inputChannels * 4,
+            flops: 2 * depth * pixels * problem.outputChannels * problem.batch * problem.groups, planning)
+          let perGroup = Int(
+            planning.kernels.table.pointee.packed_b_floats(Int64(depth), Int64(problem.outputChannels)))
+          phases.append(
+            Phase(
+              axes: own, args: args, cut: cut, place: zip([d, h, w], rowStrides).reduce(0) { $0 + $1.0 * $1.1 },
+              firstUnit: units, firstWeight: weights, weightsPerGroup: perGroup))
+          units += cut.count
+          weights += perGroup * problem.groups
+        }
+      }
+    }
+    self.phases = phases
+    self.units = units
+    weightFloats = weights
+  }
+
+  private static func arguments(
+    _ problem: ConvolutionProblem, _ axes: [WindowAxis], _ phase: [AxisPhase]
+  ) -> dlk_conv_args {
+    let (inputChannels, outputChannels) = (
+      problem.groups * problem.inputChannels, problem.groups * problem.outputChannels
+    )
+    let windows = zip(axes, phase).map { axis, own in
+      WindowAxis(
+        input: axis.output, output: own.count, kernel: own.taps.count, stride: 1, dilation: own.dilation,
+        padBegin: own.pad, padEnd: 0)
+    }
+    var args = dlk_conv_args()
+    args.window = ConvolutionGeometry(windows).kernelWindow
+    args.channels = Int64(problem.inputChannels)
+    args.n = Int64(problem.outputChannels)
+    args.x_pixels = dlk_pixels(axes.map(\.output), pixelStride: inputChannels)
+    args.y_pixels.pixel_stride = Int64(axes[2].stride * outputChannels)
+    args.y_pixels.row_stride = Int64(axes[1].stride * axes[2].input * outputChannels)
+    args.y_pixels.plane_stride = Int64(axes[0].stride * axes[1].input * axes[2].input * outputChannels)
+    args.epilogue.scale = 1
+    return args
+  }
+
+  func step(_ weights: Tensor, _ planning: Planning) throws -> Step {
+    let axes = problem.geometry.axes
+    let format =
+      "\(kernels.isa.name)-f32-phases-\(problem.groups)-\(axes.map { [$0.stride, $0.dilation, $0.padBegin] })"
+    let packed = try planning.packed(weights, format: format, pack)
+    let inputSize = problem.geometry.outputSize &* inputChannels
+    let outputSize = problem.geometry.inputSize &* outputChannels
+    let paddingFloats = (axes.last?.kernel ?? 1) &* problem.inputChannels
+    return Step(
+      kernel: "\(kernels.isa.name)-f32-phases", flops: problem.flops, workspace: paddingFloats &* 4, skippedInputs: [1]
+    ) { io in
+      let (x, y) = (io.input(0, as: Float.self), io.output(0, as: Float.self))
+      let bias = io.hasInput(2) ? io.input(2, as: Float.self) : nil
+      let padding = io.workspace.assumingMemoryBound(to: Float.self)
+      padding.update(repeating: 0, count: paddingFloats)
+      let panels = packed.base.assumingMemoryBound(to: Float.self)
+      io.parallel(units) { unit in
+        let phase = phases[phases.partition(before: unit)]
+        let part = phase.cut[unit &- phase.firstUnit]
+        let (image, group) = (part.image / problem.groups, part.image % problem.groups)
+        let channel = group &* problem.outputChannels
+        var args = phase.args
+        args.x = x + (image &* inputSize &+ group &* problem.inputChannels)
+        args.y = y + (image &* outputSize &+ phase.place &+ channel)
+        args.padding = UnsafePointer(padding)
+        args.weights = UnsafePointer(panels + (phase.firstWeight &+ group &* phase.weightsPerGroup))
+        args.epilogue.bias = bias.map { $0 + channel }
+        args.epilogue.activation = activation.function
+        args.epilogue.a = activation.a
+        args.epilogue.b = activation.b
+        if phase.taps == 0 { return fill(args, part.pixels) }
+        kernels.table.pointee.conv(
+          &args, Int64(part.pixels.lowerBound), Int64(part.pixels.upperBound), Int64(part.panels.lowerBound),
+          Int64(part.panels.upperBound))
+      }
+    }
+  }
+
+  /// Pixels that no tap reaches hold the bias alone.
+  private func fill(_ args: dlk_conv_args, _ pixels: Range<Int>) {
+    let (width, height, count) = (Int(args.window.out_w), Int(args.window.out_h), problem.outputChannels)
+    for pixel in pixels {
+      let (row, plane) = (pixel / width % height, pixel / width / height)
+      let place =
+        pixel % width &* Int(args.y_pixels.pixel_stride) &+ row &* Int(args.y_pixels.row_stride)
+        &+ plane &* Int(args.y_pixels.plane_stride)
+      guard let target = args.y.map({ $0 + place }) else { return }
+      for channel in 0..<count { target[channel] = args.epilogue.bias?[channel] ?? 0 }
+      kernels.table.pointee.unary(activation.function, activation.a, activation.b, target, target, Int64(count))
+    }
+  }
+
+  /// W `[C, M / group, kernel…]` as panels for each phase and group, of which the rows are tap by tap the channels.
+  private func pack(_ tensor: Tensor) throws -> TensorStorage {
+    let storage = try TensorStorage(byteCount: weightFloats * 4)
+    let target = storage.base.assumingMemoryBound(to: Float.self)
+    let kernel = Array(repeating: 1, count: 3 - problem.geometry.axes.count) + problem.geometry.kernel
+    let (taps, channels) = (kernel.product, problem.inputChannels)
+    let panels = Int64((problem.outputChannels + panelWidth - 1) / panelWidth)
+    let rowFloats = channels * problem.outputChannels
+    let block = try TensorStorage(byteCount: taps * rowFloats * 4)
+    let rows = block.base.assumingMemoryBound(to: Float.self)
+    tensor.withUnsafeBytes { bytes in
+      guard let base = bytes.baseAddress else { return }
+      for phase in phases where phase.taps > 0 {
+        for group in 0..<problem.groups {
+          var row = 0
+          for d in phase.axes[0].taps {
+            for h in phase.axes[1].taps {
+              for w in phase.axes[2].taps {
+                let tap = (d * kernel[1] + h) * kernel[2] + w
+                let source = base + (group * rowFloats * taps + tap) * 4
+                for index in 0..<rowFloats {
+                  rows[row * rowFloats + index] = source.loadUnaligned(
+                    fromByteOffset: index * taps * 4, as: Float.self)
+                }
+                row += 1
+              }
+            }
+          }
+          var args = dlk_pack_b_args()
+          args.source = UnsafeRawPointer(rows)
+          args.type = DLK_FLOAT32
+          args.k_outer = Int64(row)
+          args.k_inner = Int64(channels)
+          args.n = Int64(problem.outputChannels)
+          args.k_outer_stride = Int64(rowFloats)
+          args.k_inner_stride = Int64(problem.outputChannels)
+          args.n_stride = 1
+          args.scale = 1
+          args.packed = target + phase.firstWeight + group * phase.weightsPerGroup
+          kernels.table.pointee.pack_b(&args, 0, panels)
+        }
+      }
+    }
+    return storage
+  }
+
+  private var panelWidth: Int { Int(kernels.table.pointee.gemm_panel) }
+}
+
+extension [PhasedConvolution.Phase] {
+  /// The last phase that begins at or before a unit.
+  @inline(__always)
+  fileprivate func partition(before unit: Int) -> Int {
+    var (low, high) = (0, count &- 1)
+    while low < high {
+      let middle = (low &+ high &+ 1) / 2
+      if self[middle].firstUnit <= unit { low = middle } else { high = middle &- 1 }
+    }
+    return low
+  }
+}

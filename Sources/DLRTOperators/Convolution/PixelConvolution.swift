@@ -1,0 +1,214 @@
+import CKernelSupport
+import DLRTGraph
+
+/// How a ConvNHWC runs: which kernel, how weights are packed, how the work is cut.
+struct PixelConvolution: Sendable {
+  private let problem: ConvolutionProblem
+  private let op: ConvNHWC
+  private let kernels: KernelSet
+  private let method: Method
+  private let hasAddend: Bool
+
+  private enum Method: Sendable {
+    /// Each channel by itself.
+    case depthwise
+    /// 1 × 1 without stride: one matrix product over the pixels of all images.
+    case product
+    /// Rows of pixels under the window, group by group.
+    case window
+    /// As `window`, over a copy of the image with its padding, whose window rows are single runs of memory.
+    case copiedWindow
+  }
+
+  /// Below this, the window's rows are too short to be worth an address each.
+  private static let fewChannels = 8
+
+  init(_ problem: ConvolutionProblem, _ op: ConvNHWC, _ planning: Planning) throws {
+    self.problem = problem
+    self.op = op
+    kernels = planning.kernels
+    hasAddend = planning.has(3)
+    let geometry = problem.geometry
+    let isPlanar = geometry.axes.dropLast(2).isEmpty
+    let isCopied = isPlanar && problem.groups == 1 && problem.inputChannels <= Self.fewChannels
+    if problem.isDepthwise, problem.outputChannels == 1, !hasAddend, !op.isInputChannelsFirst {
+      method = .depthwise
+    } else if isCopied, op.isInputChannelsFirst || !geometry.isPointwise {
+      method = .copiedWindow
+    } else if op.isInputChannelsFirst {
+      throw DLRTError(.internalError, "this convolution reads no channels-first input")
+    } else if geometry.isPointwise, problem.groups == 1 {
+      method = .product
+    } else {
+      method = .window
+    }
+  }
+
+  private var inputChannels: Int { problem.groups &* problem.inputChannels }
+  private var outputChannels: Int { problem.groups &* problem.outputChannels }
+  private var panels: Int { (problem.outputChannels &+ panelWidth &- 1) / panelWidth }
+  private var panelWidth: Int { Int(kernels.table.pointee.gemm_panel) }
+
+  func step(_ planning: Planning) throws -> Step {
+    if planning.output(0).count == 0 { return .nothing }
+    let packing = WeightPacking(problem, kernels, isDepthwise: method == .depthwise)
+    let weights = try planning.constant(1).map { try packing.packed($0, planning) }
+    var step =
+      switch method {
+      case .depthwise: depthwise(weights, packing)
+      case .product: product(weights, packing, planning)
+      case .window: window(weights, packing, planning, copy: nil)
+      case .copiedWindow: window(weights, packing, planning, copy: ImageCopy(problem, op))
+      }
+    step.flops = problem.flops
+    if weights != nil { step.skippedInputs = [1] }
+    return step
+  }
+
+  private func name(_ method: String) -> String { "\(kernels.isa.name)-f32-\(method)" }
+
+  private func epilogue(_ io: borrowing StepIO) -> dlk_epilogue {
+    var epilogue = dlk_epilogue()
+    epilogue.scale = 1
+    epilogue.bias = io.hasInput(2) ? io.input(2, as: Float.self) : nil
+    epilogue.activation = op.activation.function
+    epilogue.a = op.activation.a
+    epilogue.b = op.activation.b
+    if hasAddend {
+      epilogue.addend = io.input(3, as: Float.self)
+      epilogue.addend_row_stride = Int64(outputChannels)
+      epilogue.addend_scale = 1
+      epilogue.addend_last = op.isAddendLast ? 1 : 0
+    }
+    return epilogue
+  }
+}
+
+// MARK: Depthwise
+
+extension PixelConvolution {
+  private func depthwise(_ weights: TensorStorage?, _ packing: WeightPacking) -> Step {
+    let geometry = problem.geometry
+    let rows = geometry.outputRows
+    let window = geometry.kernelWindow
+    let cost = Double(geometry.axes[geometry.axes.count - 1].output * inputChannels * geometry.kernelSize) / 20
+    let chunks = Chunks(problem.batch &* rows, cost: cost)
+    let (inputSize, outputSize) = (geometry.inputSize &* inputChannels, geometry.outputSize &* outputChannels)
+    let (xPixels, yPixels) = (
+      dlk_pixels(geometry.input, pixelStride: inputChannels), dlk_pixels(geometry.output, pixelStride: outputChannels)
+    )
+    return Step(kernel: name("depthwise"), workspace: weights == nil ? packing.bytes : 0) { io in
+      let (x, y) = (io.input(0, as: Float.self), io.output(0, as: Float.self))
+      var args = dlk_depthwise_args()
+      args.window = window
+      args.channels = Int64(inputChannels)
+      args.x_pixels = xPixels
+      args.y_pixels = yPixels
+      args.weights = packing.weights(weights, io, at: io.workspace)
+      args.bias = io.hasInput(2) ? io.input(2, as: Float.self) : nil
+      args.activation = op.activation.function
+      args.a = op.activation.a
+      args.b = op.activation.b
+      io.parallel(chunks) { range in
+        // A chunk may end within the next image.
+        var row = range.lowerBound
+        while row < range.upperBound {
+          let image = row / rows
+          let end = min(range.upperBound, (image &+ 1) &* rows)
+          var own = args
+          own.x = x + image &* inputSize
+          own.y = y + image &* outputSize
+          kernels.table.pointee.depthwise(&own, Int64(row &- image &* rows), Int64(end &- image &* rows))
+          row = end
+        }
+      }
+    }
+  }
+}
+
+// MARK: Matrix products
+
+extension PixelConvolution {
+  private func product(_ weights: TensorStorage?, _ packing: WeightPacking, _ planning: Planning) -> Step {
+    let pixels = problem.batch &* problem.geometry.outputSize
+    let cut = ConvolutionCut(
+      pixels: pixels, panels: panels, images: 1, pixelBytes: inputChannels &* 4, flops: problem.flops, planning)
+    return Step(kernel: name("gemm"), workspace: weights == nil ? packing.bytes : 0) { io in
+      var args = dlk_gemm_args()
+      args.m = Int64(pixels)
+      args.n = Int64(outputChannels)
+      args.k = Int64(inputChannels)
+      args.a = io.input(0, as: Float.self)
+      args.a_row_stride = args.k
+      args.b = packing.weights(weights, io, at: io.workspace)
+      args.c = io.output(0, as: Float.self)
+      args.c_row_stride = args.n
+      args.epilogue = epilogue(io)
+      io.parallel(cut.count) { index in
+        let part = cut[index]
+        var own = args
+        kernels.table.pointee.gemm(
+          &own, Int64(part.pixels.lowerBound), Int64(part.pixels.upperBound), Int64(part.panels.lowerBound),
+          Int64(part.panels.upperBound))
+      }
+    }
+  }
+
+  private func window(
+    _ weights: TensorStorage?, _ packing: WeightPacking, _ planning: Planning, copy: ImageCopy?
+  ) -> Step {
+    let geometry = problem.geometry
+    let stride = geometry.axes.map(\.stride).product
+    let cut = ConvolutionCut(
+      pixels: geometry.outputSize, panels: panels, images: problem.batch &* problem.groups,
+      pixelBytes: problem.inputChannels &* 4 &* stride, flops: problem.flops, planning)
+    let paddingBytes = (max(geometry.axes.last?.kernel ?? 1, 1) &* inputChannels &* 4 &+ 63) & ~63
+    let weightBytes = weights == nil ? packing.bytes : 0
+    let weightFloats = packing.floatsPerGroup
+    let (inputSize, outputSize) = (geometry.inputSize &* inputChannels, geometry.outputSize &* outputChannels)
+    var base = dlk_conv_args()
+    base.window = copy?.window ?? geometry.kernelWindow
+    base.channels = Int64(problem.inputChannels)
+    base.n = Int64(problem.outputChannels)
+    base.x_pixels = copy?.pixels ?? dlk_pixels(geometry.input, pixelStride: inputChannels)
+    base.y_pixels = dlk_pixels(geometry.output, pixelStride: outputChannels)
+    let fixed = ConvolutionArguments(base)
+    return Step(
+      kernel: name(copy == nil ? "conv" : "conv-copied"),
+      workspace: paddingBytes &+ weightBytes &+ (copy?.bytes ?? 0) &* problem.batch
+    ) { io in
+      let (x, y) = (io.input(0, as: Float.self), io.output(0, as: Float.self))
+      let padding = io.workspace.assumingMemoryBound(to: Float.self)
+      padding.update(repeating: 0, count: paddingBytes / 4)
+      var args = fixed.value
+      args.padding = UnsafePointer(padding)
+      let packed = packing.weights(weights, io, at: io.workspace + paddingBytes)
+      let images = (io.workspace + (paddingBytes &+ weightBytes)).assumingMemoryBound(to: Float.self)
+      if let copy { copy.run(io, kernels, x, images) }
+      let whole = epilogue(io)
+      io.parallel(cut.count) { index in
+        let part = cut[index]
+        let (image, group) = (part.image / problem.groups, part.image % problem.groups)
+        let channel = group &* problem.outputChannels
+        var own = args
+        own.x =
+          copy.map { UnsafePointer(images) + image &* $0.floats }
+          ?? x + (image &* inputSize &+ group &* problem.inputChannels)
+        own.weights = packed + group &* weightFloats
+        own.y = y + (image &* outputSize &+ channel)
+        own.epilogue = whole
+        own.epilogue.bias = whole.bias.map { $0 + channel }
+        own.epilogue.addend = whole.addend.map { $0 + (image &* outputSize &+ channel) }
+        kernels.table.pointee.conv(
+          &own, Int64(part.pixels.lowerBound), Int64(part.pixels.upperBound), Int64(part.panels.lowerBound),
+          Int64(part.panels.upperBound))
+      }
+    }
+  }
+}
+
+/// Kernel arguments without pointers, so that they may travel.
+private struct ConvolutionArguments: @unchecked Sendable {
+  let value: dlk_conv_args
+  init(_ value: dlk_conv_args) { self.value = value }
+}

@@ -1,0 +1,175 @@
+import DLRT
+import DLRTFiles
+import DLRTGraph
+import DLRTTestSupport
+import Testing
+
+/// The passes around convolutions must leave the numbers as they were, and no Transpose where none is needed.
+@Suite struct ChannelsLastTests {
+  private static func numbers(_ shape: [Int], _ seed: Int) throws -> Tensor {
+    try Tensor((0..<shape.reduce(1, *)).map { Float(($0 * 37 + seed * 11) % 101) / 50 - 1 }, shape: shape)
+  }
+
+  /// Builds networks over one image `[N, 8, 10, 12]`.
+  private struct Network {
+    var b = GraphBuilder()
+    let x: ValueID
+    private var seed = 1
+
+    init() { x = b.input("x", .float32, [.symbol("N"), 8, 10, 12]) }
+
+    mutating func weights(_ shape: [Int]) throws -> ValueID {
+      seed += 1
+      return b.constant(try numbers(shape, seed))
+    }
+
+    mutating func ints(_ values: [Int]) throws -> ValueID { b.constant(try Tensor(int64: values)) }
+
+    mutating func conv(_ x: ValueID, _ channels: Int = 8, _ outputs: Int = 8, kernel: Int = 3, group: Int = 1) throws
+      -> ValueID
+    {
+      let pad = kernel / 2
+      return b.node(
+        "Conv", [x, try weights([outputs, channels / group, kernel, kernel]), try weights([outputs])],
+        ["pads": .ints([pad, pad, pad, pad]), "group": .int(group)])
+    }
+
+    mutating func batchNorm(_ x: ValueID, _ channels: Int = 8) throws -> ValueID {
+      seed += 1
+      let variance = try Tensor((0..<channels).map { 0.5 + Float($0) / 10 }, shape: [channels])
+      return b.node(
+        "BatchNormalization",
+        [x, try weights([channels]), try weights([channels]), try weights([channels]), b.constant(variance)])
+    }
+  }
+
+  /// Runs with and without passes, and counts the Transposes that are left.
+  private func check(_ network: Network, transposes: Int, _ others: [String: Int] = [:]) throws {
+    let model = try network.b.model()
+    let counts = model.operatorCounts
+    #expect(counts["Transpose", default: 0] == transposes, "\(counts)")
+    for (name, count) in others { #expect(counts[name, default: 0] == count, "\(counts)") }
+    for batch in [1, 2] {
+      let input: [Value?] = [.tensor(try Self.numbers([batch, 8, 10, 12], 1))]
+      let expected = try Session(network.b.model(optimizes: false), options: SessionOptions(threads: 1)).run(input)
+      let got = try Session(model, options: SessionOptions(threads: 2)).run(input)
+      for (a, b) in zip(got, expected) {
+        #expect(try Comparison.difference(a, b, Tolerance(relative: 1e-4, absolute: 1e-4)) == nil)
+      }
+    }
+  }
+
+  @Test func residualBlock() throws {
+    var n = Network()
+    let stem = n.b.node("Relu", [try n.batchNorm(try n.conv(n.x))])
+    let first = n.b.node("Relu", [try n.batchNorm(try n.conv(stem))])
+    let second = try n.batchNorm(try n.conv(first))
+    n.b.output(n.b.node("Relu", [n.b.node("Add", [second, stem])]))
+    // In and out, and nothing between.
+    try check(n, transposes: 2, ["ai.dlrt::ConvNHWC": 3, "Relu": 0, "Add": 0, "BatchNormalization": 0])
+  }
+
+  @Test func aSumAfterTheActivation() throws {
+    var n = Network()
+    let stem = try n.conv(n.x)
+    n.b.output(n.b.node("Add", [n.b.node("Sigmoid", [try n.conv(stem)]), stem]))
+    try check(n, transposes: 2, ["ai.dlrt::ConvNHWC": 2, "Sigmoid": 0, "Add": 0])
+  }
+
+  @Test func squeezeAndExcite() throws {
+    var n = Network()
+    let depthwise = n.b.node("HardSwish", [try n.conv(n.x, group: 8)])
+    let pooled = n.b.node("GlobalAveragePool", [depthwise])
+    let gate = n.b.node(
+      "Sigmoid", [try n.conv(n.b.node("Relu", [try n.conv(pooled, 8, 4, kernel: 1)]), 4, 8, kernel: 1)])
+    n.b.output(n.b.node("Mul", [depthwise, gate]))
+    try check(n, transposes: 2, ["ai.dlrt::ConvNHWC": 3, "GlobalAveragePool": 0])
+  }
+
+  @Test func poolsAndAClassifier() throws {
+    var n = Network()
+    let window: [String: Attribute] = [
+      "kernel_shape": .ints([3, 2]), "strides": .ints([2, 2]), "pads": .ints([1, 0, 1, 1]),
+    ]
+    let most = n.b.node("MaxPool", [try n.conv(n.x)], window)
+    let mean = n.b.node("AveragePool", [try n.conv(most)], window.merging(["count_include_pad": .int(1)]) { $1 })
+    let features = n.b.node("Flatten", [n.b.node("GlobalMaxPool", [mean])])
+    n.b.output(n.b.node("MatMul", [features, try n.weights([8, 5])]))
+    try check(n, transposes: 1, ["ai.dlrt::PoolNHWC": 2])
+  }
+
+  @Test func concatSplitSliceAndPad() throws {
+    var n = Network()
+    let joined = n.b.node("Concat", [try n.conv(n.x), n.x], ["axis": .int(1)])
+    let parts = n.b.nodes("Split", [try n.conv(joined, 16, 8)], ["axis": .int(-3), "num_outputs": .int(2)], outputs: 2)
+    let cut = n.b.node("Slice", [parts[0], try n.ints([1]), try n.ints([9]), try n.ints([-1]), try n.ints([2])])
+    let padded = n.b.node("Pad", [cut, try n.ints([0, 0, 1, 0, 0, 1, 0, 3])])
+    n.b.output(n.b.node("Softmax", [try n.conv(padded, 5, 4)], ["axis": .int(1)]), parts[1])
+    try check(n, transposes: 3)
+  }
+
+  @Test(arguments: ["nearest", "linear"]) func resizing(_ mode: String) throws {
+    var n = Network()
+    let scales = n.b.constant(try Tensor([1, 1, 2, 1.5] as [Float], shape: [4]))
+    let large = n.b.node("Resize", [try n.conv(n.x), nil, scales], ["mode": .string(mode)])
+    let sizes = try n.ints([7, 9])
+    n.b.output(
+      n.b.node("Resize", [try n.conv(large), nil, nil, sizes], ["mode": .string(mode), "axes": .ints([-2, -1])]))
+    try check(n, transposes: 2)
+  }
+
+  @Test func upsamplingByTransposedConvolutions() throws {
+    var n = Network()
+    let up = n.b.node(
+      "ConvTranspose", [try n.conv(n.x), try n.weights([8, 4, 2, 2]), try n.weights([4])], ["strides": .ints([2, 2])])
+    n.b.output(n.b.node("LeakyRelu", [up], ["alpha": .float(0.1)]))
+    try check(n, transposes: 2, ["ai.dlrt::ConvTransposeNHWC": 1, "LeakyRelu": 0])
+  }
+
+  @Test func reductionsWithAndWithoutAxes() throws {
+    var n = Network()
+    let y = try n.conv(n.x)
+    n.b.output(n.b.node("ReduceMean", [y, try n.ints([2, 3])], ["keepdims": .int(0)]))
+    n.b.output(n.b.node("ReduceSum", [y, try n.ints([1])], ["keepdims": .int(0)]))
+    n.b.output(n.b.node("ArgMax", [y], ["axis": .int(1), "keepdims": .int(0)]))
+    n.b.output(n.b.node("Shape", [y], ["start": .int(1)]))
+    try check(n, transposes: 1)
+    // An order of axes that stays visible needs the old layout.
+    n.b.output(n.b.node("ReduceMax", [y, try n.ints([2])], ["keepdims": .int(0)]))
+    try check(n, transposes: 2)
+  }
+
+  @Test func tokensOfPatches() throws {
+    var n = Network()
+    let patches = n.b.node("Reshape", [try n.conv(n.x), try n.ints([0, 8, -1])])
+    n.b.output(n.b.node("Transpose", [patches], ["perm": .ints([0, 2, 1])]))
+    try check(n, transposes: 1)
+  }
+
+  @Test func broadcasts() throws {
+    var n = Network()
+    let y = n.b.node("PRelu", [try n.conv(n.x), try n.weights([8, 1, 1])])
+    let map = n.b.node("Mul", [y, try n.weights([10, 12])])
+    let row = n.b.node("ReduceMean", [n.x, try n.ints([0, 1, 2])], ["keepdims": .int(0)])
+    n.b.output(n.b.node("Sub", [map, row]))
+    try check(n, transposes: 2)
+  }
+
+  @Test func constantsOfChannelsGoIntoTheWeights() throws {
+    var n = Network()
+    let scaled = n.b.node("Mul", [try n.weights([1, 8, 1, 1]), try n.conv(n.x)])
+    let shifted = n.b.node("Sub", [n.b.node("Add", [scaled, try n.weights([8, 1, 1])]), try n.weights([1])])
+    let up = n.b.node(
+      "ConvTranspose", [shifted, try n.weights([8, 3, 3, 3])], ["strides": .ints([2, 2]), "group": .int(2)])
+    n.b.output(try n.batchNorm(up, 6))
+    try check(
+      n, transposes: 2, ["Mul": 0, "Add": 0, "Sub": 0, "BatchNormalization": 0, "ai.dlrt::FusedElementwise": 0])
+  }
+
+  @Test func fewChannelsAreTurnedByTheirConvolution() throws {
+    var n = Network()
+    let three = n.b.node("Slice", [n.x, try n.ints([0]), try n.ints([3]), try n.ints([1])])
+    n.b.output(n.b.node("GlobalAveragePool", [try n.conv(three, 3, 8)]))
+    try check(n, transposes: 1)
+  }
+}

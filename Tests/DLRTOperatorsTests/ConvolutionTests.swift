@@ -1,0 +1,344 @@
+import DLRT
+import DLRTFiles
+import DLRTGraph
+import DLRTTestSupport
+import Testing
+
+/// A convolution and its answer by the definition, in float64.
+private struct Case: CustomStringConvertible, Sendable {
+  var batch = 1
+  var groups = 1
+  /// Of a group.
+  var channels = (input: 3, output: 4)
+  var size = [7, 6]
+  var kernel = [3, 3]
+  var strides: [Int]?
+  var dilations: [Int]?
+  /// Begins, then ends.
+  var pads: [Int]?
+
+  var description: String {
+    "\(batch)×\(groups)×\(channels) \(size) kernel \(kernel) strides \(strides ?? []) dilations \(dilations ?? []) pads \(pads ?? [])"
+  }
+
+  var attributes: [String: Attribute] {
+    var result: [String: Attribute] = ["group": .int(groups)]
+    if let strides { result["strides"] = .ints(strides) }
+    if let dilations { result["dilations"] = .ints(dilations) }
+    if let pads { result["pads"] = .ints(pads) }
+    return result
+  }
+
+  private func number(_ index: Int, _ seed: Int) -> Double { Double((index * 37 + seed * 11) % 101) / 50 - 1 }
+
+  var x: [Double] { (0..<[batch, groups, channels.input].product * size.product).map { number($0, 1) } }
+  var w: [Double] { (0..<[groups, channels.output, channels.input].product * kernel.product).map { number($0, 2) } }
+  var bias: [Double] { (0..<groups * channels.output).map { number($0, 3) } }
+  var xShape: [Int] { [batch, groups * channels.input] + size }
+  var wShape: [Int] { [groups * channels.output, channels.input] + kernel }
+
+  private func steps(_ values: [Int]?) -> [Int] { values ?? size.map { _ in 1 } }
+
+  var outputSize: [Int] {
+    size.indices.map { axis in
+      let padding = (pads?[axis] ?? 0) + (pads?[axis + size.count] ?? 0)
+      let extent = (kernel[axis] - 1) * steps(dilations)[axis] + 1
+      return (size[axis] + padding - extent) / steps(strides)[axis] + 1
+    }
+  }
+
+  /// Calls `body` for all pairs of an output position and a tap: their indices, and the input element or nil.
+  private func forEachTap(_ body: (_ output: Int, _ tap: Int, _ input: Int?) -> Void) {
+    for output in 0..<outputSize.product {
+      for tap in 0..<kernel.product {
+        var (restOutput, restTap, place, step) = (output, tap, 0, 1)
+        var isInside = true
+        for axis in size.indices.reversed() {
+          let position =
+            restOutput % outputSize[axis] * steps(strides)[axis] + restTap % kernel[axis] * steps(dilations)[axis]
+            - (pads?[axis] ?? 0)
+          restOutput /= outputSize[axis]
+          restTap /= kernel[axis]
+          isInside = isInside && position >= 0 && position < size[axis]
+          place += position * step
+          step *= size[axis]
+        }
+        body(output, tap, isInside ? place : nil)
+      }
+    }
+  }
+
+  var convolved: [Double] {
+    let (x, w) = (x, w)
+    let count = outputSize.product
+    var y = (0..<batch * groups * channels.output * count).map { bias[$0 / count % (groups * channels.output)] }
+    forEachTap { output, tap, input in
+      guard let input else { return }
+      for plane in 0..<batch * groups * channels.output {
+        let (group, channel) = (plane / channels.output, plane % (groups * channels.output))
+        for inner in 0..<channels.input {
+          y[plane * count + output] +=
+            x[(group * channels.input + inner) * size.product + input]
+            * w[(channel * channels.input + inner) * kernel.product + tap]
+        }
+      }
+    }
+    return y
+  }
+
+  /// The transposed convolution that takes what `convolved` makes, of `groups · channels.output` channels.
+  func transposed(_ z: [Double]) -> [Double] {
+    let w = w
+    let count = outputSize.product
+    var y = [Double](repeating: 0, count: x.count)
+    forEachTap { output, tap, input in
+      guard let input else { return }
+      for plane in 0..<batch * groups * channels.output {
+        let (group, channel) = (plane / channels.output, plane % (groups * channels.output))
+        for inner in 0..<channels.input {
+          y[(group * channels.input + inner) * size.product + input] +=
+            z[plane * count + output] * w[(channel * channels.input + inner) * kernel.product + tap]
+        }
+      }
+    }
+    return y
+  }
+}
+
+private func tensor(_ values: [Double], _ shape: [Int], _ type: DataType) throws -> Tensor {
+  type == .float64 ? try Tensor(values, shape: shape) : try Tensor(values.map { Float($0) }, shape: shape)
+}
+
+private func refusal(
+  _ op: String, _ inputs: [Tensor?], _ attributes: [String: Attribute] = [:], constants: Set<Int> = [], outputs: Int = 1
+) -> DLRTError.Code? {
+  do {
+    _ = try OperatorRun.tensors(op, inputs, attributes, constants: constants, outputs: outputs)
+    return nil
+  } catch { return (error as? DLRTError)?.code }
+}
+
+private func floats(_ values: [Float], _ shape: [Int]) throws -> Tensor { try Tensor(values, shape: shape) }
+private func zeros(_ shape: [Int], _ type: DataType = .float32) throws -> Tensor {
+  try Tensor(zeros: shape, type: type)
+}
+
+@Suite struct ConvolutionAnswers {
+  fileprivate static let cases = [
+    Case(),
+    Case(batch: 2, channels: (8, 16), size: [9, 11], pads: [1, 1, 1, 1]),
+    Case(channels: (16, 70), size: [5, 5], kernel: [1, 1]),
+    Case(channels: (16, 20), size: [9, 9], kernel: [1, 1], strides: [2, 2]),
+    Case(channels: (5, 7), size: [10, 8], strides: [2, 3], dilations: [2, 1], pads: [2, 0, 1, 1]),
+    Case(batch: 2, groups: 6, channels: (1, 1), size: [8, 9], strides: [2, 1], pads: [1, 1, 1, 1]),
+    Case(groups: 20, channels: (1, 1), size: [12, 12], kernel: [5, 5], pads: [2, 2, 2, 2]),
+    Case(groups: 3, channels: (1, 2), size: [6, 6], pads: [1, 1, 1, 1]),
+    Case(groups: 2, channels: (4, 3), size: [6, 6], kernel: [2, 3]),
+    Case(channels: (3, 8), size: [20], kernel: [5], strides: [2], pads: [2, 2]),
+    Case(batch: 2, channels: (12, 9), size: [17], kernel: [3], dilations: [4]),
+    Case(channels: (3, 5), size: [5, 6, 4], kernel: [3, 2, 3], strides: [1, 2, 1], pads: [1, 0, 1, 1, 0, 1]),
+    Case(channels: (2, 3), size: [3, 4, 3, 3], kernel: [2, 2, 1, 2]),
+    Case(channels: (3, 2), size: [1, 1], pads: [1, 1, 1, 1]),
+    Case(batch: 0),
+  ]
+
+  @Test(arguments: cases, [DataType.float32, .float64])
+  fileprivate func forward(_ c: Case, _ type: DataType) throws {
+    let inputs = try [tensor(c.x, c.xShape, type), tensor(c.w, c.wShape, type), tensor(c.bias, [c.bias.count], type)]
+    let expected = try tensor(c.convolved, [c.batch, c.bias.count] + c.outputSize, type)
+    for constants in [Set<Int>(), [1, 2]] {
+      let y = try OperatorRun.tensor("Conv", inputs, c.attributes, constants: constants)
+      #expect(
+        try Comparison.difference(.tensor(y), .tensor(expected), Tolerance(relative: 1e-5, absolute: 1e-4)) == nil)
+    }
+  }
+
+  @Test(arguments: cases, [DataType.float32, .float64])
+  fileprivate func backward(_ c: Case, _ type: DataType) throws {
+    let z = c.convolved
+    let inputs = try [
+      tensor(z, [c.batch, c.bias.count] + c.outputSize, type), tensor(c.w, c.wShape, type),
+    ]
+    var attributes = c.attributes
+    // Where the window leaves out the last elements, they are wanted nevertheless.
+    attributes["output_padding"] = .ints(
+      c.size.indices.map { axis in
+        let (stride, dilation) = (c.strides?[axis] ?? 1, c.dilations?[axis] ?? 1)
+        let covered = (c.outputSize[axis] - 1) * stride + (c.kernel[axis] - 1) * dilation + 1
+        return c.size[axis] + (c.pads?[axis] ?? 0) + (c.pads?[axis + c.size.count] ?? 0) - covered
+      })
+    let expected = try tensor(c.transposed(z), c.xShape, type)
+    for constants in [Set<Int>(), [1]] {
+      let y = try OperatorRun.tensor("ConvTranspose", inputs, attributes, constants: constants)
+      #expect(
+        try Comparison.difference(.tensor(y), .tensor(expected), Tolerance(relative: 1e-5, absolute: 1e-3)) == nil)
+    }
+  }
+
+  @Test(arguments: cases)
+  fileprivate func threadsChangeNothing(_ c: Case) throws {
+    let inputs = try [tensor(c.x, c.xShape, .float32), tensor(c.w, c.wShape, .float32)]
+    for op in ["Conv", "ConvTranspose"] {
+      let x = op == "Conv" ? inputs[0] : try zeros([c.batch, c.bias.count] + c.outputSize)
+      let runs = try [1, 4].map { threads in
+        try OperatorRun.tensors(
+          op, [x, inputs[1]], c.attributes, constants: [1], options: SessionOptions(threads: threads))[0]
+          .elements(UInt32.self)
+      }
+      #expect(runs[0] == runs[1])
+    }
+  }
+
+  @Test func strideBeyondTheKernelLeavesTheBias() throws {
+    let x = try floats([1, 2], [1, 1, 2])
+    let w = try floats([10, 20], [1, 1, 2])
+    let y = try OperatorRun.tensor(
+      "ConvTranspose", [x, w, try floats([0.5], [1])], ["strides": .ints([4])], constants: [1])
+    #expect(y.elements(Float.self) == [10.5, 20.5, 0.5, 0.5, 20.5, 40.5])
+  }
+
+  @Test func outputShapeOfTheTransposedForm() throws {
+    let x = try floats([1, 2, 3], [1, 1, 3])
+    let w = try floats([1, 1, 1], [1, 1, 3])
+    for (rule, expected) in [("SAME_UPPER", [1, 3, 6, 5]), ("NOTSET", [3, 6, 5, 3])] as [(String, [Float])] {
+      let y = try OperatorRun.tensor(
+        "ConvTranspose", [x, w], ["output_shape": .ints([4]), "auto_pad": .string(rule)])
+      #expect(y.elements(Float.self) == expected, "\(rule)")
+    }
+    let long = try OperatorRun.tensor("ConvTranspose", [x, w], ["output_shape": .ints([1, 1, 7])])
+    #expect(long.elements(Float.self) == [1, 3, 6, 5, 3, 0, 0])
+  }
+}
+
+@Suite struct ConvolutionRefusals {
+  @Test func shapes() throws {
+    let x = try zeros([1, 4, 5, 5])
+    let w = try zeros([6, 4, 3, 3])
+    #expect(refusal("Conv", [x, try zeros([6, 3, 3, 3])]) == .invalidModel)
+    #expect(refusal("Conv", [x, try zeros([6, 4, 3])]) == .invalidModel)
+    #expect(refusal("Conv", [x, w, try zeros([5])]) == .invalidModel)
+    #expect(refusal("Conv", [try zeros([4, 5]), try zeros([6, 5])]) == .invalidModel)
+    #expect(refusal("Conv", [x, try zeros([5, 2, 3, 3])], ["group": .int(2)]) == .invalidModel)
+    #expect(refusal("Conv", [x, try zeros([6, 4, 6, 6])]) == .invalidModel)
+    #expect(refusal("Conv", [x, try zeros([6, 4, 0, 3])]) == .invalidModel)
+    #expect(refusal("ConvTranspose", [x, try zeros([6, 4, 3, 3])]) == .invalidModel)
+    #expect(refusal("ConvTranspose", [x, try zeros([4, 4, 3, 3])], ["pads": .ints([4, 4, 4, 4])]) == .invalidModel)
+    #expect(refusal("ConvTranspose", [x, w], ["output_shape": .ints([5])]) == .invalidModel)
+    #expect(refusal("DeformConv", [x, w, try zeros([1, 18, 3, 4])]) == .invalidModel)
+    #expect(
+      refusal("CausalConvWithState", [try zeros([1, 4, 5]), try zeros([4, 2, 3])], outputs: 2) == .invalidModel)
+  }
+
+  @Test(
+    arguments: [
+      ("kernel_shape", [3, 2]), ("kernel_shape", [3]), ("strides", [0, 1]), ("strides", [1]), ("dilations", [-1, 1]),
+      ("pads", [1, 1]), ("pads", [-1, 0, 0, 0]), ("strides", [Int.max, 1]), ("pads", [1 << 40, 0, 0, 0]),
+    ] as [(String, [Int])])
+  func attributes(_ name: String, _ values: [Int]) throws {
+    let inputs = try [zeros([1, 4, 5, 5]), zeros([6, 4, 3, 3])]
+    #expect(refusal("Conv", inputs, [name: .ints(values)]) == .invalidModel)
+  }
+
+  @Test func otherAttributes() throws {
+    let inputs = try [zeros([1, 4, 5, 5]), zeros([6, 4, 3, 3])]
+    #expect(refusal("Conv", inputs, ["group": .int(0)]) == .invalidModel)
+    #expect(refusal("Conv", inputs, ["auto_pad": .string("SAME")]) == .invalidModel)
+    #expect(refusal("MaxPool", [inputs[0]]) == .invalidModel)
+    #expect(refusal("LpPool", [inputs[0]], ["kernel_shape": .ints([2, 2]), "p": .int(0)]) == .invalidModel)
+    #expect(refusal("MaxPool", [inputs[0]], ["kernel_shape": .ints([9, 9])]) == .invalidModel)
+  }
+}
+
+@Suite struct PoolTests {
+  @Test func notANumberIsGreatest() throws {
+    let x = try floats([1, .nan, 0, -.infinity, -.infinity, -.infinity], [1, 1, 6])
+    let results = try OperatorRun.tensors(
+      "MaxPool", [x], ["kernel_shape": .ints([2]), "strides": .ints([2])], outputs: 2)
+    let values = results[0].elements(Float.self)
+    #expect(values[0].isNaN && values[1] == 0 && values[2] == -.infinity)
+    #expect(results[1].integers == [1, 2, 4])
+  }
+
+  @Test(arguments: [0, 1]) func indicesInBothOrders(_ order: Int) throws {
+    let x = try floats((0..<24).map { Float($0) }, [2, 2, 2, 3])
+    let attributes: [String: Attribute] = ["kernel_shape": .ints([2, 2]), "storage_order": .int(order)]
+    let indices = try OperatorRun.tensors("MaxPool", [x], attributes, outputs: 2)[1].integers
+    let expected = order == 0 ? [4, 5, 10, 11, 16, 17, 22, 23] : [3, 5, 9, 11, 15, 17, 21, 23]
+    #expect(indices == expected)
+  }
+
+  @Test func smallIntegers() throws {
+    let x = try Tensor([-128, -3, -7, -128] as [Int8], shape: [1, 1, 4])
+    let y = try OperatorRun.tensor("MaxPool", [x], ["kernel_shape": .ints([2]), "pads": .ints([1, 1])])
+    #expect(try y.array(of: Int8.self) == [-128, -3, -3, -7, -128])
+  }
+
+  @Test func paddingCountsOnRequest() throws {
+    let x = try floats([1, 2, 3], [1, 1, 3])
+    let window: [String: Attribute] = ["kernel_shape": .ints([3]), "pads": .ints([1, 1])]
+    #expect(try OperatorRun.tensor("AveragePool", [x], window).elements(Float.self) == [1.5, 2, 2.5])
+    let counted = window.merging(["count_include_pad": .int(1)]) { $1 }
+    #expect(try OperatorRun.tensor("AveragePool", [x], counted).elements(Float.self) == [1, 2, 5 / 3])
+  }
+
+  @Test func globalNorms() throws {
+    let x = try floats([3, -4, 0, 0, 1, 2, 2, -1], [1, 2, 2, 2])
+    for (p, expected) in [(1, [7, 6]), (2, [5, 10.0.squareRoot()]), (3, [4.497941, 2.6207414])] as [(Int, [Double])] {
+      let y = try OperatorRun.tensor("GlobalLpPool", [x], ["p": .int(p)]).elements(Float.self)
+      #expect(zip(y, expected).allSatisfy { (Double($0) - $1).magnitude < 1e-5 }, "\(p)")
+    }
+  }
+
+  @Test func emptyImages() throws {
+    let attributes: [String: Attribute] = ["kernel_shape": .ints([2, 2])]
+    for op in ["MaxPool", "AveragePool", "LpPool"] {
+      #expect(try OperatorRun.tensor(op, [zeros([0, 3, 4, 4])], attributes).shape == [0, 3, 3, 3])
+      #expect(try OperatorRun.tensor(op, [zeros([2, 0, 4, 4])], attributes).shape == [2, 0, 3, 3])
+    }
+    #expect(
+      try OperatorRun.tensor("GlobalMaxPool", [zeros([2, 1, 0])]).elements(Float.self) == [-.infinity, -.infinity])
+  }
+
+  @Test(arguments: [9, -1, Int.max]) func unpoolingChecksIndices(_ index: Int) throws {
+    let inputs = try [floats([5, 6], [1, 1, 2]), Tensor(int64: [1, index], shape: [1, 1, 2])]
+    let attributes: [String: Attribute] = ["kernel_shape": .ints([2]), "strides": .ints([2])]
+    #expect(refusal("MaxUnpool", inputs, attributes) == .invalidInput)
+  }
+
+  @Test func unfoldedColumnsAddUp() throws {
+    let shapes = try [Tensor(int64: [1, 3]), Tensor(int64: [1, 2])]
+    let columns = try Tensor([1, 2, 10, 20] as [Int32], shape: [1, 2, 2])
+    #expect(try OperatorRun.tensor("Col2Im", [columns] + shapes).array(of: Int32.self) == [1, 12, 20])
+    let flags = try Tensor([true, false, false, false], shape: [1, 2, 2])
+    #expect(try OperatorRun.tensor("Col2Im", [flags] + shapes).array(of: Bool.self) == [true, false, false])
+    #expect(refusal("Col2Im", [columns, shapes[0], try Tensor(int64: [1, 3])]) == .invalidModel)
+  }
+}
+
+@Suite struct QuantizedConvolutionTests {
+  @Test func saturatesAndRoundsHalvesToEven() throws {
+    let x = try Tensor([1, 3, 200, 5] as [UInt8], shape: [1, 1, 4])
+    let scalar = { (value: Float) in try Tensor(scalar: value) }
+    func run(_ scale: Float) throws -> [UInt8] {
+      try OperatorRun.tensor(
+        "QLinearConv",
+        [
+          x, scalar(1), Tensor(scalar: UInt8(0)), Tensor([2] as [Int8], shape: [1, 1, 1]), Tensor([scale], shape: [1]),
+          Tensor([0] as [Int8], shape: [1]), scalar(1), Tensor(scalar: UInt8(1)), Tensor([1] as [Int32], shape: [1]),
+        ]
+      ).array(of: UInt8.self)
+    }
+    #expect(try run(0.5) == [3, 5, 201, 7])
+    #expect(try run(10) == [31, 71, 255, 111])
+    #expect(try run(.nan) == [0, 0, 0, 0])
+  }
+
+  @Test func zeroPointsOfEachChannel() throws {
+    let x = try Tensor([10, 12] as [UInt8], shape: [1, 1, 2])
+    let w = try Tensor([5, 7] as [UInt8], shape: [2, 1, 1])
+    let y = try OperatorRun.tensor(
+      "ConvInteger", [x, w, Tensor(scalar: UInt8(11)), Tensor([4, 8] as [UInt8], shape: [2])], ["pads": .ints([1, 0])])
+    #expect(try y.array(of: Int32.self) == [0, -1, 1, 0, 1, -1])
+    #expect(refusal("ConvInteger", [x, w, nil, try Tensor([1, 2, 3] as [UInt8], shape: [3])]) == .invalidModel)
+  }
+}

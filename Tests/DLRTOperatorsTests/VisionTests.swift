@@ -1,0 +1,215 @@
+import DLRT
+import DLRTGraph
+import DLRTTestSupport
+import Testing
+
+private func refusal(
+  _ op: String, _ inputs: [Tensor?], _ attributes: [String: Attribute] = [:], constants: Set<Int> = []
+) -> DLRTError.Code? {
+  do {
+    _ = try OperatorRun.tensors(op, inputs, attributes, constants: constants)
+    return nil
+  } catch { return (error as? DLRTError)?.code }
+}
+
+private func floats(_ values: [Float], _ shape: [Int]) throws -> Tensor { try Tensor(values, shape: shape) }
+
+@Suite struct ResizeTests {
+  private let nearest: [String: Attribute] = [
+    "coordinate_transformation_mode": .string("asymmetric"), "nearest_mode": .string("floor"),
+  ]
+
+  @Test func nearestMovesAnyElement() throws {
+    let sizes = try Tensor(int64: [1, 4])
+    let strings = try Tensor(["a", "bc"], shape: [1, 2])
+    #expect(try OperatorRun.tensor("Resize", [strings, nil, nil, sizes], nearest).strings() == ["a", "a", "bc", "bc"])
+    let wide = try Tensor([Int64.max, Int64.min + 1], shape: [1, 2])
+    #expect(
+      try OperatorRun.tensor("Resize", [wide, nil, nil, sizes], nearest).array(of: Int64.self)
+        == [Int64.max, .max, .min + 1, .min + 1])
+    let complex = Tensor(.complex64, [1, 2], wide.storage)
+    #expect(
+      try OperatorRun.tensor("Resize", [complex, nil, nil, sizes], nearest).elements(Int64.self)
+        == [Int64.max, .max, .min + 1, .min + 1])
+  }
+
+  @Test func integersRoundAndSaturate() throws {
+    let x = try Tensor([0, 255, 0, 255] as [UInt8], shape: [4])
+    let cubic = try OperatorRun.tensor("Resize", [x, nil, nil, Tensor(int64: [7])], ["mode": .string("cubic")])
+    #expect(try cubic.array(of: UInt8.self).contains(0))
+    let linear = try OperatorRun.tensor("Resize", [x, nil, nil, Tensor(int64: [8])], ["mode": .string("linear")])
+    #expect(try linear.array(of: UInt8.self) == [0, 64, 191, 191, 64, 64, 191, 255])
+  }
+
+  @Test func aScaleOfOneThirdKeepsItsPixels() throws {
+    // In float64, 2 / Float(2 / 3) is less than 3, and floor would take the pixel before.
+    let x = try floats([0, 1, 2, 3, 4, 5], [6])
+    let y = try OperatorRun.tensor("Resize", [x, nil, floats([2 / 3], [1])], nearest)
+    #expect(y.elements(Float.self) == [0, 1, 3, 4])
+  }
+
+  @Test func aspectRatio() throws {
+    let x = try Tensor(zeros: [4, 8], type: .float32)
+    let sizes = try Tensor(int64: [6, 6])
+    for (policy, shape) in [("not_larger", [3, 6]), ("not_smaller", [6, 12]), ("stretch", [6, 6])] {
+      let y = try OperatorRun.tensor("Resize", [x, nil, nil, sizes], ["keep_aspect_ratio_policy": .string(policy)])
+      #expect(y.shape == shape)
+    }
+  }
+
+  @Test func emptyImages() throws {
+    let x = try Tensor(zeros: [0, 2, 3], type: .float32)
+    #expect(
+      try OperatorRun.tensor("Resize", [x, nil, floats([1, 2, 2], [3])], ["mode": .string("linear")]).shape == [
+        0, 4, 6,
+      ])
+    #expect(refusal("Resize", [x, nil, nil, try Tensor(int64: [1, 2, 3])]) == .invalidModel)
+  }
+
+  @Test func refusals() throws {
+    let x = try Tensor(zeros: [2, 3], type: .float32)
+    let scales = try floats([2, 2], [2])
+    let sizes = try Tensor(int64: [4, 6])
+    #expect(refusal("Resize", [x, nil, scales, sizes]) == .invalidModel)
+    #expect(refusal("Resize", [x]) == .invalidModel)
+    #expect(refusal("Resize", [x, nil, try floats([2], [1])]) == .invalidModel)
+    for scale in [0, -1, .infinity, .nan] as [Float] {
+      #expect(refusal("Resize", [x, nil, try floats([scale, 1], [2])]) == .invalidModel)
+    }
+    #expect(refusal("Resize", [x, nil, try floats([1e18, 1e18], [2])]) == .limitExceeded)
+    #expect(refusal("Resize", [x, nil, nil, try Tensor(int64: [-1, 2])]) == .invalidModel)
+    #expect(refusal("Resize", [x, nil, scales], ["axes": .ints([0, 0])]) == .invalidModel)
+    #expect(refusal("Resize", [x, nil, scales], ["antialias": .int(1)]) == .invalidModel)
+    let flags = try Tensor([true, false], shape: [1, 2])
+    #expect(refusal("Resize", [flags, nil, scales], ["mode": .string("linear")]) == .unsupportedModel)
+    let crop: [String: Attribute] = ["coordinate_transformation_mode": .string("tf_crop_and_resize")]
+    #expect(refusal("Resize", [x, try floats([0, 1], [2]), scales], crop) == .invalidModel)
+  }
+}
+
+@Suite struct SamplingTests {
+  private func sample(_ x: Tensor, _ points: [Float], _ attributes: [String: Attribute]) throws -> Tensor {
+    try OperatorRun.tensor("GridSample", [x, floats(points, [1, points.count / 2, 1, 2])], attributes)
+  }
+
+  @Test(arguments: ["linear", "nearest", "cubic"], ["zeros", "border", "reflection"])
+  func strayCoordinates(_ mode: String, _ padding: String) throws {
+    let x = try floats([1, 2, 3, 4], [1, 1, 2, 2])
+    let points: [Float] = [.nan, 0, .infinity, 0, -.infinity, 1e30, 1e9, -1e9]
+    let y = try sample(x, points, ["mode": .string(mode), "padding_mode": .string(padding)]).elements(Float.self)
+    #expect(y.count == 4)
+    if padding == "zeros" { #expect(y == [0, 0, 0, 0]) }
+    if padding == "border" { #expect(y.allSatisfy { $0 >= 0.5 && $0 <= 4.5 }) }
+  }
+
+  @Test func integersAreTruncated() throws {
+    let x = try Tensor([0, 7, 0, 7] as [Int32], shape: [1, 1, 2, 2])
+    let y = try sample(x, [0.4, 0], ["align_corners": .int(1)])
+    #expect(try y.array(of: Int32.self) == [4])
+  }
+
+  @Test func stringsOutsideAreEmpty() throws {
+    let x = try Tensor(["a", "b"], shape: [1, 1, 1, 2])
+    let y = try sample(x, [1, 0, 3, 0, -1, 0], ["mode": .string("nearest"), "align_corners": .int(1)])
+    #expect(try y.strings() == ["b", "", "a"])
+    #expect(refusal("GridSample", [x, try floats([0, 0], [1, 1, 1, 2])]) == .unsupportedModel)
+  }
+
+  @Test func shapes() throws {
+    let x = try floats([1, 2, 3, 4], [1, 1, 2, 2])
+    #expect(refusal("GridSample", [x, try floats([0, 0, 0], [1, 1, 1, 3])]) == .invalidModel)
+    #expect(refusal("GridSample", [x, try Tensor(zeros: [2, 1, 1, 2], type: .float32)]) == .invalidModel)
+    #expect(
+      try OperatorRun.tensor("GridSample", [x, Tensor(zeros: [1, 0, 5, 2], type: .float32)]).shape == [1, 1, 0, 5])
+  }
+
+  @Test func affineGridOfOnePoint() throws {
+    let theta = try floats([1, 0, 0.5, 0, 1, -0.5], [1, 2, 3])
+    let size = try Tensor(int64: [1, 1, 1, 1])
+    for aligns in [0, 1] {
+      let grid = try OperatorRun.tensor("AffineGrid", [theta, size], ["align_corners": .int(aligns)])
+      #expect(grid.elements(Float.self) == [0.5, -0.5])
+    }
+    #expect(refusal("AffineGrid", [theta, try Tensor(int64: [1, 1, 1])]) == .invalidModel)
+    #expect(refusal("AffineGrid", [theta, try Tensor(int64: [1, 1, 2, 2, 2])]) == .invalidModel)
+  }
+}
+
+@Suite struct RegionTests {
+  private let image = 0..<16
+
+  private func x() throws -> Tensor { try floats(image.map { Float($0) }, [1, 1, 4, 4]) }
+
+  @Test(arguments: [1, -1, Int.max]) func regionsOfMissingImages(_ index: Int) throws {
+    let rois = try floats([0, 0, 2, 2], [1, 4])
+    #expect(refusal("RoiAlign", [try x(), rois, try Tensor(int64: [index])]) == .invalidInput)
+    #expect(
+      refusal(
+        "MaxRoiPool", [try x(), try floats([Float(index), 0, 0, 2, 2], [1, 5])], ["pooled_shape": .ints([1, 1])])
+        == .invalidInput)
+  }
+
+  @Test(arguments: [.nan, .infinity, 1e30] as [Float]) func regionsThatAreNone(_ corner: Float) throws {
+    #expect(
+      refusal("RoiAlign", [try x(), try floats([0, 0, corner, 2], [1, 4]), try Tensor(int64: [0])]) == .invalidInput)
+    guard !corner.isFinite else { return }
+    #expect(
+      refusal("MaxRoiPool", [try x(), try floats([0, 0, 0, corner, 2], [1, 5])], ["pooled_shape": .ints([1, 1])])
+        == .invalidInput)
+  }
+
+  @Test func regionsBeyondTheImageAreZero() throws {
+    let rois = try floats([100, 100, 104, 104], [1, 4])
+    #expect(try OperatorRun.tensor("RoiAlign", [x(), rois, Tensor(int64: [0])]).elements(Float.self) == [0])
+    let pooled = try OperatorRun.tensor(
+      "MaxRoiPool", [x(), floats([0, -9, -9, 1e30, 1e30], [1, 5])], ["pooled_shape": .ints([1, 1])])
+    #expect(pooled.elements(Float.self) == [15])
+  }
+
+  @Test func noRegions() throws {
+    let y = try OperatorRun.tensor(
+      "RoiAlign", [x(), Tensor(zeros: [0, 4], type: .float32), Tensor(int64: [])], ["output_height": .int(2)])
+    #expect(y.shape == [0, 1, 2, 1])
+  }
+}
+
+@Suite struct SuppressionTests {
+  private func run(
+    boxes: [Float], scores: [Float], most: Int = 9, overlap: Float = 0.5, least: Float? = nil
+  ) throws -> [Int]? {
+    try OperatorRun.tensor(
+      "NonMaxSuppression",
+      [
+        floats(boxes, [1, boxes.count / 4, 4]), floats(scores, [1, 1, scores.count]), Tensor(int64: [most]),
+        floats([overlap], [1]), least.map { try floats([$0], [1]) },
+      ]
+    ).integers
+  }
+
+  private let three: [Float] = [0, 0, 1, 1, 0, 0, 1, 1, 5, 5, 6, 6]
+
+  @Test func scoresThatAreNoNumbersAreNeverTaken() throws {
+    #expect(try run(boxes: three, scores: [.nan, 0.5, 0.9]) == [0, 0, 2, 0, 0, 1])
+  }
+
+  @Test func equalScoresGoInOrder() throws {
+    #expect(try run(boxes: three, scores: [0.5, 0.5, 0.5]) == [0, 0, 0, 0, 0, 2])
+  }
+
+  @Test func limits() throws {
+    #expect(try run(boxes: three, scores: [0.1, 0.2, 0.3], most: 1) == [0, 0, 2])
+    #expect(try run(boxes: three, scores: [0.1, 0.2, 0.3], most: 0) == [])
+    #expect(try run(boxes: three, scores: [0.1, 0.2, 0.3], most: -5) == [])
+    #expect(try run(boxes: three, scores: [0.1, 0.2, 0.3], most: .max, overlap: 1, least: 0.15) == [0, 0, 2, 0, 0, 1])
+    #expect(try run(boxes: [], scores: []) == [])
+    for overlap in [-0.1, 1.1, .nan] as [Float] {
+      #expect(throws: DLRTError.self) { try run(boxes: three, scores: [0.1, 0.2, 0.3], overlap: overlap) }
+    }
+  }
+
+  @Test func shapes() throws {
+    let scores = try Tensor(zeros: [1, 1, 2], type: .float32)
+    #expect(refusal("NonMaxSuppression", [try Tensor(zeros: [1, 2, 3], type: .float32), scores]) == .invalidModel)
+    #expect(refusal("NonMaxSuppression", [try Tensor(zeros: [1, 3, 4], type: .float32), scores]) == .invalidModel)
+  }
+}
