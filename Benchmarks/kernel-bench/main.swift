@@ -5,7 +5,9 @@ import DLRTKernels
 
 let topics: [(name: String, run: (Kernels, Double) -> Void)] = [
   ("gemm", benchGemm), ("pack", benchPacking), ("math", benchMath), ("rows", benchRows),
-  ("conv", benchConvolution), ("depthwise", benchDepthwise), ("layout", benchLayout),
+  ("conv", benchConvolution), ("depthwise", benchDepthwise), ("layout", benchLayout), ("recurrent", benchRecurrent),
+  ("winograd", benchWinograd),
+  ("attention", benchAttention),
 ]
 var arguments = Array(CommandLine.arguments.dropFirst())
 var level = KernelLibrary.active

@@ -105,7 +105,8 @@ func convolve(_ args: dlk_conv_args, _ pixels: Range<Int>, _ panels: Range<Int>)
         addresses: addresses.assumingMemoryBound(to: Source.self), keepsBlocks: taps <= WindowRows.capacity / 16)
       forEachRun(of: pixels, window, args.y_pixels) { run, offset in
         var driver = ProductDriver(
-          rows: rows, depth: depth, n: Int(args.n), b: PanelSource(base: args.weights, rowStride: nil),
+          rows: rows, depth: depth, n: Int(args.n),
+          b: PanelSource(base: args.weights, layout: .packed(columns: Int(args.n))),
           c: args.y + offset, cStride: Int(args.y_pixels.pixel_stride), epilogue: Epilogue(args.epilogue),
           scratch: scratch)
         driver.run(rows: run, panels: panels)

@@ -26,13 +26,14 @@ struct MatrixRows: RowSource {
   func lastTap(row: Int, offset: Int, _ i: Int, in count: Int) -> Source { a + row &* stride }
 }
 
-func gemm(_ args: dlk_gemm_args, _ rows: Range<Int>, _ panels: Range<Int>) {
-  runMatrix(args, PanelSource(base: args.b, rowStride: nil), rows, panels)
+/// - Parameter packedColumns: the columns that B was packed with, of which the product uses the first n.
+func gemm(_ args: dlk_gemm_args, _ rows: Range<Int>, _ panels: Range<Int>, packedColumns: Int) {
+  runMatrix(args, PanelSource(base: args.b, layout: .packed(columns: packedColumns)), rows, panels)
 }
 
 func gemmDirect(_ args: dlk_gemm_args, _ rows: Range<Int>, _ panels: Range<Int>) {
   if args.b_column_stride == 1 {
-    runMatrix(args, PanelSource(base: args.b, rowStride: Int(args.b_row_stride)), rows, panels)
+    runMatrix(args, PanelSource(base: args.b, layout: .plain(rowStride: Int(args.b_row_stride))), rows, panels)
   } else {
     gemmDots(args, rows, panels)
   }

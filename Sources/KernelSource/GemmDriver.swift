@@ -34,9 +34,17 @@ struct Tiling {
 
 /// B as a driver walks it.
 struct PanelSource {
+  enum Layout {
+    case packed(columns: Int)
+    case plain(rowStride: Int)
+  }
+
   let base: Source
-  /// Floats between rows of an unpacked B; nil: packed panels.
-  let rowStride: Int?
+  let layout: Layout
+
+  @inline(__always) var isPacked: Bool {
+    if case .packed = layout { true } else { false }
+  }
 }
 
 /// What a driver needs beside its arguments, on its caller's stack.
@@ -91,7 +99,7 @@ struct ProductDriver<Rows: RowSource> {
   private mutating func runBlock(row: Int, count: Int, panels: Range<Int>) {
     let whole = min(panels.upperBound, n / panelColumns)
     var panel = panels.lowerBound
-    if count == 1, b.rowStride == nil, rows.taps <= rows.tapLimit, panel &+ rowPanels <= whole {
+    if count == 1, b.isPacked, rows.taps <= rows.tapLimit, panel &+ rowPanels <= whole {
       rows.prepare(row: row, Tiling(1, limit: 1))
       while panel &+ rowPanels <= whole {
         runRow(row, panel: panel)
@@ -108,7 +116,7 @@ struct ProductDriver<Rows: RowSource> {
     }
     guard panel < panels.upperBound, panel &* panelColumns < n else { return }
     var last = strip(panel, n &- panel &* panelColumns)
-    if b.rowStride == nil {
+    if b.isPacked {
       last.vectors = ceilDivide(last.width, lanes)
       run(last, row: row, count: count)
       return
@@ -134,14 +142,15 @@ struct ProductDriver<Rows: RowSource> {
     let column = panel &* panelColumns
     var strip = Strip(
       column: column, width: width, vectors: width / lanes, isPartial: false, b: b.base, bStep: 0, next: b.base)
-    if let stride = b.rowStride {
+    switch b.layout {
+    case .plain(let stride):
       strip.b += column
       strip.bStep = stride
       strip.next = strip.b
-    } else {
+    case .packed(let columns):
       let size = rows.taps &* depth
       strip.b += column &* size
-      strip.bStep = ceilDivide(width, lanes) &* lanes
+      strip.bStep = ceilDivide(min(panelColumns, columns &- column), lanes) &* lanes
       strip.next = column &+ width < n ? strip.b + width &* size : strip.b
     }
     return strip

@@ -5,6 +5,7 @@ protocol PackedElement {
   static var bytes: Int { get }
   static func vector(_ source: UnsafeRawPointer) -> VF
   static func part(_ source: UnsafeRawPointer, _ count: Int) -> VF
+  static func scalar(_ source: UnsafeRawPointer) -> Float
 }
 
 enum Float32Element: PackedElement {
@@ -13,6 +14,7 @@ enum Float32Element: PackedElement {
   @inline(__always) static func part(_ source: UnsafeRawPointer, _ count: Int) -> VF {
     dlk_load_partial(source, count)
   }
+  @inline(__always) static func scalar(_ source: UnsafeRawPointer) -> Float { dlk_load_scalar(source) }
 }
 
 enum Float16Element: PackedElement {
@@ -21,6 +23,7 @@ enum Float16Element: PackedElement {
   @inline(__always) static func part(_ source: UnsafeRawPointer, _ count: Int) -> VF {
     dlk_load_f16_partial(source, count)
   }
+  @inline(__always) static func scalar(_ source: UnsafeRawPointer) -> Float { part(source, 1)[0] }
 }
 
 enum BFloat16Element: PackedElement {
@@ -29,6 +32,7 @@ enum BFloat16Element: PackedElement {
   @inline(__always) static func part(_ source: UnsafeRawPointer, _ count: Int) -> VF {
     dlk_load_bf16_partial(source, count)
   }
+  @inline(__always) static func scalar(_ source: UnsafeRawPointer) -> Float { part(source, 1)[0] }
 }
 
 func packedFloats(k: Int, n: Int) -> Int { k &* ceilDivide(n, lanes) &* lanes }
@@ -49,13 +53,42 @@ private func packB<E: PackedElement>(_ element: E.Type, _ args: dlk_pack_b_args,
     guard column < n else { return }
     let width = min(panelColumns, n &- column)
     let strip = PackedStrip<E>(
-      args, from: args.source + column &* Int(args.n_stride) &* E.bytes, columns: width,
-      to: args.packed + column &* k)
+      source: args.source + column &* Int(args.n_stride) &* E.bytes, target: args.packed + column &* k,
+      outer: Int(args.k_outer), inner: Int(args.k_inner), outerStride: Int(args.k_outer_stride) &* E.bytes,
+      innerStride: Int(args.k_inner_stride) &* E.bytes, columnStride: Int(args.n_stride) &* E.bytes, columns: width,
+      rowFloats: ceilDivide(width, lanes) &* lanes, scale: args.scale)
     strip.pack()
   }
 }
 
-/// One panel on its way from memory into packed form.
+func packRecurrent(_ args: dlk_pack_recurrent_args, _ panels: Range<Int>) {
+  switch args.type {
+  case DLK_FLOAT16: packRecurrent(Float16Element.self, args, panels)
+  case DLK_BFLOAT16: packRecurrent(BFloat16Element.self, args, panels)
+  default: packRecurrent(Float32Element.self, args, panels)
+  }
+}
+
+@inline(__always)
+private func packRecurrent<E: PackedElement>(
+  _ element: E.Type, _ args: dlk_pack_recurrent_args, _ panels: Range<Int>
+) {
+  let gates = Int(args.gates), k = Int(args.k), row = gates &* lanes
+  for panel in panels {
+    let unit = panel &* lanes
+    for gate in 0..<gates {
+      let from = gate &* Int(args.gate_stride) &+ unit &* Int(args.unit_stride)
+      let strip = PackedStrip<E>(
+        source: args.source + from &* E.bytes, target: args.packed + (panel &* k &* row &+ gate &* lanes), outer: 1,
+        inner: k, outerStride: 0, innerStride: Int(args.k_stride) &* E.bytes,
+        columnStride: Int(args.unit_stride) &* E.bytes, columns: min(lanes, Int(args.hidden) &- unit), rowFloats: row,
+        scale: 1)
+      strip.pack()
+    }
+  }
+}
+
+/// One panel, or a gate's part of one, on its way from memory into packed form.
 private struct PackedStrip<E: PackedElement> {
   let source: UnsafeRawPointer
   let target: Target
@@ -66,23 +99,12 @@ private struct PackedStrip<E: PackedElement> {
   let innerStride: Int
   let columnStride: Int
   let columns: Int
-  /// Floats of a packed row.
-  let width: Int
+  /// Floats from one packed row to the next.
+  let rowFloats: Int
   let scale: Float
 
-  @inline(__always)
-  init(_ args: dlk_pack_b_args, from source: UnsafeRawPointer, columns: Int, to target: Target) {
-    self.source = source
-    self.target = target
-    self.columns = columns
-    outer = Int(args.k_outer)
-    inner = Int(args.k_inner)
-    outerStride = Int(args.k_outer_stride) &* E.bytes
-    innerStride = Int(args.k_inner_stride) &* E.bytes
-    columnStride = Int(args.n_stride) &* E.bytes
-    width = ceilDivide(columns, lanes) &* lanes
-    scale = args.scale
-  }
+  /// Floats of a packed row that belong to the strip.
+  private var width: Int { ceilDivide(columns, lanes) &* lanes }
 
   @inline(__always)
   func pack() {
@@ -107,7 +129,7 @@ private struct PackedStrip<E: PackedElement> {
           let value = count == lanes ? E.vector(row + at &* E.bytes) : E.part(row + at &* E.bytes, count)
           dlk_store(target + at, value * factor)
         }
-        target += width
+        target += rowFloats
       }
     }
   }
@@ -116,17 +138,17 @@ private struct PackedStrip<E: PackedElement> {
   private func packTransposed() {
     let (taps, depth) = inner == 1 && outerStride == E.bytes ? (1, outer) : (outer, inner)
     for tap in 0..<taps {
-      let target = target + tap &* depth &* width
-      transpose(depth, from: source + tap &* outerStride) { target + $0 &* width }
+      let target = target + tap &* depth &* rowFloats
+      transpose(depth, from: source + tap &* outerStride) { target + $0 &* rowFloats }
     }
   }
 
   /// Each column's elements are adjacent, the taps of a channel next to each other.
   private func packInterleaved() {
-    let (target, width, outer, inner) = (target, width, outer, inner)
+    let (target, rowFloats, outer, inner) = (target, rowFloats, outer, inner)
     transpose(outer &* inner, from: source) { q in
       let channel = q / outer
-      return target + ((q &- channel &* outer) &* inner &+ channel) &* width
+      return target + ((q &- channel &* outer) &* inner &+ channel) &* rowFloats
     }
   }
 
@@ -154,8 +176,8 @@ private struct PackedStrip<E: PackedElement> {
       for i in 0..<inner {
         let row = source + (o &* outerStride &+ i &* innerStride)
         for column in 0..<width { target[column] = 0 }
-        for column in 0..<columns { target[column] = E.part(row + column &* columnStride, 1)[0] * scale }
-        target += width
+        for column in 0..<columns { target[column] = E.scalar(row + column &* columnStride) * scale }
+        target += rowFloats
       }
     }
   }

@@ -2,6 +2,7 @@ import DLRT
 import DLRTFiles
 import DLRTGraph
 import DLRTOnnx
+import DLRTOperators
 
 /// Builds small models in code.
 package struct GraphBuilder {
@@ -41,6 +42,19 @@ package struct GraphBuilder {
       Node(
         OperatorName(op, domain: domain), name: name.isEmpty ? "\(op)_\(graph.order.count)" : name,
         attributes: attributes, inputs: inputs, outputs: results, captureCount: captures))
+    return results
+  }
+
+  /// Adds a node in the form of some version, as reading a file does.
+  package mutating func imported(
+    _ op: String, domain: String = "", version: Int, _ inputs: [ValueID?], _ attributes: [String: Attribute] = [:],
+    outputs: Int = 1
+  ) throws -> [ValueID] {
+    let name = OperatorName(op, domain: domain)
+    let results = (0..<outputs).map { _ in graph.addValue(Graph.Value(name: "v\(graph.values.count)")) }
+    var node = Node(name, name: op, attributes: attributes, inputs: inputs, outputs: results)
+    try OperatorRegistry.standard[name]?.modernize(&node, version: version, in: &graph)
+    graph.addNode(node)
     return results
   }
 

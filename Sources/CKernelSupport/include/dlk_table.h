@@ -1,11 +1,14 @@
 #pragma once
 
+#include "dlk_attention.h"
 #include "dlk_cpu.h"
 #include "dlk_gemm.h"
 #include "dlk_layout.h"
 #include "dlk_math.h"
+#include "dlk_recurrent.h"
 #include "dlk_rows.h"
 #include "dlk_window.h"
+#include "dlk_winograd.h"
 
 /// The entries of one instruction set level. A table lives as long as the process and never changes.
 ///
@@ -35,9 +38,25 @@ typedef struct dlk_kernel_table {
   /// Pixels are counted over the whole output (d, h, w); splits by pixels are best at multiples of `gemm_rows`.
   void (*_Nonnull conv)(const dlk_conv_args *_Nonnull args, int64_t pixel_begin, int64_t pixel_end,
                         int64_t panel_begin, int64_t panel_end);
+  int64_t (*_Nonnull packed_winograd_floats)(int64_t tile, int64_t channels, int64_t n);
+  int64_t (*_Nonnull winograd_workspace_floats)(int64_t tile, int64_t channels);
+  void (*_Nonnull pack_winograd)(const dlk_pack_winograd_args *_Nonnull args, int64_t panel_begin, int64_t panel_end);
+  /// A split by tiles transforms the input once, one by panels once for each part.
+  void (*_Nonnull winograd)(const dlk_winograd_args *_Nonnull args, int64_t tile_begin, int64_t tile_end,
+                            int64_t panel_begin, int64_t panel_end);
   /// Rows are output rows, counted over the planes (d, h).
   void (*_Nonnull depthwise)(const dlk_depthwise_args *_Nonnull args, int64_t row_begin, int64_t row_end);
   void (*_Nonnull pool)(const dlk_pool_args *_Nonnull args, int64_t row_begin, int64_t row_end);
+
+  int64_t (*_Nonnull packed_recurrent_floats)(int64_t gates, int64_t hidden, int64_t k);
+  void (*_Nonnull pack_recurrent)(const dlk_pack_recurrent_args *_Nonnull args, int64_t panel_begin,
+                                  int64_t panel_end);
+  void (*_Nonnull lstm_step)(const dlk_recurrent_args *_Nonnull args, int64_t panel_begin, int64_t panel_end);
+  void (*_Nonnull gru_step)(const dlk_recurrent_args *_Nonnull args, int64_t panel_begin, int64_t panel_end);
+
+  int64_t (*_Nonnull attention_workspace_floats)(int64_t keys);
+  /// Rows are queries.
+  void (*_Nonnull attention)(const dlk_attention_args *_Nonnull args, int64_t row_begin, int64_t row_end);
 
   /// Ranges of x's rows and columns.
   void (*_Nonnull transpose)(const dlk_transpose_args *_Nonnull args, int64_t row_begin, int64_t row_end,

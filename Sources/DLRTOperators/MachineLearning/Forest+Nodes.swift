@@ -43,18 +43,13 @@ extension Forest {
             onTrue: 0, onFalse: 0, mode: try Mode(name: mode), missingIsTrue: !missing.isEmpty && missing[index] != 0))
       }
     }
-    var isChild = [Bool](repeating: false, count: count)
-    for index in 0..<count where places[index] >= 0 {
-      let onTrue = try table.find(trees[index], trueIDs[index])
-      let onFalse = try table.find(trees[index], falseIDs[index])
-      (isChild[onTrue], isChild[onFalse]) = (true, true)
-      branches[Int(places[index])].onTrue = places[onTrue]
-      branches[Int(places[index])].onFalse = places[onFalse]
-    }
-    var rooted: Set<Int> = []
-    for index in 0..<count where !isChild[index] && rooted.insert(trees[index]).inserted { roots.append(places[index]) }
-    if let tree = trees.first(where: { !rooted.contains($0) }) {
-      throw DLRTError(.invalidModel, "a tree's nodes form a cycle", got: "tree \(tree)")
+    var seen: Set<Int> = []
+    for index in 0..<count {
+      // A tree's first node is its root.
+      if seen.insert(trees[index]).inserted { roots.append(places[index]) }
+      guard places[index] >= 0 else { continue }
+      branches[Int(places[index])].onTrue = places[try table.find(trees[index], trueIDs[index])]
+      branches[Int(places[index])].onFalse = places[try table.find(trees[index], falseIDs[index])]
     }
     try check()
   }

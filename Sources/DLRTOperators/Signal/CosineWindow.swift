@@ -38,7 +38,7 @@ struct CosineWindow: Sendable {
       let y = io.output(0)
       for index in 0..<size {
         let angle = period > 0 ? 2 * Double.pi * Double(index) / period : Double.pi
-        store(y, index, a0 - a1 * cos(angle) + a2 * cos(2 * angle))
+        store(y, index, a2 * cos(2 * angle) - a1 * cos(angle) + a0)
       }
     }
   }

@@ -1,0 +1,36 @@
+#pragma once
+
+#include "dlk_gemm.h"
+
+/// Recurrent weights R, one matrix `[hidden][k]` per gate, with any strides (in elements) at any alignment, written as
+/// `[⌈hidden / vector_floats⌉][k][gates][vector_floats]`: one panel yields all gates of a vector of units.
+typedef struct dlk_pack_recurrent_args {
+  const void *source;
+  dlk_float_type type;
+  int64_t gates, hidden, k;
+  int64_t gate_stride, unit_stride, k_stride;
+  float *packed;  ///< `packed_recurrent_floats(gates, hidden, k)` floats
+} dlk_pack_recurrent_args;
+
+/// One step of a recurrent layer over a batch. A step is split over threads by panels of `vector_floats` units; all
+/// panels of a step must be done before the next step.
+///
+/// LSTM, gates in ONNX's order i, o, f, c with g_· = gates_· + h·R_·:
+///     i = σ(g_i + p_i∘c)   f = σ(g_f + p_f∘c)   C = f∘c + i∘tanh(g_c)   o = σ(g_o + p_o∘C)   H = o∘tanh(C)
+/// GRU, gates z, r, h, the reset gate applied after the product (`linear_before_reset`):
+///     z = σ(g_z)   r = σ(g_r)   n = tanh(gates_h + r∘(h·R_h + recurrent_bias))   H = (1 − z)∘n + z∘h
+typedef struct dlk_recurrent_args {
+  int64_t batch, hidden;
+  const float *gates;           ///< x·W + biases, [batch][gate][hidden]
+  int64_t gates_row_stride;     ///< floats from one item of the batch to the next
+  const float *weights;         ///< packed, k = hidden
+  const float *h;               ///< the previous output, [batch][hidden]
+  int64_t h_row_stride;
+  float *out;                   ///< H, [batch][hidden]; not h itself
+  int64_t out_row_stride;
+  float *c;                     ///< LSTM: the cell state, [batch][hidden], replaced by C
+  int64_t c_row_stride;
+  const float *peepholes;       ///< LSTM: p_i, p_o, p_f, [3][hidden], or null
+  const float *recurrent_bias;  ///< GRU: [hidden], or null
+  int32_t descending;           ///< boolean: last panel first, so that what the cache still holds comes first
+} dlk_recurrent_args;

@@ -1,0 +1,229 @@
+import CKernelSupport
+
+/// Tiles that are transformed and multiplied together.
+private let tilesAtOnce = 48
+
+/// Floats between the planes of a transform, which must not all fall into one set of the cache.
+@inline(__always) private func planeStride(_ floats: Int) -> Int { floats &+ 16 }
+
+func winogradWorkspaceFloats(tile: Int, channels: Int) -> Int {
+  let points = (tile &+ 2) &* (tile &+ 2)
+  return points &* (planeStride(tilesAtOnce &* channels) &+ planeStride(tilesAtOnce &* panelColumns))
+}
+
+func winograd(_ args: dlk_winograd_args, tiles: Range<Int>, panels: Range<Int>) {
+  if args.tile == 2 {
+    winograd(WinogradF2.self, args, tiles, panels)
+  } else {
+    winograd(WinogradF4.self, args, tiles, panels)
+  }
+}
+
+private func winograd<F: WinogradTransform>(
+  _ f: F.Type, _ args: dlk_winograd_args, _ tiles: Range<Int>, _ panels: Range<Int>
+) {
+  var bias = InlineArray<64, Float> { _ in 0 }, scratch = InlineArray<1024, Float> { _ in 0 }
+  withAddress(of: &bias) { bias in
+    withAddress(of: &scratch) { scratch in
+      let driver = WinogradDriver<F>(
+        args, bias: bias.assumingMemoryBound(to: Float.self), scratch: scratch.assumingMemoryBound(to: Float.self))
+      var tile = tiles.lowerBound
+      while tile < tiles.upperBound {
+        let count = min(tilesAtOnce, tiles.upperBound &- tile)
+        driver.run(tile..<tile &+ count, panels)
+        tile = tile &+ count
+      }
+    }
+  }
+}
+
+private struct WinogradDriver<F: WinogradTransform> {
+  let args: dlk_winograd_args
+  let epilogue: Epilogue
+  let tilesAcross: Int
+  let tilesDown: Int
+  /// A panel's bias, and the outputs of a tile `[row][column][panel]` that cannot be stored directly.
+  let bias: Target
+  let scratch: Target
+
+  init(_ args: dlk_winograd_args, bias: Target, scratch: Target) {
+    self.args = args
+    self.bias = bias
+    self.scratch = scratch
+    epilogue = Epilogue(args.epilogue)
+    tilesAcross = ceilDivide(Int(args.out_w), F.outputs)
+    tilesDown = ceilDivide(Int(args.out_h), F.outputs)
+  }
+
+  /// Where a tile stands: its image and its first output row and column.
+  private func position(_ tile: Int) -> (image: Int, row: Int, column: Int) {
+    let line = tile / tilesAcross
+    return (line / tilesDown, line % tilesDown &* F.outputs, (tile &- line &* tilesAcross) &* F.outputs)
+  }
+
+  func run(_ tiles: Range<Int>, _ panels: Range<Int>) {
+    let channels = Int(args.channels), n = Int(args.n), points = F.points &* F.points
+    let inputs: Target = args.workspace, inputStride = planeStride(tiles.count &* channels)
+    let products = inputs + points &* inputStride
+    for tile in tiles { transformInput(tile, inputs + (tile &- tiles.lowerBound) &* channels, inputStride) }
+    for panel in panels {
+      let first = panel &* panelColumns, columns = min(panelColumns, n &- first)
+      guard columns > 0 else { return }
+      let vectors = ceilDivide(columns, lanes), width = vectors &* lanes
+      let productStride = planeStride(tiles.count &* width)
+      let weights: Source = args.weights + first &* channels &* points
+      for point in 0..<points {
+        multiply(
+          inputs + point &* inputStride, weights + point &* channels &* width, products + point &* productStride,
+          tiles: tiles.count, vectors: vectors)
+      }
+      for i in 0..<width { bias[i] = i < columns ? (args.epilogue.bias.map { $0[first &+ i] } ?? 0) : 0 }
+      for tile in tiles {
+        transformOutput(
+          tile, products + (tile &- tiles.lowerBound) &* width, productStride, column: first, columns: columns,
+          vectors: vectors)
+      }
+    }
+  }
+
+  /// Bᵀ·d·B of one tile for all channels; the planes of the result are `stride` apart.
+  private func transformInput(_ tile: Int, _ target: Target, _ stride: Int) {
+    let (image, row, column) = position(tile), channels = Int(args.channels)
+    let top = row &- Int(args.pad_h), left = column &- Int(args.pad_w)
+    let x: Source = args.x + image &* Int(args.x_image_stride)
+    var addresses = InlineArray<36, Source> { [padding = args.padding!] _ in padding }
+    for i in 0..<F.points where UInt(bitPattern: top &+ i) < UInt(bitPattern: Int(args.in_h)) {
+      for j in 0..<F.points where UInt(bitPattern: left &+ j) < UInt(bitPattern: Int(args.in_w)) {
+        addresses[i &* F.points &+ j] =
+          x + ((top &+ i) &* Int(args.x_pixels.row_stride) &+ (left &+ j) &* Int(args.x_pixels.pixel_stride))
+      }
+    }
+    var channel = 0
+    while channel &+ lanes <= channels {
+      transformInput(WholeColumns.self, addresses, channel, lanes, target + channel, stride)
+      channel = channel &+ lanes
+    }
+    if channel < channels {
+      transformInput(PartialColumns.self, addresses, channel, channels &- channel, target + channel, stride)
+    }
+  }
+
+  @inline(__always)
+  private func transformInput<C: ColumnAccess>(
+    _ c: C.Type, _ addresses: borrowing InlineArray<36, Source>, _ channel: Int, _ count: Int, _ target: Target,
+    _ stride: Int
+  ) {
+    var patch = WinogradPatch { _ in VF() }
+    var line = InlineArray<6, VF> { _ in VF() }, result = InlineArray<6, VF> { _ in VF() }
+    for column in 0..<F.points {
+      for row in 0..<F.points { line[row] = C.load(addresses[row &* F.points &+ column] + channel, count) }
+      apply(F.input, line, &result)
+      for row in 0..<F.points { patch[row &* F.points &+ column] = result[row] }
+    }
+    for row in 0..<F.points {
+      for column in 0..<F.points { line[column] = patch[row &* F.points &+ column] }
+      apply(F.input, line, &result)
+      for column in 0..<F.points { C.store(target + (row &* F.points &+ column) &* stride, result[column], count) }
+    }
+  }
+
+  /// Calls a transform on local arrays.
+  @_transparent
+  private func apply(
+    _ transform: (UnsafePointer<VF>, Int, UnsafeMutablePointer<VF>) -> Void, _ from: InlineArray<6, VF>,
+    _ to: inout InlineArray<6, VF>
+  ) {
+    withUnsafePointer(to: from) { from in
+      withUnsafeMutablePointer(to: &to) { to in
+        transform(
+          UnsafeRawPointer(from).assumingMemoryBound(to: VF.self), 1,
+          UnsafeMutableRawPointer(to).assumingMemoryBound(to: VF.self))
+      }
+    }
+  }
+
+  /// m = v · u for one point: `[tiles][channels]` by `[channels][vectors]`.
+  private func multiply(_ v: Target, _ u: Source, _ m: Target, tiles: Int, vectors: Int) {
+    let channels = Int(args.channels), width = vectors &* lanes
+    let tiling = Tiling(tiles, limit: tileRows(vectors))
+    var rows = InlineArray<16, Source> { _ in Source(v) }
+    withAddress(of: &rows) { rows in
+      let rows = rows.assumingMemoryBound(to: Source.self)
+      var tile = Tile(
+        rows: UnsafePointer(rows), taps: 1, depth: channels, b: u, bStep: width, columns: width, c: m, cStride: width,
+        bias: nil, addend: nil, addendStride: 0, clamp: false, low: 0, high: 0,
+        prefetch: UnsafeRawPointer(u + channels &* width), prefetchStep: width &* 4 / tiling.tiles)
+      var from = Source(v)
+      for index in 0..<tiling.tiles {
+        let count = tiling.rows(index)
+        for i in 0..<count {
+          rows[i] = from
+          from += channels
+        }
+        runTile(&tile, rows: count, vectors: vectors)
+        tile.c += count &* width
+        tile.prefetch += tile.prefetchStep &* channels
+      }
+    }
+  }
+
+  /// Aᵀ·m·A of one tile for one panel, finished and stored.
+  private func transformOutput(
+    _ tile: Int, _ products: Target, _ stride: Int, column first: Int, columns: Int, vectors: Int
+  ) {
+    let (image, row, column) = position(tile), width = vectors &* lanes
+    let rows = min(F.outputs, Int(args.out_h) &- row), across = min(F.outputs, Int(args.out_w) &- column)
+    let pixelStride = Int(args.y_pixels.pixel_stride), rowStride = Int(args.y_pixels.row_stride)
+    let place: Target =
+      args.y
+      + (image &* Int(args.y_image_stride) &+ row &* rowStride &+ column &* pixelStride &+ first)
+    let pixel = (image &* Int(args.out_h) &+ row) &* Int(args.out_w) &+ column
+    let isDirect = epilogue.isFree && columns == width
+    for vector in 0..<vectors {
+      let at = vector &* lanes
+      var outputs = InlineArray<16, VF> { _ in VF() }
+      transform(products + at, stride, dlk_load(bias + at), &outputs)
+      for i in 0..<rows {
+        for j in 0..<across {
+          var value = outputs[i &* F.outputs &+ j]
+          if isDirect {
+            if let addend = args.epilogue.addend {
+              let from = (pixel &+ i &* Int(args.out_w) &+ j) &* Int(args.epilogue.addend_row_stride) &+ first &+ at
+              value += dlk_load(addend + from)
+            }
+            if epilogue.clamps {
+              value = dlk_min(constant(epilogue.high), dlk_max(constant(epilogue.low), value))
+            }
+            dlk_store(place + (i &* rowStride &+ j &* pixelStride &+ at), value)
+          } else {
+            dlk_store(scratch + ((i &* F.outputs &+ j) &* width &+ at), value)
+          }
+        }
+      }
+    }
+    if isDirect { return }
+    for i in 0..<rows {
+      epilogue.finish(
+        scratch + i &* F.outputs &* width, width: width, rows: across, row: pixel &+ i &* Int(args.out_w),
+        column: first, columns: columns, c: place + i &* rowStride, cStride: pixelStride)
+    }
+  }
+
+  /// The outputs of a tile for one vector of columns, `[row][column]`, the bias added where sums start at it.
+  @inline(__always)
+  private func transform(_ products: Target, _ stride: Int, _ bias: VF, _ outputs: inout InlineArray<16, VF>) {
+    var patch = WinogradPatch { _ in VF() }
+    var line = InlineArray<6, VF> { _ in VF() }, result = InlineArray<6, VF> { _ in VF() }
+    for column in 0..<F.points {
+      for row in 0..<F.points { line[row] = dlk_load(products + (row &* F.points &+ column) &* stride) }
+      apply(F.output, line, &result)
+      for row in 0..<F.outputs { patch[row &* F.points &+ column] = result[row] }
+    }
+    let start = epilogue.startsAtBias ? bias : VF()
+    for row in 0..<F.outputs {
+      for column in 0..<F.points { line[column] = patch[row &* F.points &+ column] }
+      apply(F.output, line, &result)
+      for column in 0..<F.outputs { outputs[row &* F.outputs &+ column] = result[column] + start }
+    }
+  }
+}

@@ -1,0 +1,77 @@
+import CKernelSupport
+
+func packedWinogradFloats(tile: Int, channels: Int, n: Int) -> Int {
+  (tile &+ 2) &* (tile &+ 2) &* packedFloats(k: channels, n: n)
+}
+
+func packWinograd(_ args: dlk_pack_winograd_args, _ panels: Range<Int>) {
+  switch args.type {
+  case DLK_FLOAT16: packWinograd(Float16Element.self, args, panels)
+  case DLK_BFLOAT16: packWinograd(BFloat16Element.self, args, panels)
+  default: packWinograd(Float32Element.self, args, panels)
+  }
+}
+
+@inline(__always)
+private func packWinograd<E: PackedElement>(_ e: E.Type, _ args: dlk_pack_winograd_args, _ panels: Range<Int>) {
+  if args.tile == 2 {
+    packWinograd(WinogradF2.self, e, args, panels)
+  } else {
+    packWinograd(WinogradF4.self, e, args, panels)
+  }
+}
+
+private func packWinograd<F: WinogradTransform, E: PackedElement>(
+  _ f: F.Type, _ e: E.Type, _ args: dlk_pack_winograd_args, _ panels: Range<Int>
+) {
+  let n = Int(args.n), channels = Int(args.channels), points = F.points &* F.points
+  for panel in panels {
+    let first = panel &* panelColumns, columns = min(panelColumns, n &- first)
+    guard columns > 0 else { return }
+    let width = ceilDivide(columns, lanes) &* lanes
+    let target: Target = args.packed + first &* channels &* points
+    for channel in 0..<channels {
+      forEachVector(columns) { column, present in
+        let source =
+          args.source + (channel &* Int(args.channel_stride) &+ (first &+ column) &* Int(args.n_stride)) &* E.bytes
+        let place = target + (channel &* width &+ column)
+        transformWeights(f, e, args, source, present, place, pointStride: channels &* width)
+      }
+    }
+  }
+}
+
+/// G·g·Gᵀ for a vector of columns.
+@inline(__always)
+private func transformWeights<F: WinogradTransform, E: PackedElement>(
+  _ f: F.Type, _ e: E.Type, _ args: dlk_pack_winograd_args, _ source: UnsafeRawPointer, _ count: Int, _ target: Target,
+  pointStride: Int
+) {
+  var weights = InlineArray<9, VF> { _ in VF() }, middle = InlineArray<18, VF> { _ in VF() }
+  var line = InlineArray<6, VF> { _ in VF() }
+  withUnsafeMutablePointer(to: &weights) { weights in
+    let lanesOfWeights = UnsafeMutableRawPointer(weights).assumingMemoryBound(to: Float.self)
+    for tap in 0..<9 {
+      let tapOffset = tap / 3 &* Int(args.row_stride) &+ tap % 3 &* Int(args.column_stride)
+      for lane in 0..<count {
+        let from = source + (tapOffset &+ lane &* Int(args.n_stride)) &* E.bytes
+        lanesOfWeights[tap &* lanes &+ lane] = E.scalar(from)
+      }
+    }
+    withUnsafeMutablePointer(to: &middle) { middle in
+      withUnsafeMutablePointer(to: &line) { line in
+        let g = UnsafeMutableRawPointer(weights).assumingMemoryBound(to: VF.self)
+        let columns = UnsafeMutableRawPointer(middle).assumingMemoryBound(to: VF.self)
+        let result = UnsafeMutableRawPointer(line).assumingMemoryBound(to: VF.self)
+        // `columns` is [kernel column][point row].
+        for column in 0..<3 { F.weight(g + column, 3, columns + column &* F.points) }
+        for row in 0..<F.points {
+          F.weight(columns + row, F.points, result)
+          for point in 0..<F.points {
+            dlk_store(target + (row &* F.points &+ point) &* pointStride, result[point])
+          }
+        }
+      }
+    }
+  }
+}

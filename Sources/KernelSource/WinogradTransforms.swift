@@ -1,0 +1,96 @@
+import CKernelSupport
+
+/// The one-dimensional transforms of Winograd's method F(outputs, 3), on vectors `stride` apart.
+protocol WinogradTransform {
+  /// Outputs of a tile along each side.
+  static var outputs: Int { get }
+  /// Inputs of a tile, and points of a transform, along each side.
+  static var points: Int { get }
+  /// Bᵀ·d
+  static func input(_ d: UnsafePointer<VF>, _ stride: Int, _ result: UnsafeMutablePointer<VF>)
+  /// Aᵀ·m
+  static func output(_ m: UnsafePointer<VF>, _ stride: Int, _ result: UnsafeMutablePointer<VF>)
+  /// G·g
+  static func weight(_ g: UnsafePointer<VF>, _ stride: Int, _ result: UnsafeMutablePointer<VF>)
+}
+
+/// F(2, 3) at the points 0, 1, −1, ∞.
+enum WinogradF2: WinogradTransform {
+  @inline(__always) static var outputs: Int { 2 }
+  @inline(__always) static var points: Int { 4 }
+
+  @inline(__always)
+  static func input(_ d: UnsafePointer<VF>, _ stride: Int, _ result: UnsafeMutablePointer<VF>) {
+    let (d0, d1, d2, d3) = (d[0], d[stride], d[2 &* stride], d[3 &* stride])
+    result[0] = d0 - d2
+    result[1] = d1 + d2
+    result[2] = d2 - d1
+    result[3] = d3 - d1
+  }
+
+  @inline(__always)
+  static func output(_ m: UnsafePointer<VF>, _ stride: Int, _ result: UnsafeMutablePointer<VF>) {
+    let (m0, m1, m2, m3) = (m[0], m[stride], m[2 &* stride], m[3 &* stride])
+    result[0] = m0 + m1 + m2
+    result[1] = m1 - m2 + m3
+  }
+
+  @inline(__always)
+  static func weight(_ g: UnsafePointer<VF>, _ stride: Int, _ result: UnsafeMutablePointer<VF>) {
+    let (g0, g1, g2) = (g[0], g[stride], g[2 &* stride])
+    let even = (g0 + g2) * constant(0.5), odd = g1 * constant(0.5)
+    result[0] = g0
+    result[1] = even + odd
+    result[2] = even - odd
+    result[3] = g2
+  }
+}
+
+/// F(4, 3) at the points 0, ±√½, ±√2, ∞, whose error is a quarter of that at 0, ±1, ±2, ∞.
+enum WinogradF4: WinogradTransform {
+  @inline(__always) static var outputs: Int { 4 }
+  @inline(__always) static var points: Int { 6 }
+  @inline(__always) private static var small: Float { 0.70710678 }
+  @inline(__always) private static var large: Float { 1.41421356 }
+
+  @inline(__always)
+  static func input(_ d: UnsafePointer<VF>, _ stride: Int, _ result: UnsafeMutablePointer<VF>) {
+    let (d0, d1, d2) = (d[0], d[stride], d[2 &* stride])
+    let (d3, d4, d5) = (d[3 &* stride], d[4 &* stride], d[5 &* stride])
+    let evenSmall = dlk_fnma(constant(2), d2, d4), oddSmall = dlk_fnma(constant(2), d1, d3)
+    let evenLarge = dlk_fnma(constant(0.5), d2, d4), oddLarge = dlk_fnma(constant(0.5), d1, d3)
+    result[0] = dlk_fnma(constant(2.5), d2, d0 + d4)
+    result[1] = dlk_fma(constant(small), oddSmall, evenSmall)
+    result[2] = dlk_fnma(constant(small), oddSmall, evenSmall)
+    result[3] = dlk_fma(constant(large), oddLarge, evenLarge)
+    result[4] = dlk_fnma(constant(large), oddLarge, evenLarge)
+    result[5] = dlk_fnma(constant(2.5), d3, d1 + d5)
+  }
+
+  @inline(__always)
+  static func output(_ m: UnsafePointer<VF>, _ stride: Int, _ result: UnsafeMutablePointer<VF>) {
+    let (m0, m1, m2) = (m[0], m[stride], m[2 &* stride])
+    let (m3, m4, m5) = (m[3 &* stride], m[4 &* stride], m[5 &* stride])
+    let (evenSmall, oddSmall, evenLarge, oddLarge) = (m1 + m2, m1 - m2, m3 + m4, m3 - m4)
+    result[0] = m0 + evenSmall + evenLarge
+    result[1] = dlk_fma(constant(small), oddSmall, constant(large) * oddLarge)
+    result[2] = dlk_fma(constant(0.5), evenSmall, constant(2) * evenLarge)
+    result[3] = dlk_fma(constant(small / 2), oddSmall, dlk_fma(constant(2 * large), oddLarge, m5))
+  }
+
+  @inline(__always)
+  static func weight(_ g: UnsafePointer<VF>, _ stride: Int, _ result: UnsafeMutablePointer<VF>) {
+    let (g0, g1, g2) = (g[0], g[stride], g[2 &* stride])
+    let evenSmall = (g0 + g2 * constant(0.5)) * constant(-2.0 / 3), oddSmall = g1 * constant(-2.0 / 3 * small)
+    let evenLarge = (g0 + g2 * constant(2)) * constant(1.0 / 6), oddLarge = g1 * constant(large / 6)
+    result[0] = g0
+    result[1] = evenSmall + oddSmall
+    result[2] = evenSmall - oddSmall
+    result[3] = evenLarge + oddLarge
+    result[4] = evenLarge - oddLarge
+    result[5] = g2
+  }
+}
+
+/// What the two-dimensional transforms keep between their passes.
+typealias WinogradPatch = InlineArray<36, VF>

@@ -1,0 +1,162 @@
+import DLRT
+import DLRTGraph
+import DLRTTestSupport
+import Testing
+
+@Suite struct LinearTests {
+  /// Shapes with odd sizes, vectors, batches that broadcast on either side, and nothing.
+  @Test(arguments: [
+    ([1, 1], [1, 1]), ([5], [5]), ([3], [3, 7]), ([7, 3], [3]), ([2, 3, 4], [4, 5]), ([4, 5], [3, 5, 6]),
+    ([2, 1, 7, 33], [3, 33, 70]), ([130, 17], [17, 129]), ([1, 200], [200, 65]), ([3, 1, 8], [3, 8, 9]),
+    ([0, 3], [3, 2]), ([2, 0], [0, 3]), ([2, 3], [3, 0]), ([0, 2, 3], [3, 4]), ([60, 300], [300, 900]),
+  ])
+  func matMulAgreesWithFloat64(_ a: [Int], _ b: [Int]) throws {
+    var numbers = RandomNumbers(seed: 1)
+    let x = try numbers.tensor(a)
+    let y = try numbers.tensor(b)
+    let expected = try OperatorRun.tensor("MatMul", [x.widened, y.widened])
+    for constants in [[], [0], [1], [0, 1]] as [Set<Int>] {
+      let got = try OperatorRun.tensor("MatMul", [x, y], constants: constants)
+      #expect(try got.isNear(expected), "constants \(constants)")
+    }
+  }
+
+  @Test func threadsDoNotChangeResults() throws {
+    var numbers = RandomNumbers(seed: 2)
+    let x = try numbers.tensor([3, 100, 90])
+    let y = try numbers.tensor([3, 90, 200])
+    let alone = try OperatorRun.tensors("MatMul", [x, y])[0]
+    for threads in [2, 3] {
+      let shared = try OperatorRun.tensors("MatMul", [x, y], options: SessionOptions(threads: threads))[0]
+      #expect(try shared.array(of: Float.self) == alone.array(of: Float.self))
+    }
+  }
+
+  @Test(arguments: [[], [1], [4], [1, 4], [3, 1], [1, 1], [3, 4]])
+  func gemmAddends(_ shape: [Int]) throws {
+    var numbers = RandomNumbers(seed: 3)
+    let a = try numbers.tensor([5, 3])
+    let b = try numbers.tensor([4, 5])
+    let c = try numbers.tensor(shape)
+    for beta in [Float(1), 0.5, 0] {
+      let attributes: [String: Attribute] = [
+        "transA": .int(1), "transB": .int(1), "alpha": .float(0.75), "beta": .float(beta),
+      ]
+      let got = try OperatorRun.tensor("Gemm", [a, b, c], attributes, constants: [1])
+      #expect(try got.isNear(OperatorRun.tensor("Gemm", [a.widened, b.widened, c.widened], attributes)))
+    }
+  }
+
+  @Test func integersWrap() throws {
+    let x = try Tensor([Int32.max, 2], shape: [1, 2])
+    let y = try Tensor([Int32(2), 3], shape: [2, 1])
+    #expect(try OperatorRun.tensor("MatMul", [x, y]).array() == [Int32(4)])
+    let wide = try Tensor([UInt64.max], shape: [1, 1])
+    #expect(try OperatorRun.tensor("MatMul", [wide, wide]).array() == [UInt64(1)])
+    let bytes = try Tensor([UInt8(200), 100], shape: [2])
+    #expect(
+      try OperatorRun.tensor("Einsum", [bytes, bytes], ["equation": .string("i,i->i")]).array() == [UInt8(64), 16])
+  }
+
+  @Test(arguments: [([2, 3], [4, 5]), ([], [2, 2]), ([2, 2, 3], [3, 3, 2])])
+  func matricesThatDoNotFit(_ a: [Int], _ b: [Int]) throws {
+    #expect(throws: DLRTError.self) {
+      try OperatorRun.tensor("MatMul", [Tensor(zeros: a, type: .float32), Tensor(zeros: b, type: .float32)])
+    }
+  }
+
+  @Test(arguments: [
+    ("ij,jk->ik", [[3, 4], [4, 5]], [3, 5]), ("ij,jk", [[3, 4], [4, 5]], [3, 5]),
+    ("...ij->...ji", [[2, 3, 4]], [2, 4, 3]),
+    ("ii->i", [[3, 3]], [3]), ("ij->", [[3, 4]], []), ("b...,b...->b", [[2, 3, 4], [2, 3, 4]], [2]),
+    ("ab,bc,cd->da", [[2, 3], [3, 4], [4, 5]], [5, 2]), ("ij,kl->ijkl", [[2, 1], [1, 3]], [2, 1, 1, 3]),
+    ("ij,ij->ji", [[2, 3], [2, 3]], [3, 2]), ("ij,jk->ik", [[3, 0], [0, 5]], [3, 5]),
+    (" i j -> j i ", [[2, 3]], [3, 2]),
+    ("bqhd,bkhd->bhqk", [[2, 5, 3, 4], [2, 6, 3, 4]], [2, 3, 5, 6]), ("...j,j->...", [[2, 3, 4], [4]], [2, 3]),
+  ])
+  func einsum(_ equation: String, _ shapes: [[Int]], _ expected: [Int]) throws {
+    var numbers = RandomNumbers(seed: 4)
+    let inputs = try shapes.map { try numbers.tensor($0) }
+    let got = try OperatorRun.tensor("Einsum", inputs, ["equation": .string(equation)])
+    #expect(got.shape == expected)
+    #expect(try got.isNear(EinsumTwin.run(equation, inputs)))
+  }
+
+  @Test(arguments: ["i->", "ij->k", "ij->ii", "i.j", "i,j", "i1", "i-j", ".."])
+  func malformedEquations(_ equation: String) throws {
+    #expect(throws: DLRTError.self) {
+      try OperatorRun.tensor("Einsum", [Tensor(zeros: [2, 2], type: .float32)], ["equation": .string(equation)])
+    }
+  }
+
+  @Test func determinants() throws {
+    let x = try Tensor([0.0, 1, 1, 0, 2, 0, 0, 3, 1, 2, 2, 4], shape: [3, 2, 2])
+    #expect(try OperatorRun.tensor("Det", [x]).array() == [-1.0, 6, 0])
+    #expect(try OperatorRun.tensor("Det", [Tensor(zeros: [0, 0], type: .float64)]).array() == [1.0])
+  }
+
+  @Test func zeroPointsPerRowAndColumn() throws {
+    let a = try Tensor([UInt8(10), 20, 30, 40], shape: [2, 2])
+    let b = try Tensor([Int8(1), -2, 3, -4], shape: [2, 2])
+    let rows = try Tensor([UInt8(10), 30], shape: [2])
+    let columns = try Tensor([Int8(1), -4], shape: [2])
+    // (a − rows) · (b − columns)
+    #expect(try OperatorRun.tensor("MatMulInteger", [a, b, rows, columns]).array() == [Int32(20), 0, 20, 0])
+    let three = try Tensor([Int8(1), 2, 3], shape: [3])
+    #expect(throws: DLRTError.self) { try OperatorRun.tensor("MatMulInteger", [a, b, rows, three]) }
+  }
+}
+
+/// Einsum by its definition: every combination of labels, one product each.
+private enum EinsumTwin {
+  static func run(_ equation: String, _ inputs: [Tensor]) throws -> Tensor {
+    let text = equation.filter { $0 != " " }
+    let sides = text.split(separator: ">", omittingEmptySubsequences: false)
+    let left = sides.count == 2 ? sides[0].dropLast() : sides[0]
+    let terms = left.split(separator: ",").enumerated().map { expand(String($1), inputs[$0].rank) }
+    let all = terms.joined()
+    var result = Set(all).filter { label in all.count { $0 == label } == 1 }.sorted()
+    if sides.count == 2 {
+      let hidden = Set(all).filter(\.isNumber).count
+      result = Array(expand(String(sides[1]), String(sides[1]).filter(\.isLetter).count + hidden))
+    }
+    var sizes: [Character: Int] = [:]
+    for (term, input) in zip(terms, inputs) {
+      for (label, size) in zip(term, input.shape) { sizes[label] = max(sizes[label] ?? 1, size == 1 ? 1 : size) }
+      for (label, size) in zip(term, input.shape) where size == 0 { sizes[label] = 0 }
+    }
+    let labels = sizes.keys.sorted()
+    let shape = result.map { sizes[$0] ?? 1 }
+    var sums = [Double](repeating: 0, count: shape.product)
+    let values = try inputs.map { try $0.array(of: Float.self) }
+    let extents = labels.map { sizes[$0] ?? 1 }
+    for combination in 0..<extents.product {
+      var index: [Character: Int] = [:]
+      for (axis, label) in labels.enumerated() {
+        index[label] = combination / extents.rowMajorStrides[axis] % extents[axis]
+      }
+      func place(_ term: [Character], _ shape: [Int]) -> Int {
+        zip(zip(term, shape), shape.rowMajorStrides).reduce(0) { $0 + ($1.0.1 == 1 ? 0 : (index[$1.0.0] ?? 0) * $1.1) }
+      }
+      var product = 1.0
+      for (operand, term) in terms.enumerated() {
+        product *= Double(values[operand][place(term, inputs[operand].shape)])
+      }
+      sums[place(result, shape)] += product
+    }
+    return try Tensor(sums, shape: shape)
+  }
+
+  /// Axes under an ellipsis get digits, the last one 0.
+  private static func expand(_ term: String, _ rank: Int) -> [Character] {
+    let letters = term.filter(\.isLetter).count
+    return term.replacingEllipsis((0..<max(0, rank - letters)).reversed().map { Character(String($0)) })
+  }
+}
+
+extension String {
+  fileprivate func replacingEllipsis(_ labels: [Character]) -> [Character] {
+    guard let first = firstIndex(of: ".") else { return Array(self) }
+    return Array(self[..<first]) + labels + Array(self[first...].drop { $0 == "." })
+  }
+}

@@ -1,0 +1,62 @@
+import DLRT
+import DLRTGraph
+import DLRTTestSupport
+import Testing
+
+@Suite struct NormalizationTests {
+  @Test(arguments: [
+    ([3, 70], -1), ([70, 3], 0), ([2, 5, 130], 1), ([2, 3, 4, 5], 2), ([4], 0), ([2, 0], 1), ([0, 3], 1),
+  ])
+  func softmaxAgreesWithFloat64(_ shape: [Int], _ axis: Int) throws {
+    var numbers = RandomNumbers(seed: 6)
+    let x = try OperatorRun.tensor("Mul", [numbers.tensor(shape), Tensor(scalar: Float(30))])
+    for op in ["Softmax", "LogSoftmax", "Hardmax"] {
+      let got = try OperatorRun.tensor(op, [x], ["axis": .int(axis)])
+      #expect(try got.isNear(OperatorRun.tensor(op, [x.widened], ["axis": .int(axis)])), "\(op)")
+    }
+  }
+
+  @Test func softmaxOfLargeNumbersAndScalars() throws {
+    let x = try Tensor([Float(1e4), 1e4, -1e4, -.infinity], shape: [1, 4])
+    #expect(try OperatorRun.tensor("Softmax", [x]).array() == [Float(0.5), 0.5, 0, 0])
+    #expect(try OperatorRun.tensor("Softmax", [Tensor(scalar: Float(7))]).array() == [Float(1)])
+    #expect(throws: DLRTError.self) { try OperatorRun.tensor("Softmax", [x], ["axis": .int(2)]) }
+  }
+
+  /// Factors may be whole rows, parts of them, or differ from row to row.
+  @Test(arguments: [[4, 5], [5], [1], [], [4, 1], [3, 1, 1], [2, 3, 4, 5], [2, 1, 1, 5]])
+  func factorsThatBroadcast(_ factors: [Int]) throws {
+    var numbers = RandomNumbers(seed: 7)
+    let x = try numbers.tensor([2, 3, 4, 5])
+    let scale = try numbers.tensor(factors)
+    let bias = try numbers.tensor(factors)
+    let one = try Tensor([Float](repeating: 1, count: 20), shape: [4, 5])
+    let plain = try OperatorRun.tensor("LayerNormalization", [x, one], ["axis": .int(2)])
+    let expected = try OperatorRun.tensor("Add", [OperatorRun.tensor("Mul", [plain, scale]), bias])
+    #expect(try OperatorRun.tensor("LayerNormalization", [x, scale, bias], ["axis": .int(-2)]).isNear(expected))
+    let root = try OperatorRun.tensor("RMSNormalization", [x, one], ["axis": .int(2)])
+    let scaled = try OperatorRun.tensor("Mul", [root, scale])
+    #expect(try OperatorRun.tensor("RMSNormalization", [x, scale], ["axis": .int(2)]).isNear(scaled))
+  }
+
+  @Test func statistics() throws {
+    let x = try Tensor([Float(1), 3, 5, 5], shape: [2, 2])
+    let one = try Tensor([Float(1), 1], shape: [2])
+    let got = try OperatorRun.tensors(
+      "LayerNormalization", [x, one], ["epsilon": .float(0.25)], outputs: 3)
+    #expect(got[1].shape == [2, 1])
+    #expect(try got[1].array() == [Float(2), 5])
+    #expect(try got[2].isNear(Tensor([Float(0.8944272), 2], shape: [2, 1])))
+    let wide = try OperatorRun.tensors("LayerNormalization", [x.widened, one.widened], outputs: 2)
+    #expect(try wide[1].array() == [Float(2), 5])
+  }
+
+  @Test func factorsThatEnlarge() throws {
+    let x = try Tensor(zeros: [2, 3], type: .float32)
+    for shape in [[2], [2, 2, 3], [4, 3]] {
+      #expect(throws: DLRTError.self) {
+        try OperatorRun.tensor("LayerNormalization", [x, Tensor(zeros: shape, type: .float32)])
+      }
+    }
+  }
+}

@@ -1,0 +1,111 @@
+import DLRT
+import DLRTGraph
+import DLRTTestSupport
+import Testing
+
+@Suite struct RecurrentTests {
+  struct Network: CustomTestStringConvertible, Sendable {
+    let op: String
+    let gates: Int
+    var attributes: [String: Attribute] = [:]
+    var testDescription: String { "\(op) \(attributes)" }
+  }
+
+  static let networks = [
+    Network(op: "RNN", gates: 1), Network(op: "GRU", gates: 3),
+    Network(op: "GRU", gates: 3, attributes: ["linear_before_reset": .int(1)]), Network(op: "LSTM", gates: 4),
+    Network(op: "LSTM", gates: 4, attributes: ["input_forget": .int(1), "clip": .float(0.4)]),
+  ]
+
+  private static func operands(
+    _ network: Network, _ numbers: inout RandomNumbers, hidden: Int, lengths: [Int32]?
+  ) throws -> [Tensor?] {
+    let (steps, batch, size, gates) = (5, 3, 4, network.gates * hidden)
+    var inputs: [Tensor?] = [
+      try numbers.tensor([steps, batch, size]), try numbers.tensor([2, gates, size]),
+      try numbers.tensor([2, gates, hidden]), try numbers.tensor([2, 2 * gates]),
+      try lengths.map { try Tensor($0, shape: [batch]) }, try numbers.tensor([2, batch, hidden]),
+    ]
+    if network.op == "LSTM" {
+      inputs += [try numbers.tensor([2, batch, hidden]), try numbers.tensor([2, 3 * hidden])]
+    }
+    return inputs
+  }
+
+  private static func run(
+    _ network: Network, _ inputs: [Tensor?], constants: Set<Int> = [], extra: [String: Attribute] = [:],
+    threads: Int = 1
+  ) throws -> [Tensor] {
+    let attributes = network.attributes.merging(["direction": .string("bidirectional")]) { $1 }.merging(extra) { $1 }
+    return try OperatorRun.tensors(
+      network.op, inputs, attributes, constants: constants, outputs: network.op == "LSTM" ? 3 : 2,
+      options: SessionOptions(threads: threads))
+  }
+
+  @Test(arguments: networks, [[5, 2, 0], nil] as [[Int32]?])
+  func agreesWithFloat64(_ network: Network, _ lengths: [Int32]?) throws {
+    for hidden in [1, 19, 64] {
+      var numbers = RandomNumbers(seed: 8)
+      let inputs = try Self.operands(network, &numbers, hidden: hidden, lengths: lengths)
+      let wide = try inputs.map { try $0?.type == .float32 ? $0?.widened : $0 }
+      let expected = try Self.run(network, wide)
+      for (constants, threads) in [([], 1), ([1, 2, 3], 1), ([1, 2], 2)] as [(Set<Int>, Int)] {
+        let got = try Self.run(network, inputs, constants: constants, threads: threads)
+        for (a, b) in zip(got, expected) { #expect(try a.isNear(b), "hidden \(hidden), constants \(constants)") }
+      }
+    }
+  }
+
+  @Test(arguments: networks)
+  func batchFirst(_ network: Network) throws {
+    var numbers = RandomNumbers(seed: 9)
+    var inputs = try Self.operands(network, &numbers, hidden: 6, lengths: [4, 5, 1])
+    let expected = try Self.run(network, inputs)
+    func swapped(_ tensor: Tensor?, _ axes: [Int]) throws -> Tensor? {
+      try tensor.map { try OperatorRun.tensor("Transpose", [$0], ["perm": .ints(axes)]) }
+    }
+    for index in [0, 5, 6] where index < inputs.count { inputs[index] = try swapped(inputs[index], [1, 0, 2]) }
+    let got = try Self.run(network, inputs, extra: ["layout": .int(1)])
+    #expect(try got[0].isNear(swapped(expected[0], [2, 0, 1, 3]) ?? expected[0], 0))
+    for index in 1..<got.count {
+      #expect(try got[index].isNear(swapped(expected[index], [1, 0, 2]) ?? expected[index], 0))
+    }
+  }
+
+  @Test func paddingIsZeroAndStatesStop() throws {
+    var numbers = RandomNumbers(seed: 10)
+    let network = Self.networks[3]
+    let inputs = try Self.operands(network, &numbers, hidden: 2, lengths: [5, 2, 0])
+    let got = try Self.run(network, inputs)
+    let y = try got[0].array(of: Float.self)
+    // Y is [steps, directions, batch, hidden].
+    for step in 2..<5 { #expect(y[(step * 6 + 1) * 2..<(step * 6 + 2) * 2].allSatisfy { $0 == 0 }) }
+    // A sequence without steps keeps its initial state.
+    let initial = try inputs[5]?.array(of: Float.self) ?? []
+    #expect(try Array(got[1].array(of: Float.self)[4..<6]) == Array(initial[4..<6]))
+  }
+
+  @Test(arguments: [[6, 1, 1], [-1, 1, 1]] as [[Int32]])
+  func lengthsOutOfRange(_ lengths: [Int32]) throws {
+    var numbers = RandomNumbers(seed: 11)
+    let inputs = try Self.operands(Self.networks[3], &numbers, hidden: 2, lengths: lengths)
+    #expect(throws: DLRTError.self) { try Self.run(Self.networks[3], inputs) }
+  }
+
+  @Test func wrongShapesAndNames() throws {
+    var numbers = RandomNumbers(seed: 12)
+    let network = Self.networks[3]
+    let inputs = try Self.operands(network, &numbers, hidden: 2, lengths: nil)
+    for index in [1, 2, 3, 5, 6, 7] {
+      var wrong = inputs
+      wrong[index] = try Tensor(zeros: [1] + (inputs[index]?.shape.dropFirst() ?? []), type: .float32)
+      #expect(throws: DLRTError.self) { try Self.run(network, wrong) }
+    }
+    for attribute in [
+      ["direction": Attribute.string("sideways")], ["activations": .strings(["Tanh"])], ["hidden_size": .int(3)],
+      ["activations": .strings(Array(repeating: "Cosine", count: 6))],
+    ] {
+      #expect(throws: DLRTError.self) { try Self.run(network, inputs, extra: attribute) }
+    }
+  }
+}
