@@ -56,7 +56,7 @@ package struct Evaluator {
   private func run(_ step: Step, _ inputs: [Fact?], _ outputs: [Tensor?]) throws -> [Tensor?] {
     let workspace = try TensorStorage(byteCount: step.workspace)
     let host = PlainHost()
-    let sources = try inputs.map { fact in try fact?.constant.map { $0.isAligned ? $0 : try $0.copied() } }
+    let sources = try inputs.map { fact in try fact?.constant.map { try $0.aligned() } }
     let pointers = UnsafeMutablePointer<UnsafeMutableRawPointer?>.allocate(capacity: sources.count + outputs.count + 1)
     defer { pointers.deallocate() }
     for (index, source) in sources.enumerated() {

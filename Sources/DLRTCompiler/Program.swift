@@ -9,6 +9,10 @@ package struct Program: Sendable {
   private var table: [(any Operator)?] = []
   /// By value index: what holds for every run.
   package private(set) var facts: [Fact?] = []
+  /// By value index: the facts of the graph's constants alone.
+  package private(set) var constants: [Fact?] = []
+  /// By node index: the inputs of which the present facts of its outputs were inferred.
+  private var inferredFrom: [[ValueID?]?] = []
   package let registry: OperatorRegistry
   private let makeSubgraph: @Sendable (Program) throws -> any Subgraph
 
@@ -33,18 +37,26 @@ package struct Program: Sendable {
   package mutating func apply(_ patch: consuming GraphPatch) throws {
     let changed = patch.changedNodes
     try patch.apply(to: &graph)
-    for id in changed where id.index < table.count { table[id.index] = nil }
-    for index in table.indices where !graph.contains(NodeID(index)) { table[index] = nil }
+    for id in changed where id.index < table.count { forget(id.index) }
+    for index in table.indices where !graph.contains(NodeID(index)) { forget(index) }
     try makeOperators()
     try infer()
   }
 }
 
 extension Program {
+  private mutating func forget(_ node: Int) {
+    table[node] = nil
+    inferredFrom[node] = nil
+  }
+
   private mutating func makeOperators() throws {
     var failures: [DLRTError] = []
     for id in graph.order {
-      while table.count <= id.index { table.append(nil) }
+      while table.count <= id.index {
+        table.append(nil)
+        inferredFrom.append(nil)
+      }
       guard table[id.index] == nil else { continue }
       do {
         table[id.index] = try registry.make(graph[id], label: graph.label(of: id)) { [registry, makeSubgraph] body in
@@ -60,21 +72,37 @@ extension Program {
   }
 
   /// Runs inference in order over symbols. What the model declares fills gaps only: exporters often declare wrongly.
+  /// Only nodes are visited that are new, or whose inputs are others or other than before.
   private mutating func infer() throws {
-    facts = Array(repeating: nil, count: graph.values.count)
-    for (index, value) in graph.values.enumerated() {
-      if let constant = value.constant { facts[index] = Fact(constant: constant) }
+    while facts.count < graph.values.count {
+      facts.append(nil)
+      constants.append(nil)
+    }
+    for (index, value) in graph.values.enumerated() where (value.constant == nil) != (constants[index] == nil) {
+      constants[index] = value.constant.map { Fact(constant: $0) }
+      facts[index] = constants[index]
     }
     for id in graph.inputs where facts[id.index] == nil {
       let value = graph[id]
       facts[id.index] = value.type.map { Fact($0, Self.named(value.shape, id)) }
     }
-    for id in graph.order { try inferNode(id) }
+    var changed = ValueTable<Void>(graph)
+    for id in graph.order {
+      let node = graph[id]
+      let isKnown = inferredFrom[id.index].map { $0 == node.inputs } ?? false
+      if isKnown, !node.inputs.contains(where: { $0.map(changed.contains) ?? false }) { continue }
+      let before = node.outputs.map { $0.flatMap { facts[$0.index] } }
+      try inferNode(id, node)
+      inferredFrom[id.index] = node.inputs
+      for case (let output?, let old) in zip(node.outputs, before) where !(facts[output.index].says(sameAs: old)) {
+        changed.insert(output)
+      }
+    }
   }
 
-  private mutating func inferNode(_ id: NodeID) throws {
+  private mutating func inferNode(_ id: NodeID, _ node: Node) throws {
     guard let op = op(id) else { return }
-    let node = graph[id]
+    for case let output? in node.outputs { facts[output.index] = nil }
     var known = true
     let inputs = node.inputs.map { input -> Fact? in
       guard let input else { return nil }
@@ -111,6 +139,15 @@ extension Program {
       shape[axis] = .symbol("\(Dim.anonymousPrefix)\(value.index).\(axis)")
     }
     return shape
+  }
+}
+
+extension Fact? {
+  /// Whether both lead to the same inference.
+  fileprivate func says(sameAs other: Fact?) -> Bool {
+    guard let self, let other else { return self == nil && other == nil }
+    return self.type == other.type && self.shape == other.shape && self.elements == other.elements
+      && self.constant?.storage === other.constant?.storage
   }
 }
 

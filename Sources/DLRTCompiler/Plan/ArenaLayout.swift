@@ -15,6 +15,7 @@ struct ArenaLayout {
   /// Sizes are bounded by the checks at inference; rounding up cannot overflow below this.
   static let mostBytes = 1 << 46
 
+  @discardableResult
   mutating func add(size: Int, life: ClosedRange<Int>) -> Int {
     let rounded = max(Self.alignment, (min(size, Self.mostBytes) + Self.alignment - 1) & ~(Self.alignment - 1))
     buffers.append(Buffer(size: rounded, life: life))

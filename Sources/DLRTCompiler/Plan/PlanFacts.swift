@@ -5,6 +5,7 @@ import DLRTOperators
 struct PlanFacts {
   let program: Program
   let environment: PlanEnvironment
+  let memoryLimit: Int
   private var facts: [Fact?]
   /// Values that exist only once the stage has run, with shapes that the data decide.
   private(set) var dataDependent: Set<ValueID> = []
@@ -13,13 +14,11 @@ struct PlanFacts {
   /// Values whose contents a waiting node needs to know its shapes.
   private(set) var decisive: Set<ValueID> = []
 
-  init(program: Program, environment: PlanEnvironment) {
+  init(program: Program, environment: PlanEnvironment, memoryLimit: Int) {
     self.program = program
     self.environment = environment
-    facts = Array(repeating: nil, count: program.graph.values.count)
-    for (index, value) in program.graph.values.enumerated() where value.constant != nil {
-      facts[index] = program.facts[index]
-    }
+    self.memoryLimit = memoryLimit
+    facts = program.constants
   }
 
   subscript(id: ValueID) -> Fact? { facts[id.index] }
@@ -34,7 +33,13 @@ struct PlanFacts {
   }
 
   mutating func infer(_ nodes: [NodeID]) throws {
-    for id in nodes { try infer(id) }
+    for id in nodes {
+      do {
+        try infer(id)
+      } catch let error as DLRTError {
+        throw error.located(node: program.graph.label(of: id), operatorName: program.graph[id].op.description)
+      }
+    }
   }
 
   private mutating func infer(_ id: NodeID) throws {
@@ -66,28 +71,38 @@ struct PlanFacts {
       waiting.insert(id)
       return
     }
-    try note(inference, id, node, op, inputs)
+    try note(inference, node, op, inputs)
   }
 
   private mutating func note(
-    _ inference: Inference, _ id: NodeID, _ node: Node, _ op: any Operator, _ inputs: [Fact?]
+    _ inference: Inference, _ node: Node, _ op: any Operator, _ inputs: [Fact?]
   ) throws {
     if try evaluate(inference, node, op, inputs) { return }
     for (index, output) in node.outputs.enumerated() {
       guard let output else { continue }
       guard let fact = inference.outputs[index] else {
-        throw DLRTError(
-          .internalError, "inference said nothing of output \(index)", node: program.graph.label(of: id),
-          operatorName: node.op.description)
+        throw DLRTError(.internalError, "inference said nothing of output \(index)")
       }
       facts[output.index] = fact
       if inference.dataDependent.contains(index) || fact.type.dataType == nil {
         dataDependent.insert(output)
-      } else if fact.shape?.sizes == nil {
-        throw DLRTError(
-          .limitExceeded, "the output's size is unknown or too large", node: program.graph.label(of: id),
-          operatorName: node.op.description, got: fact.shape.map { "\($0)" })
+      } else {
+        try checkSize(fact)
       }
+    }
+  }
+
+  /// Buffers and steps rely on sizes whose products do not overflow.
+  private func checkSize(_ fact: Fact) throws {
+    guard let type = fact.type.dataType, let sizes = fact.shape?.sizes else {
+      throw DLRTError(
+        .limitExceeded, "the output's size is unknown or too large", got: fact.shape.map { "\($0)" })
+    }
+    let bytes = try Tensor.byteCount(type, sizes)
+    guard bytes <= memoryLimit else {
+      throw DLRTError(
+        .limitExceeded, "the run needs more memory than allowed", expected: "at most \(memoryLimit) bytes",
+        got: "\(bytes) bytes for one output")
     }
   }
 

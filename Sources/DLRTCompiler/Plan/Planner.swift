@@ -43,7 +43,7 @@ package struct Planner {
   ///   - nodes: what is left to run, in order.
   ///   - pendingOutputs: the model outputs that are still to be delivered.
   package func plan(_ nodes: [NodeID], starts: [Start], pendingOutputs: [Int]) throws -> Stage {
-    var facts = PlanFacts(program: program, environment: environment)
+    var facts = PlanFacts(program: program, environment: environment, memoryLimit: memoryLimit)
     for start in starts { facts.begin(start) }
     try facts.infer(nodes)
     var builder = StageBuilder(program: program, environment: environment, facts: facts, pendingOutputs: pendingOutputs)

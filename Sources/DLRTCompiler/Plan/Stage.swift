@@ -43,7 +43,14 @@ package struct Stage: Sendable {
     package static let absent = Operand(location: nil, type: .tensor(.float32), shape: [])
   }
 
-  /// A value that a later stage or the caller needs when this stage has run.
+  /// A model output that this stage delivers.
+  package struct Output: Sendable {
+    /// Index into the graph's outputs.
+    package let index: Int
+    package let operand: Operand
+  }
+
+  /// A value that a later stage needs when this stage has run.
   package struct Result: Sendable {
     package let value: ValueID
     package let operand: Operand
@@ -57,7 +64,7 @@ package struct Stage: Sendable {
   /// The values this stage begins with, in the order of `Location.start`.
   package var starts: [ValueID] = []
   /// Model outputs that this stage leaves in their final place, and those that must be copied there.
-  package var outputs: [Int: Operand] = [:]
+  package var outputs: [Output] = []
 
   /// Nodes that wait for what this stage finds out, in order; empty in a plan's last stage.
   package var remaining: [NodeID] = []

@@ -12,9 +12,11 @@ struct StageBuilder {
   let pendingOutputs: [Int]
 
   private var stage = Stage()
-  private var constantIndex: [ValueID: Int] = [:]
+  private var constantIndex: ValueTable<Int>
   /// The buffer that holds each value; values that are views or were computed in place share one.
-  private var bufferOf: [ValueID: Int] = [:]
+  private var bufferOf: ValueTable<Int>
+  /// The last step that reads each value, or beyond all steps for what must outlive them; nil where nobody reads.
+  private var lastUse: ValueTable<Int>
   private var buffers: [Buffer] = []
 
   /// Memory that one or several values share, one after the other or as views.
@@ -23,6 +25,8 @@ struct StageBuilder {
     var kind: Kind
     var first: Int
     var last: Int
+    /// Where an arena's buffer is, once it is placed.
+    var offset = 0
 
     enum Kind {
       case arena
@@ -30,6 +34,11 @@ struct StageBuilder {
       case constant(Int)
       case output(Int)
       case dynamic(Int)
+
+      var isArena: Bool {
+        if case .arena = self { return true }
+        return false
+      }
     }
   }
 
@@ -38,6 +47,9 @@ struct StageBuilder {
     self.environment = environment
     self.facts = facts
     self.pendingOutputs = pendingOutputs
+    constantIndex = ValueTable(program.graph)
+    bufferOf = ValueTable(program.graph)
+    lastUse = ValueTable(program.graph)
   }
 
   mutating func build(_ nodes: [NodeID], starts: [Planner.Start], memoryLimit: Int) throws -> Stage {
@@ -49,7 +61,6 @@ struct StageBuilder {
     for (index, start) in starts.enumerated() where start.constant == nil {
       add(start.value, Buffer(size: 0, kind: .start(index), first: 0, last: Int.max))
     }
-    var lastUse: [ValueID: Int] = [:]
     for (position, id) in run.enumerated() {
       for case let input? in graph[id].inputs { lastUse[input] = position }
     }
@@ -59,20 +70,20 @@ struct StageBuilder {
 
     var layout = ArenaLayout()
     var drafts: [Draft] = []
-    let requests = run.map { request(for: $0, lastUse: lastUse) }
+    let requests = run.map(request)
     let steps = steps(for: requests)
     for position in run.indices {
-      drafts.append(try draft(requests[position], steps[position], at: position, lastUse: lastUse))
+      drafts.append(try draft(requests[position], steps[position], at: position))
     }
     placeOutputs(delivered)
     let end = max(run.count, 1)
-    var arenaIndex: [Int: Int] = [:]
-    for (index, buffer) in buffers.enumerated() {
-      guard case .arena = buffer.kind else { continue }
-      arenaIndex[index] = layout.add(size: buffer.size, life: buffer.first...max(buffer.first, min(buffer.last, end)))
+    let inArena = buffers.indices.filter { buffers[$0].kind.isArena }
+    for index in inArena {
+      let buffer = buffers[index]
+      layout.add(size: buffer.size, life: buffer.first...max(buffer.first, min(buffer.last, end)))
     }
-    let scratch = drafts.enumerated().map { position, draft in
-      layout.add(size: draft.step.workspace, life: position...position)
+    let scratch = drafts.enumerated().map { position, draft -> Int? in
+      draft.step.workspace > 0 ? layout.add(size: draft.step.workspace, life: position...position) : nil
     }
     stage.arenaBytes = layout.place()
     guard stage.arenaBytes <= memoryLimit else {
@@ -80,11 +91,11 @@ struct StageBuilder {
         .limitExceeded, "the run needs more memory than allowed", expected: "at most \(memoryLimit) bytes",
         got: "\(stage.arenaBytes) bytes")
     }
-    let offsets = arenaIndex.mapValues { layout.buffers[$0].offset }
-    for (position, draft) in drafts.enumerated() {
-      emit(draft, workspace: layout.buffers[scratch[position]].offset, offsets: offsets)
+    for (place, index) in inArena.enumerated() { buffers[index].offset = layout.buffers[place].offset }
+    for (draft, scratch) in zip(drafts, scratch) {
+      emit(draft, workspace: scratch.map { layout.buffers[$0].offset } ?? 0)
     }
-    finish(read: read, delivered: delivered, offsets: offsets)
+    finish(read: read, delivered: delivered)
     return stage
   }
 }
@@ -95,7 +106,8 @@ extension StageBuilder {
   /// The nodes that this stage runs, and those that wait; nodes that nobody needs are in neither.
   private func split(_ nodes: [NodeID]) -> (run: [NodeID], wait: [NodeID]) {
     let graph = program.graph
-    var needed = Set(pendingOutputs.map { graph.outputs[$0] })
+    var needed = ValueTable<Void>(graph)
+    for output in pendingOutputs { needed.insert(graph.outputs[output]) }
     var run: [NodeID] = []
     var wait: [NodeID] = []
     for id in nodes.reversed() {
@@ -113,7 +125,11 @@ extension StageBuilder {
   /// What must outlive the stage: the values that waiting nodes read, and the model outputs that exist by then.
   private func valuesAfter(_ wait: [NodeID]) -> (read: Set<ValueID>, delivered: [Int]) {
     let graph = program.graph
-    let made = Set(wait.flatMap { graph[$0].outputs.compactMap { $0 } })
+    guard !wait.isEmpty else { return ([], pendingOutputs) }
+    var made = ValueTable<Void>(graph)
+    for id in wait {
+      for case let output? in graph[id].outputs { made.insert(output) }
+    }
     var read: Set<ValueID> = []
     for id in wait {
       for case let input? in graph[id].inputs where !made.contains(input) { read.insert(input) }
@@ -167,9 +183,9 @@ extension StageBuilder {
     }
   }
 
-  private func request(for id: NodeID, lastUse: [ValueID: Int]) -> Request {
+  private func request(for id: NodeID) -> Request {
     let node = program.graph[id]
-    let outputs = node.outputs.map { output in output.flatMap { lastUse[$0] == nil ? nil : $0 } }
+    let outputs = node.outputs.map { output in output.flatMap { lastUse.contains($0) ? $0 : nil } }
     let planning = Planning(
       inputs: node.inputs.map { $0.map(operand) }, outputs: outputs.map { $0.map(operand) }, environment: environment)
     return Request(id: id, planning: planning, outputs: outputs)
@@ -192,7 +208,7 @@ extension StageBuilder {
   }
 
   private mutating func draft(
-    _ request: Request, _ result: Result<Step, any Error>, at position: Int, lastUse: [ValueID: Int]
+    _ request: Request, _ result: Result<Step, any Error>, at position: Int
   ) throws -> Draft {
     let id = request.id
     let node = program.graph[id]
@@ -210,6 +226,10 @@ extension StageBuilder {
     } catch let error as DLRTError {
       throw error.located(node: label, operatorName: node.op.description)
     }
+    guard step.workspace >= 0 else {
+      throw DLRTError(
+        .limitExceeded, "the step's scratch memory is too large", node: label, operatorName: node.op.description)
+    }
     let planning = request.planning
     let outputs = request.outputs
     for (index, input) in node.inputs.enumerated() {
@@ -220,7 +240,7 @@ extension StageBuilder {
     for (index, output) in outputs.enumerated() {
       guard let output else { continue }
       bytes = bytes &+ (planning.outputs[index]?.byteCount ?? 0)
-      try place(output, index, op, node, position, lastUse)
+      try place(output, index, op, node, position)
     }
     return Draft(id: id, step: step, bytes: bytes, outputs: outputs)
   }
@@ -252,7 +272,7 @@ extension StageBuilder {
   }
 
   private mutating func place(
-    _ output: ValueID, _ index: Int, _ op: any Operator, _ node: Node, _ position: Int, _ lastUse: [ValueID: Int]
+    _ output: ValueID, _ index: Int, _ op: any Operator, _ node: Node, _ position: Int
   ) throws {
     let last = lastUse[output] ?? position
     if facts.dataDependent.contains(output) {
@@ -294,12 +314,12 @@ extension StageBuilder {
 // MARK: Writing the stage
 
 extension StageBuilder {
-  private func located(_ value: ValueID, _ offsets: [Int: Int]) -> Stage.Operand {
+  private func located(_ value: ValueID) -> Stage.Operand {
     let type = facts[value]?.type ?? .tensor(.float32)
     let location: Stage.Location?
     if let index = bufferOf[value] {
       switch buffers[index].kind {
-      case .arena: location = .arena(offsets[index] ?? 0)
+      case .arena: location = .arena(buffers[index].offset)
       case .start(let start): location = .start(start)
       case .constant(let constant): location = .constant(constant)
       case .output(let output): location = .output(output)
@@ -312,7 +332,7 @@ extension StageBuilder {
     return Stage.Operand(location: location, type: type, shape: isDynamic ? [] : shape(value))
   }
 
-  private mutating func emit(_ draft: Draft, workspace: Int, offsets: [Int: Int]) {
+  private mutating func emit(_ draft: Draft, workspace: Int) {
     if draft.outputs.isEmpty { return }
     let node = program.graph[draft.id]
     let first = stage.operands.count
@@ -321,29 +341,32 @@ extension StageBuilder {
         stage.operands.append(.absent)
         continue
       }
-      stage.operands.append(located(input, offsets))
+      stage.operands.append(located(input))
     }
-    for output in draft.outputs { stage.operands.append(output.map { located($0, offsets) } ?? .absent) }
+    for output in draft.outputs { stage.operands.append(output.map { located($0) } ?? .absent) }
     stage.steps.append(
       Stage.PlannedStep(
         step: draft.step, node: draft.id, firstOperand: first, inputCount: node.inputs.count,
         outputCount: draft.outputs.count, workspace: workspace, bytes: draft.bytes))
   }
 
-  private mutating func finish(read: Set<ValueID>, delivered: [Int], offsets: [Int: Int]) {
-    for index in delivered { stage.outputs[index] = finalOperand(program.graph.outputs[index], offsets) }
+  private mutating func finish(read: Set<ValueID>, delivered: [Int]) {
+    for index in delivered {
+      let operand = finalOperand(program.graph.outputs[index])
+      stage.outputs.append(Stage.Output(index: index, operand: operand))
+    }
     for value in read.sorted(by: { $0.index < $1.index }) where program.graph[value].constant == nil {
-      stage.results.append(Stage.Result(value: value, operand: finalOperand(value, offsets)))
+      stage.results.append(Stage.Result(value: value, operand: finalOperand(value)))
     }
   }
 
   /// A value's place at the end of the stage; one that planning computed becomes a constant of the stage.
-  private mutating func finalOperand(_ value: ValueID, _ offsets: [Int: Int]) -> Stage.Operand {
+  private mutating func finalOperand(_ value: ValueID) -> Stage.Operand {
     if bufferOf[value] == nil, let constant = facts[value]?.constant {
       stage.constants.append(constant)
       return Stage.Operand(
         location: .constant(stage.constants.count - 1), type: .tensor(constant.type), shape: constant.shape)
     }
-    return located(value, offsets)
+    return located(value)
   }
 }

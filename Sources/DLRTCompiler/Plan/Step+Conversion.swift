@@ -86,7 +86,7 @@ struct Scratch {
 extension Tensor {
   /// The same numbers as float32; for types that `FloatCodec` knows.
   func convertedToFloat32() throws -> Tensor {
-    let source = isAligned ? self : try copied()
+    let source = try aligned()
     let result = try Tensor(uninitialized: shape, type: .float32)
     source.withUnsafeBytes { bytes in
       guard let start = bytes.baseAddress, count > 0 else { return }

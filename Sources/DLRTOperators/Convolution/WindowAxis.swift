@@ -69,9 +69,9 @@ package struct ConvolutionGeometry: Sendable, Hashable {
   package var input: [Int] { axes.map(\.input) }
   package var output: [Int] { axes.map(\.output) }
   package var kernel: [Int] { axes.map(\.kernel) }
-  package var inputSize: Int { input.product }
-  package var outputSize: Int { output.product }
+  package var inputSize: Int { axes.reduce(1) { $0 &* $1.input } }
+  package var outputSize: Int { axes.reduce(1) { $0 &* $1.output } }
   /// Taps of the window.
-  package var kernelSize: Int { kernel.product }
+  package var kernelSize: Int { axes.reduce(1) { $0 &* $1.kernel } }
   package var isPointwise: Bool { axes.allSatisfy(\.isPointwise) }
 }

@@ -2,6 +2,9 @@ import DLRTGraph
 import Synchronization
 
 /// The model's constants in the layouts that kernels want, each made once.
+///
+/// Only what is made from the model's own constants is kept; a tensor that one plan found (a shape's consequence, say)
+/// is packed for that plan alone, so that plans leave nothing behind.
 package final class WeightStore: Sendable {
   private struct Key: Hashable {
     let storage: ObjectIdentifier
@@ -16,22 +19,39 @@ package final class WeightStore: Sendable {
     let packed: TensorStorage
   }
 
-  private let entries = Mutex<[Key: Entry]>([:])
+  private struct State {
+    var entries: [Key: Entry] = [:]
+    /// Storages that live as long as the model.
+    var lasting: Set<ObjectIdentifier> = []
+  }
+
+  private let state = Mutex(State())
 
   package init() {}
+
+  /// Notes constants that live as long as the model.
+  package func keep(_ constants: some Sequence<Tensor>) {
+    state.withLock { state in
+      for constant in constants { state.lasting.insert(ObjectIdentifier(constant.storage)) }
+    }
+  }
 
   package func packed(
     _ tensor: Tensor, format: String, _ make: (Tensor) throws -> TensorStorage
   ) throws -> TensorStorage {
-    let key = Key(
-      storage: ObjectIdentifier(tensor.storage), offset: tensor.byteOffset, shape: tensor.shape, format: format)
-    if let found = entries.withLock({ $0[key]?.packed }) { return found }
+    let storage = ObjectIdentifier(tensor.storage)
+    let key = Key(storage: storage, offset: tensor.byteOffset, shape: tensor.shape, format: format)
+    let (found, isLasting) = state.withLock { ($0.entries[key]?.packed, $0.lasting.contains(storage)) }
+    if let found { return found }
     let made = try make(tensor)
+    guard isLasting else { return made }
     // Most constants have one reader, which now has its own copy.
     tensor.withUnsafeBytes { tensor.storage.releasePages($0) }
-    return entries.withLock { table in
-      if let other = table[key]?.packed { return other }
-      table[key] = Entry(source: tensor, packed: made)
+    return state.withLock { state in
+      if let other = state.entries[key]?.packed { return other }
+      state.entries[key] = Entry(source: tensor, packed: made)
+      // What is packed may be packed again: converted first, then laid out.
+      state.lasting.insert(ObjectIdentifier(made))
       return made
     }
   }
@@ -44,5 +64,5 @@ package final class WeightStore: Sendable {
   }
 
   /// Bytes held in packed form.
-  package var byteCount: Int { entries.withLock { $0.values.reduce(0) { $0 + $1.packed.byteCount } } }
+  package var byteCount: Int { state.withLock { $0.entries.values.reduce(0) { $0 + $1.packed.byteCount } } }
 }
