@@ -95,7 +95,7 @@ package enum Comparison {
     default:
       guard FloatCodec.types.contains(tensor.type) else { return (tensor.integers ?? []).map(Double.init) }
       let count = tensor.count
-      let source = tensor.isAligned ? tensor : try tensor.copied()
+      let source = try tensor.aligned()
       let floats = source.withUnsafeBytes { bytes in
         [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
           if let start = bytes.baseAddress, let target = buffer.baseAddress, count > 0 {

@@ -63,6 +63,11 @@ struct ImageInput {
     guard height > 0, width > 0 else {
       throw DLRTError(.invalidInput, "the input has no pixels", tensor: port.name, got: "\(height)×\(width)")
     }
+    guard height <= Self.mostPixels / width else {
+      throw DLRTError(
+        .limitExceeded, "the input has too many pixels", tensor: port.name, expected: "at most \(Self.mostPixels)",
+        got: "\(height)×\(width)")
+    }
     let pixels = image.resized(height, width)
     let leading = Array(repeating: 1, count: (port.shape?.rank ?? 4) - 3)
     let shape = leading + (isChannelsLast ? [height, width, channels] : [channels, height, width])

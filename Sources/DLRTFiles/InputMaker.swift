@@ -14,14 +14,20 @@ package struct InputMaker {
   ///
   /// - Parameter given: inputs that the caller has, for which nothing is made.
   package func inputs(for model: Model, given: [Bool] = []) throws -> [Value?] {
-    for name in shapes.keys.sorted() where !model.inputs.contains(where: { $0.name == name }) {
-      throw DLRTError(.invalidArgument, "the model has no such input", tensor: name)
-    }
+    try check(model)
     var generator = SplitMix(state: seed)
     return try model.inputs.enumerated().map { index, port in
       if index < given.count && given[index] { return nil }
       if port.isOptional && shapes[port.name] == nil { return nil }
       return try .tensor(tensor(port, &generator))
+    }
+  }
+
+  /// Refuses shapes for inputs that the model does not have. Dimensions that it does not have are nothing to it, so that
+  /// scripts may give the same to many models.
+  package func check(_ model: Model) throws {
+    for name in shapes.keys.sorted() where !model.inputs.contains(where: { $0.name == name }) {
+      throw DLRTError(.invalidArgument, "the model has no such input", tensor: name)
     }
   }
 
@@ -44,7 +50,7 @@ package struct InputMaker {
         got: "\(port.type)")
     }
     let shape = shape(of: port)
-    guard let count = shape.checkedProduct, count < 1 << 34 else {
+    guard let count = shape.checkedProduct, count <= 1 << 31 else {
       throw DLRTError(.invalidArgument, "no such shape", tensor: port.name, got: "\(shape)")
     }
     let isMask = port.name.hasSuffix("mask")

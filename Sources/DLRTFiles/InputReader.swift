@@ -16,14 +16,12 @@ package struct InputReader {
 
   /// Reads `[NAME=]FILE`.
   package mutating func read(_ text: String) throws {
-    // A name before `=` counts only if the model has it, so that file names may contain `=`.
-    if let equals = text.firstIndex(of: "=") {
-      let name = String(text[..<equals])
-      if let index = model.inputs.firstIndex(where: { $0.name == name }) {
-        return try read(String(text[text.index(after: equals)...]), into: index)
-      }
-      if !WholeFile.exists(text) { throw unknown(name) }
+    // Names and file names may contain `=`, so a name counts only if the model has it.
+    let named = model.inputs.indices.filter { text.hasPrefix(model.inputs[$0].name + "=") }
+    if let index = named.max(by: { model.inputs[$0].name.count < model.inputs[$1].name.count }) {
+      return try read(String(text.dropFirst(model.inputs[index].name.count + 1)), into: index)
     }
+    if let equals = text.firstIndex(of: "="), !WholeFile.exists(text) { throw unknown(String(text[..<equals])) }
     try read(text, into: nil)
   }
 

@@ -5,12 +5,12 @@ package struct Labels {
   private let names: [String]
 
   package init(path: String) throws {
-    let text = String(decoding: try WholeFile.read(path), as: UTF8.self)
-    var lines = text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
-      String(line.hasSuffix("\r") ? line.dropLast() : line)
+    // By bytes: "\r\n" is one character.
+    let lines = try WholeFile.read(path).split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+    let names = lines.map { line in
+      String(decoding: line.last == UInt8(ascii: "\r") ? line.dropLast() : line, as: UTF8.self)
     }
-    if lines.last?.isEmpty == true { lines.removeLast() }
-    names = lines
+    self.names = names.last?.isEmpty == true ? names.dropLast() : names
   }
 
   package init(_ metadata: Model.Metadata) {

@@ -22,6 +22,7 @@ package enum NumPy {
       if let start = source.baseAddress { tensor.mutablePointer.copyMemory(from: start, byteCount: byteCount) }
     }
     if header.isBigEndian { swapBytes(tensor) }
+    if header.type == .bool { normalizeBools(tensor) }
     return header.isFortranOrder ? try rowMajor(tensor) : tensor
   }
 
@@ -32,8 +33,15 @@ package enum NumPy {
     for start in stride(from: 0, to: bytes.count, by: size) { bytes[start..<start + size].reverse() }
   }
 
+  /// Any byte but zero is true in NumPy; here true is one.
+  private static func normalizeBools(_ tensor: Tensor) {
+    let bytes = UnsafeMutableRawBufferPointer(start: tensor.mutablePointer, count: tensor.byteCount)
+    for index in bytes.indices where bytes[index] != 0 { bytes[index] = 1 }
+  }
+
   private static func rowMajor(_ tensor: Tensor) throws -> Tensor {
     let result = try Tensor(uninitialized: tensor.shape, type: tensor.type)
+    guard tensor.count > 0 else { return result }
     let size = tensor.type.size
     var strides = [Int](repeating: 1, count: tensor.rank)
     for axis in tensor.shape.indices.dropFirst() { strides[axis] = strides[axis - 1] * tensor.shape[axis - 1] }
@@ -82,9 +90,14 @@ private struct NumPyHeader {
     let sizes = tuple.dropFirst().prefix { $0 != ")" }.split(separator: ",").map { part in
       Int(part.filter { $0 != " " && $0 != "L" })
     }
-    guard sizes.allSatisfy({ ($0 ?? -1) >= 0 }) else { throw malformed("the array's shape is not understood") }
+    guard sizes.count <= Self.mostDimensions, sizes.allSatisfy({ ($0 ?? -1) >= 0 }) else {
+      throw malformed("the array's shape is not understood")
+    }
     shape = sizes.compactMap { $0 }
   }
+
+  /// NumPy's own limit.
+  private static let mostDimensions = 64
 
   private static let types: [String: DataType] = [
     "f4": .float32, "f8": .float64, "f2": .float16, "i1": .int8, "i2": .int16, "i4": .int32, "i8": .int64,

@@ -18,7 +18,14 @@ struct ZipArchive {
     var reader = ByteReader(bytes[...], name: name)
     let directory = try Self.directory(&reader)
     try reader.seek(directory.offset)
-    for _ in 0..<directory.count { members.append(try Self.member(&reader)) }
+    var packed = 0
+    for _ in 0..<directory.count {
+      let member = try Self.member(&reader)
+      packed += member.packed.count
+      // Members that share bytes are a way to make much of little.
+      guard packed <= bytes.count else { throw reader.malformed("the archive's members overlap") }
+      members.append(member)
+    }
   }
 
   private static func directory(_ reader: inout ByteReader) throws -> (offset: Int, count: Int) {

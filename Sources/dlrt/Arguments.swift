@@ -1,3 +1,5 @@
+import DLRT
+
 /// A mistake in how the command was called.
 struct UsageError: Error {
   let message: String
@@ -110,6 +112,24 @@ extension Option {
   static let seed = Option.value("--seed", "N", "start of random numbers (default 0)")
 }
 
+/// Why a model's file was not taken.
+struct ModelError: Error, CustomStringConvertible {
+  let path: String
+  let cause: DLRTError
+
+  var description: String { "\(path): \(cause)" }
+  var outcome: Outcome { cause.code == .io ? .modelRefused : Main.outcome(of: cause) }
+}
+
 extension Arguments {
+  /// The model that the first argument names.
+  func model() throws -> Model {
+    do {
+      return try Model(contentsOf: positionals[0], options: Model.Options(optimizes: !has("--no-optimize")))
+    } catch let error as DLRTError {
+      throw ModelError(path: positionals[0], cause: error)
+    }
+  }
+
   func threads() throws -> Int? { try int("--threads", in: 1...1024) }
 }

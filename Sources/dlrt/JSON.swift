@@ -5,6 +5,7 @@ indirect enum JSON {
   case null
   case bool(Bool)
   case int(Int)
+  case unsigned(UInt64)
   case number(Double)
   case string(String)
   case array([JSON])
@@ -17,6 +18,7 @@ indirect enum JSON {
     case .null: return "null"
     case .bool(let value): return value ? "true" : "false"
     case .int(let value): return String(value)
+    case .unsigned(let value): return String(value)
     // JSON has no names for these.
     case .number(let value): return value.isFinite ? String(value) : "null"
     case .string(let value): return Self.quoted(value)

@@ -54,10 +54,16 @@ enum Main {
   private static func run(_ command: any Command.Type, _ arguments: [String]) -> Outcome {
     do {
       let parsed = try Arguments(arguments, options: command.options, positionals: command.positionals)
-      return try command.run(parsed)
+      let outcome = try command.run(parsed)
+      guard Terminal.hasLostOutput else { return outcome }
+      Terminal.error("dlrt \(command.name): cannot write to standard output")
+      return .checkFailed
     } catch let error as UsageError {
       Terminal.error("dlrt \(command.name): \(error.message)\nSee dlrt \(command.name) --help.")
       return .usage
+    } catch let error as ModelError {
+      Terminal.error("dlrt \(command.name): \(error)")
+      return error.outcome
     } catch let error as DLRTError {
       Terminal.error("dlrt \(command.name): \(error)")
       return outcome(of: error)

@@ -49,7 +49,7 @@ struct OutputPrinter {
       return JSON.object(members)
     }
     var members: [(String, JSON)] = [("outputs", .array(list))]
-    if let seed { members.append(("seed", .int(Int(truncatingIfNeeded: seed)))) }
+    if let seed { members.append(("seed", .unsigned(seed))) }
     return .object(members)
   }
 
@@ -77,13 +77,15 @@ struct OutputPrinter {
 
   private func data(_ tensor: Tensor) -> JSON {
     if let strings = try? tensor.strings() { return .array(strings.map(JSON.string)) }
+    if let values = try? tensor.array(of: UInt64.self) { return .array(values.map(JSON.unsigned)) }
     if let integers = Elements.integers(tensor) { return .array(integers.map(JSON.int)) }
     return .array(Elements.doubles(tensor).map(JSON.number))
   }
 
   private func texts(_ tensor: Tensor) -> [String] {
     if let strings = try? tensor.strings() { return strings.map { "\"\($0)\"" } }
-    if let integers = Elements.integers(tensor) { return integers.map(String.init) }
+    if let values = try? tensor.array(of: UInt64.self) { return values.map { String($0) } }
+    if let integers = Elements.integers(tensor) { return integers.map { String($0) } }
     return Elements.doubles(tensor).map { "\(Float($0))" }
   }
 

@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 
 /// Standard output and error.
 enum Terminal {
@@ -17,13 +18,21 @@ enum Terminal {
     if showsProgress { write("\r\u{1b}[K", to: STDERR_FILENO) }
   }
 
+  /// Whether a part of the output could not be written, to a full disk for instance.
+  static var hasLostOutput: Bool { lostOutput.load(ordering: .relaxed) }
+  private static let lostOutput = Atomic<Bool>(false)
+
   private static func write(_ text: String, to descriptor: Int32) {
     let bytes = Array(text.utf8)
     var start = 0
     while start < bytes.count {
       let count = bytes[start...].withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
       if count < 0 && errno == EINTR { continue }
-      guard count > 0 else { return }
+      guard count > 0 else {
+        // A reader that has seen enough closes the pipe.
+        if descriptor == STDOUT_FILENO, errno != EPIPE { lostOutput.store(true, ordering: .relaxed) }
+        return
+      }
       start += count
     }
   }

@@ -22,7 +22,7 @@ enum InfoCommand: Command {
 
   static func run(_ arguments: Arguments) throws -> Outcome {
     let path = arguments.positionals[0]
-    let model = try Model(contentsOf: path, options: Model.Options(optimizes: !arguments.has("--no-optimize")))
+    let model = try arguments.model()
     if arguments.has("--graph") {
       Terminal.print(model.graphDescription, terminator: "")
       return .fine
@@ -30,6 +30,7 @@ enum InfoCommand: Command {
     var maker = InputMaker(seed: 0)
     maker.dims = try arguments.dims()
     maker.shapes = try arguments.shapes()
+    try maker.check(model)
     let session = try Session(model, options: SessionOptions(threads: try arguments.threads(), seed: 0))
     let shapes = model.inputs.map { port in port.isOptional ? port.shape?.sizes : maker.shape(of: port) }
     // A model may refuse the sizes that open dimensions get here; what it is can still be told.

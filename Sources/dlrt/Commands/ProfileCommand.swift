@@ -26,8 +26,7 @@ enum ProfileCommand: Command {
     var maker = InputMaker(seed: try arguments.seed("--seed") ?? 0)
     maker.dims = try arguments.dims()
     maker.shapes = try arguments.shapes()
-    let model = try Model(
-      contentsOf: arguments.positionals[0], options: Model.Options(optimizes: !arguments.has("--no-optimize")))
+    let model = try arguments.model()
     let session = try Session(model, options: SessionOptions(threads: try arguments.threads(), seed: 0))
     let inputs = try maker.inputs(for: model)
     for _ in 0..<2 { _ = try session.run(inputs) }

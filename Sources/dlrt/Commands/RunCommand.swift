@@ -36,8 +36,9 @@ enum RunCommand: Command {
     maker.shapes = try arguments.shapes()
     let limit = try arguments.int("--memory-limit", in: 1...1 << 40)
     let timeout = try arguments.double("--timeout", atLeast: 0)
-    let model = try Model(
-      contentsOf: arguments.positionals[0], options: Model.Options(optimizes: !arguments.has("--no-optimize")))
+    let model = try arguments.model()
+    try maker.check(model)
+    let labels = try arguments.string("--labels").map(Labels.init(path:)) ?? Labels(model.metadata)
     let session = try Session(
       model,
       options: SessionOptions(
@@ -54,7 +55,6 @@ enum RunCommand: Command {
     let nanoseconds = timeout.map { UInt64(min($0, 1e9) * 1e9) }
     let outputs = try session.run(inputs, options: RunOptions(timeoutNanoseconds: nanoseconds))
     if let folder = arguments.string("--outputs") { try OutputFolder.write(outputs, of: model, to: folder) }
-    let labels = try arguments.string("--labels").map(Labels.init(path:)) ?? Labels(model.metadata)
     let printer = OutputPrinter(labels: labels, top: top, topIsAsked: arguments.string("--top") != nil)
     if arguments.has("--json") {
       Terminal.print(printer.json(outputs, of: model, seed: randomNames.isEmpty ? nil : seed).text)

@@ -31,6 +31,7 @@ enum TestCommand: Command {
     var failed = 0
     var skipped = 0
     var list: [JSON] = []
+    for path in arguments.positionals where !WholeFile.exists(path) { throw UsageError("there is no folder '\(path)'") }
     let folders = arguments.positionals.flatMap(TestFolder.folders(at:))
     for (index, folder) in folders.enumerated() {
       Terminal.progress("\(index + 1)/\(folders.count) \(folder)")

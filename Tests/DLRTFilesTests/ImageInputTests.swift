@@ -1,0 +1,76 @@
+import DLRT
+import DLRTGraph
+import Testing
+
+@testable import DLRTFiles
+
+@Suite struct ImageInputTests {
+  private let folder: TemporaryFolder
+  private let path: String
+
+  /// Two rows of two pixels: red, green; blue, white.
+  init() throws {
+    folder = try TemporaryFolder()
+    path = try folder.write("a.png", png([255, 0, 0, 0, 255, 0, 0, 0, 255, 255, 255, 255], 2, 2, channels: 3))
+  }
+
+  private func read(
+    _ shape: Shape, _ type: DataType = .float32, dims: [String: Int] = [:], properties: [String: String] = [:]
+  ) throws -> Tensor {
+    let model = try model([("x", .tensor(type), shape)], properties: properties)
+    var maker = InputMaker(seed: 0)
+    maker.dims = dims
+    return try ImageInput(model.inputs[0], model.metadata, maker.shape(of: model.inputs[0])).read(path)
+  }
+
+  @Test func layoutsOfChannels() throws {
+    let planes = try read([1, 3, 2, 2])
+    #expect(planes.shape == [1, 3, 2, 2])
+    #expect(try planes.array(of: Float.self) == [1, 0, 0, 1, 0, 1, 0, 1, 0, 0, 1, 1])
+    let pixels = try read([1, 2, 2, 3])
+    #expect(pixels.shape == [1, 2, 2, 3])
+    #expect(try pixels.array(of: Float.self) == [1, 0, 0, 0, 1, 0, 0, 0, 1, 1, 1, 1])
+    #expect(try read([3, 2, 2]).shape == [3, 2, 2])
+  }
+
+  @Test func grey() throws {
+    let grey = try read([1, 1, 2, 2], .uint8)
+    #expect(try grey.array(of: UInt8.self) == [76, 150, 29, 255])
+  }
+
+  @Test func openSizesTakeTheImages() throws {
+    #expect(try read([1, 3, .symbol("H"), .symbol("W")]).shape == [1, 3, 2, 2])
+    #expect(try read([1, 3, .symbol("H"), .symbol("W")], dims: ["H": 4, "W": 6]).shape == [1, 3, 4, 6])
+  }
+
+  @Test func shrinkingAveragesAreas() throws {
+    let one = try read([1, 3, 1, 1])
+    #expect(try one.array(of: Float.self) == [0.5, 0.5, 0.5])
+    let large = try read([1, 3, 4, 4])
+    #expect(try Array(large.array(of: Float.self)[0..<4]) == [1, 1, 0, 0])
+  }
+
+  @Test func metadataNormalises() throws {
+    let scaled = try read(
+      [1, 3, 1, 1], properties: ["dlrt.input.scale": "1", "dlrt.input.mean": "1, 2,3", "dlrt.input.std": "2"])
+    #expect(try scaled.array(of: Float.self) == [126.5 / 2, 125.5 / 2, 124.5 / 2])
+    #expect(try read([1, 3, 1, 1], .float16).array(of: Float16.self) == [0.5, 0.5, 0.5])
+    #expect(try read([1, 3, 1, 1], .uint8).array(of: UInt8.self) == [128, 128, 128])
+    for text in ["x", "1,2", ""] {
+      expectError(.invalidModel, "dlrt.input.mean") {
+        _ = try read([1, 3, 1, 1], properties: ["dlrt.input.mean": text])
+      }
+    }
+  }
+
+  @Test func inputsThatAreNoImagesAreRefused() throws {
+    for shape in [[1, 4, 8, 8], [3, 8], [1, 1, 1, 3, 3]] as [Shape] {
+      expectError(.invalidInput, "'x'") { _ = try read(shape) }
+    }
+    expectError(.invalidInput, "'x'", "int64") { _ = try read([1, 3, 2, 2], .int64) }
+    expectError(.limitExceeded, "'x'") {
+      _ = try read([1, 3, .symbol("H"), .symbol("W")], dims: ["H": 1 << 40, "W": 1 << 40])
+    }
+    expectError(.invalidInput, "'x'") { _ = try read([1, 3, .symbol("H"), .symbol("W")], dims: ["H": 0, "W": 4]) }
+  }
+}

@@ -1,0 +1,201 @@
+import DLRT
+import DLRTFiles
+import DLRTGraph
+import DLRTOnnx
+import DLRTTestSupport
+import Testing
+
+@Suite struct CommandTests {
+  private let folder: Folder
+
+  init() throws { folder = try Folder() }
+
+  private func dlrt(_ arguments: String..., output: String? = nil) throws -> Answer {
+    try RunningCommand.call(arguments, output: output, in: folder)
+  }
+
+  private func parsed(_ text: String) throws -> JSONValue {
+    try JSONDocument(Array(text.utf8), name: "output").value
+  }
+
+  @Test func helpHasExamples() throws {
+    let overview = try dlrt("--help")
+    #expect(overview.code == 0)
+    for command in ["run", "test", "bench", "info", "profile"] {
+      #expect(overview.output.contains("  \(command) "))
+      for arguments in [[command, "--help"], [command, "-h"], ["help", command]] {
+        let help = try RunningCommand.call(arguments, in: folder)
+        #expect(help.code == 0 && help.output.contains("Examples:\n  dlrt \(command) "), "\(arguments)")
+      }
+    }
+    #expect(try dlrt("--version").output == "dlrt \(Version.text)\n")
+  }
+
+  @Test func wrongUsageEndsWithTwo() throws {
+    let model = try folder.negation()
+    for arguments in [
+      [], ["walk"], ["run"], ["run", model, model], ["run", model, "--nope"], ["run", model, "--threads"],
+      ["run", model, "--threads", "0"], ["run", model, "--threads", "1", "--threads=2"], ["run", model, "--json=1"],
+      ["run", model, "--shape", "x:3xa"], ["run", model, "--dim", "N"], ["run", model, "--shape", "q:1x3"],
+      ["run", model, "--seed", "x"], ["run", model, "--timeout", "nan"], ["test"], ["test", "\(folder.path)/none"],
+      ["bench", model, "--seconds", "-1"],
+    ] {
+      let answer = try RunningCommand.call(arguments, in: folder)
+      #expect(answer.code == 2, "\(arguments): \(answer.errors)")
+      #expect(answer.output.isEmpty && !answer.errors.isEmpty)
+    }
+  }
+
+  @Test func modelsThatAreRefusedEndWithThree() throws {
+    let broken = try folder.write("broken.onnx", "no model")
+    for (command, path) in [("run", broken), ("info", broken), ("bench", broken), ("profile", "\(folder.path)/none")] {
+      let answer = try dlrt(command, path)
+      #expect(answer.code == 3 && answer.errors.contains(path), "\(answer.errors)")
+    }
+  }
+
+  @Test func inputsThatAreRefusedEndWithFour() throws {
+    let model = try folder.negation()
+    let wide = try folder.write("wide.json", "[[1, 2, 3, 4]]")
+    for (file, word) in [
+      ("x=\(wide)", "[N, 3]"), ("\(folder.path)/none.npy", "cannot open"), (try folder.write("a.npy", "x"), "a.npy"),
+      ("y=\(wide)", "'x'"), (try folder.write("b.json", "[[1, 2"), "b.json"), (try folder.write("c.txt", ""), ".npy"),
+    ] {
+      let answer = try dlrt("run", model, "--input", file)
+      #expect(answer.code == 4 && answer.errors.contains(word), "\(file): \(answer.errors)")
+    }
+    #expect(try dlrt("run", model, "--inputs", folder.path).code == 4)
+  }
+
+  @Test func limitsEndWithFive() throws {
+    let model = try folder.negation()
+    let large = try dlrt("run", model, "--dim", "N=1000000", "--memory-limit", "4")
+    #expect(large.code == 5 && large.errors.contains("negate"), "\(large.errors)")
+    #expect(try dlrt("run", model, "--timeout", "0").code == 5)
+    #expect(try dlrt("run", model, "--timeout", "1e300", "--memory-limit", "1").code == 0)
+  }
+
+  @Test func randomInputsAreAnnounced() throws {
+    let model = try folder.negation()
+    let first = try dlrt("run", model, "--seed", "7", "--dim", "N=2")
+    #expect(
+      first.code == 0 && first.errors.contains("random") && first.errors.contains("seed 7")
+        && first.errors.contains("'x'"))
+    #expect(first.lines[0].contains("[2, 3]"))
+    #expect(try dlrt("run", model, "--seed", "7", "--dim", "N=2").output == first.output)
+    #expect(try dlrt("run", model, "--seed", "8", "--dim", "N=2").output != first.output)
+    #expect(try parsed(dlrt("run", model, "--seed", "12", "--json").output)["seed"]?.integer == 12)
+    #expect(try dlrt("run", model, "--seed", "18446744073709551615", "--json").output.contains("18446744073709551615"))
+    let given = try dlrt("run", model, "--input", folder.write("x.json", "[[1, 2, 3]]"), "--json")
+    #expect(given.errors.isEmpty)
+    #expect(try parsed(given.output)["seed"] == nil)
+  }
+
+  @Test func outputsAreShown() throws {
+    let model = try folder.negation()
+    let input = try folder.write("x.json", "[[1, -2, 0.5]]")
+    #expect(try dlrt("run", model, "--input", input).output.hasSuffix(": float32 [1, 3]\n  -1.0, 2.0, -0.5\n"))
+    let output = try #require(
+      try parsed(dlrt("run", model, "--input", input, "--json").output)["outputs"]?.elements.first)
+    #expect(output["type"]?.string == "float32")
+    #expect(output["shape"]?.elements.compactMap(\.integer) == [1, 3])
+    #expect(output["data"]?.elements.compactMap(\.number) == [-1, 2, -0.5])
+    #expect(output["top"] == nil)
+  }
+
+  @Test func classesAreRanked() throws {
+    let model = try folder.negation()
+    let input = try folder.write("x.json", "[[1, -2, 0.5]]")
+    let labels = try folder.write("labels.txt", "cat\nbig \"dog\"\nbird\n")
+    let text = try dlrt("run", model, "--input", input, "--labels", labels, "--top", "2").lines
+    #expect(text.count == 3 && text[1].hasSuffix("2.0000  big \"dog\"") && text[2].hasSuffix("-0.5000  bird"))
+    let answer = try dlrt("run", model, "--input", input, "--labels", labels, "--json")
+    let top = try #require(try parsed(answer.output)["outputs"]?.elements.first?["top"]?.elements)
+    #expect(top.map { $0["label"]?.string } == ["big \"dog\"", "bird", "cat"])
+    #expect(top.map { $0["index"]?.integer } == [1, 2, 0])
+    #expect(try dlrt("run", model, "--input", input, "--top", "1").lines[1].hasSuffix("class 1"))
+    #expect(try dlrt("run", model, "--labels", "\(folder.path)/none").code == 4)
+  }
+
+  @Test func everyKindOfElementIsValidJSON() throws {
+    let model = try folder.model { builder in
+      let x = builder.input("x\"\\\n\u{1}", .float32, [.symbol("N")])
+      let wide = builder.constant(try Tensor([UInt64(Int64.max), 0], shape: [2]), name: "wide")
+      let text = builder.constant(try Tensor(["a\"b", "\u{7}ü"], shape: [2]), name: "text")
+      let flags = builder.constant(try Tensor([true, false], shape: [2]), name: "flags")
+      let infinite = builder.node("Div", [x, builder.node("Sub", [x, x])])
+      builder.output(infinite, builder.node("Identity", [wide]), builder.node("Identity", [text]), flags)
+      builder.output(builder.node("SequenceConstruct", [x, infinite]))
+    }
+    let answer = try dlrt("run", model, "--json", "--shape", "x\"\\\n\u{1}:2")
+    #expect(answer.code == 0, "\(answer.errors)")
+    let outputs = try #require(try parsed(answer.output)["outputs"]?.elements)
+    #expect(outputs.count == 5)
+    #expect(outputs[1]["data"]?.elements.map(\.integer) == [Int64.max, 0])
+    #expect(outputs[2]["data"]?.elements.map(\.string) == ["a\"b", "\u{7}ü"])
+    #expect(outputs[4]["value"]?.elements.count == 2)
+  }
+
+  @Test func outputsAppearCompleteOrNotAtAll() throws {
+    let model = try folder.negation()
+    let results = "\(folder.path)/results"
+    let input = try folder.write("x.json", "[[1, 2, 3]]")
+    #expect(try dlrt("run", model, "--input", input, "--outputs", results).code == 0)
+    #expect(WholeFile.names(in: results) == ["output_0.pb"])
+    let value = try ValueFile.read(path: "\(results)/output_0.pb", type: .tensor(.float32)).value
+    #expect(try value.tensor?.array(of: Float.self) == [-1, -2, -3])
+    let refused = "\(folder.path)/refused"
+    let wrong = try folder.write("w.json", "[1]")
+    #expect(try dlrt("run", model, "--input", wrong, "--outputs", refused).code == 4)
+    #expect(!WholeFile.exists(refused))
+    #expect(try dlrt("run", model, "--input", input, "--outputs", "/proc/none").code == 4)
+    #expect(try dlrt("profile", model, "--trace", "\(folder.path)/no/trace.json").code != 0)
+  }
+
+  @Test func whatCannotBePrintedIsAnError() throws {
+    #expect(try dlrt("info", folder.negation(), output: "/dev/full").code == 1)
+  }
+
+  @Test func infoTellsWhatAModelIs() throws {
+    let model = try folder.model { builder in
+      let x = builder.input("x", .float32, [.symbol("N"), 8])
+      let w = builder.constant(try Tensor([Float](repeating: 1, count: 32), shape: [8, 4]), name: "w")
+      builder.output(builder.node("MatMul", [x, w]))
+    }
+    let text = try dlrt("info", model).output
+    for line in ["input       x: tensor(float) [N, 8]", "operators   MatMul 1", "parameters  32"] {
+      #expect(text.contains(line), "\(text)")
+    }
+    let json = try parsed(dlrt("info", model, "--json", "--dim", "N=10").output)
+    #expect(json["parameters"]?.integer == 32 && json["flops"]?.integer == 640 && json["steps"]?.integer == 1)
+    #expect(json["inputs"]?.elements.first?["shape"]?.elements.first?.string == "N")
+    #expect(try dlrt("info", model, "--graph").output.contains("MatMul"))
+    let plan = try parsed(dlrt("info", model, "--plan", "--json", "--dim", "N=10").output)
+    #expect(plan["steps"]?.elements.first?["outputs"]?.elements.first?.elements.compactMap(\.integer) == [10, 4])
+    #expect(try dlrt("info", model, "--plan").lines.count == 3)
+  }
+
+  @Test func benchReportsItsContract() throws {
+    let answer = try dlrt("bench", folder.negation(), "--seconds", "0", "--warmup", "0", "--threads", "1", "--json")
+    #expect(answer.code == 0)
+    let json = try parsed(answer.output)
+    for key in ["load_ms", "first_ms", "median_ms", "min_ms", "plan_ms", "p90_ms", "p99_ms", "peak_rss_mb", "arena_mb"]
+    {
+      #expect((json[key]?.number ?? -1) >= 0, "\(key)")
+    }
+    #expect(json["runs"]?.integer == 5 && json["threads"]?.integer == 1)
+    #expect(json["isa"]?.string == Version.instructionSet)
+    #expect(try dlrt("bench", folder.negation(), "--seconds", "0").output.contains("median_ms"))
+  }
+
+  @Test func profilesListSteps() throws {
+    let model = try folder.negation()
+    let trace = "\(folder.path)/trace.json"
+    let answer = try dlrt("profile", model, "--runs", "2", "--trace", trace)
+    #expect(answer.code == 0 && answer.output.contains("negate") && answer.output.contains("Neg"))
+    let events = try JSONDocument(path: trace).value["traceEvents"]?.elements
+    #expect(events?.count == 1 && events?.first?["ph"]?.string == "X")
+    let steps = try parsed(dlrt("profile", model, "--runs", "1", "--json").output)["steps"]?.elements
+    #expect(steps?.first?["node"]?.string == "negate")
+  }
+}
