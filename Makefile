@@ -19,7 +19,7 @@ export SWIFT
 
 .DEFAULT_GOAL := help
 .PHONY: help deps demo test lint format lib command install uninstall conformance bench sanitize digits clean
-.PHONY: test-swift test-isa test-library test-models test-samples venv
+.PHONY: test-swift test-isa test-allocations test-library test-models test-samples venv
 
 help:  ## Lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -30,7 +30,7 @@ deps:  ## Installs the Debian packages that the build needs, where they are miss
 demo: command  ## Reads handwritten digits with the sample model
 	@python3 scripts/demo.py $(COMMAND)
 
-test: lint test-swift test-isa test-library test-models conformance test-samples  ## Checks everything
+test: lint test-swift test-isa test-allocations test-library test-models conformance test-samples  ## Checks everything
 	@echo "test: all passed"
 
 test-swift: deps
@@ -42,6 +42,11 @@ test-isa: test-swift
 	  echo "test: DLRT_ISA=$$isa"; \
 	  DLRT_ISA=$$isa $(SWIFT) test --disable-xctest --skip-build --filter 'Kernels|Operators|DLRTTests' || exit 1; \
 	done
+
+# Only optimised code promises to leave the heap alone.
+test-allocations: command
+	$(SWIFT) build $(RELEASE_FLAGS) --product allocation-check
+	@$(RELEASE)/allocation-check
 
 test-library: lib command  ## Checks libdlrt.so: size, exports, installation, consumers without a Swift toolchain
 	@scripts/deps.sh cmake

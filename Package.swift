@@ -86,8 +86,13 @@ let package = Package(
     .testTarget(name: "DLRTOnnxTests", dependencies: ["DLRTOnnx", "DLRTTestSupport"]),
     .testTarget(name: "DLRTOperatorsTests", dependencies: ["DLRTOperators", "DLRTTestSupport"]),
     .testTarget(name: "DLRTCompilerTests", dependencies: ["DLRTCompiler", "DLRTFiles", "DLRTTestSupport"]),
-    .testTarget(name: "DLRTTests", dependencies: ["DLRT", "DLRTParallel", "DLRTTestSupport"]),
-    .testTarget(name: "dlrtTests", dependencies: ["DLRT", "DLRTFiles", "DLRTTestSupport"]),
+    .target(name: "CAllocationProbe", path: "Tests/CAllocationProbe"),
+    .executableTarget(
+      name: "allocation-check", dependencies: ["CAllocationProbe", "DLRT", "DLRTTestSupport"],
+      path: "Tests/allocation-check"),
+    .testTarget(name: "DLRTTests", dependencies: ["CAllocationProbe", "DLRT", "DLRTParallel", "DLRTTestSupport"]),
+    .testTarget(name: "DLRTFilesTests", dependencies: ["CFileFormats", "DLRTFiles", "DLRTTestSupport"]),
+    .testTarget(name: "dlrtTests", dependencies: ["dlrt", "DLRT", "DLRTFiles", "DLRTTestSupport"]),
   ],
   swiftLanguageModes: [.v6],
   cxxLanguageStandard: .cxx17

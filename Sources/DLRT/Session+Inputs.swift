@@ -1,68 +1,112 @@
 import DLRTGraph
 
-extension Session {
-  /// The inputs with defaults filled in, each checked against the model.
-  func checked(_ inputs: [Value?]) throws -> [Value] {
-    guard inputs.count == model.inputs.count else {
-      throw DLRTError(
-        .invalidInput, "wrong number of inputs", expected: "\(model.inputs.count)", got: "\(inputs.count)")
-    }
-    var symbols: [String: (size: Int, input: String)] = [:]
-    var result: [Value] = []
-    result.reserveCapacity(inputs.count)
-    for (index, port) in model.inputs.enumerated() {
-      if let value = inputs[index] {
-        try check(value, port, &symbols)
-        result.append(try value.aligned())
-      } else if let fallback = model.program.graph.defaults[model.program.graph.inputs[index]] {
-        result.append(try Value.tensor(fallback).aligned())
-      } else {
-        throw DLRTError(.invalidInput, "a required input is missing", tensor: port.name)
-      }
-    }
-    return result
+/// Checks what a run is given against what the model declares. Made once for a session, so that a run's check takes no
+/// memory.
+struct InputChecker: Sendable {
+  private struct Place {
+    let input: Int
+    let axis: Int
   }
 
-  private func check(_ value: Value, _ port: Model.Port, _ symbols: inout [String: (size: Int, input: String)]) throws {
-    guard value.type == port.type else {
-      throw DLRTError(
-        .invalidInput, "the input has another type", tensor: port.name, expected: "\(port.type)", got: "\(value.type)")
-    }
-    guard let tensor = value.tensor, let shape = port.shape else { return }
-    guard tensor.rank == shape.rank else {
-      throw DLRTError(
-        .invalidInput, "the input has another rank", tensor: port.name, expected: "\(shape)", got: "\(tensor.shape)")
-    }
-    for (size, dim) in zip(tensor.shape, shape.dims) {
-      switch dim {
-      case .known(let expected):
-        guard size == expected else {
-          throw DLRTError(
-            .invalidInput, "the input has another shape", tensor: port.name, expected: "\(shape)",
-            got: "\(tensor.shape)")
-        }
-      case .symbol(let name):
-        if let other = symbols[name], other.size != size {
-          throw DLRTError(
-            .invalidInput, "dimension '\(name)' differs between inputs", tensor: port.name,
-            expected: "\(other.size) as in '\(other.input)'", got: "\(size)")
-        }
-        symbols[name] = (size, port.name)
-      case .unknown: break
+  private let ports: [Model.Port]
+  private let defaults: [Tensor?]
+  /// For each input and axis, where the same symbol stands first; nil where it does here, or where there is none.
+  private let twins: [[Place?]]
+
+  init(_ model: Model) {
+    ports = model.inputs
+    let graph = model.program.graph
+    defaults = graph.inputs.map { graph.defaults[$0] }
+    var first: [String: Place] = [:]
+    twins = model.inputs.enumerated().map { index, port in
+      (port.shape?.dims ?? []).enumerated().map { axis, dim in
+        guard case .symbol(let name) = dim else { return nil }
+        if let place = first[name] { return place }
+        first[name] = Place(input: index, axis: axis)
+        return nil
       }
+    }
+  }
+
+  /// The inputs as steps may read them: where a caller's memory is not aligned, a copy.
+  ///
+  /// - Throws: `invalidInput`, naming the input, what was expected and what was given.
+  func checked(_ inputs: [Value?]) throws -> [Value?] {
+    guard inputs.count == ports.count else {
+      throw DLRTError(.invalidInput, "wrong number of inputs", expected: "\(ports.count)", got: "\(inputs.count)")
+    }
+    var isAligned = true
+    for (index, port) in ports.enumerated() {
+      guard let value = inputs[index] else {
+        guard defaults[index] != nil else {
+          throw DLRTError(.invalidInput, "a required input is missing", tensor: port.name)
+        }
+        continue
+      }
+      guard value.type == port.type else {
+        throw DLRTError(
+          .invalidInput, "the input has another type", tensor: port.name, expected: "\(port.type)", got: "\(value.type)"
+        )
+      }
+      if let tensor = value.tensor { try check(tensor.shape, of: index) { inputs[$0]?.tensor?.shape } }
+      if value.tensor?.isAligned != true { isAligned = false }
+    }
+    return isAligned ? inputs : try inputs.map { try $0?.aligned() }
+  }
+
+  /// Fills in the shapes of defaults and checks all.
+  func checked(shapes: [[Int]?]) throws -> [[Int]] {
+    guard shapes.count == ports.count else {
+      throw DLRTError(.invalidArgument, "wrong number of shapes", expected: "\(ports.count)", got: "\(shapes.count)")
+    }
+    for (index, port) in ports.enumerated() where port.type.dataType != nil {
+      guard let shape = shapes[index] else {
+        guard defaults[index] != nil else {
+          throw DLRTError(.invalidInput, "a required input is missing", tensor: port.name)
+        }
+        continue
+      }
+      guard shape.checkedProduct != nil else {
+        throw DLRTError(.invalidInput, "the shape has no valid size", tensor: port.name, got: "\(shape)")
+      }
+      try check(shape, of: index) { shapes[$0] }
+    }
+    return zip(ports, zip(shapes, defaults)).map { $0.type.dataType == nil ? [] : $1.0 ?? $1.1?.shape ?? [] }
+  }
+
+  /// - Parameter given: the shapes of the inputs up to this one; nil for those that were left out.
+  private func check(_ sizes: [Int], of index: Int, _ given: (Int) -> [Int]?) throws {
+    guard let shape = ports[index].shape else { return }
+    guard sizes.count == shape.rank else {
+      throw DLRTError(
+        .invalidInput, "the input has another rank", tensor: ports[index].name, expected: "\(shape)", got: "\(sizes)")
+    }
+    for axis in sizes.indices {
+      if case .known(let expected) = shape[axis], sizes[axis] != expected {
+        throw DLRTError(
+          .invalidInput, "the input has another shape", tensor: ports[index].name, expected: "\(shape)", got: "\(sizes)"
+        )
+      }
+      // A default's rank is the model's affair.
+      guard let twin = twins[index][axis], let other = given(twin.input) ?? defaults[twin.input]?.shape,
+        twin.axis < other.count, other[twin.axis] != sizes[axis]
+      else { continue }
+      throw DLRTError(
+        .invalidInput, "dimension '\(shape[axis])' differs between inputs", tensor: ports[index].name,
+        expected: "\(other[twin.axis]) as in '\(ports[twin.input].name)'", got: "\(sizes[axis])")
     }
   }
 }
 
 extension Value {
-  /// The same value with tensors that typed pointers may read; files and callers do not promise alignment.
-  fileprivate func aligned() throws -> Value {
+  /// The value with every tensor aligned, as steps' typed pointers demand; memory of a caller's may lie anywhere.
+  func aligned() throws -> Value {
     switch self {
-    case .tensor(let tensor): tensor.isAligned ? self : .tensor(try tensor.copied())
+    case .tensor(let tensor): .tensor(try tensor.aligned())
     case .sequence(let elements, let type): .sequence(try elements.map { try $0.aligned() }, of: type)
     case .optional(let content, let type): .optional(try content?.aligned(), of: type)
     case .map(let keys, let values, let type):
-      .map(keys: keys.isAligned ? keys : try keys.copied(), values: try values.map { try $0.aligned() }, of: type)
+      .map(keys: try keys.aligned(), values: try values.map { try $0.aligned() }, of: type)
     }
   }
 }

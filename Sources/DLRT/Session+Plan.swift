@@ -28,14 +28,12 @@ public struct PlanSummary: Sendable {
 }
 
 extension Session {
-  /// Plans a run for inputs of the given shapes, without running it; nil shapes take an optional input's default.
+  /// Plans a run for inputs of the given shapes, without running it.
+  ///
+  /// - Parameter shapes: one for each input of the model; nil for containers and for inputs left to their default.
   public func plan(shapes: [[Int]?]) throws -> PlanSummary {
-    guard shapes.count == model.inputs.count else {
-      throw DLRTError(
-        .invalidArgument, "wrong number of shapes", expected: "\(model.inputs.count)", got: "\(shapes.count)")
-    }
-    let starts = zip(model.inputs, shapes).map { port, shape in
-      StartValue(pointer: nil, type: port.type, shape: port.type.dataType == nil ? [] : shape ?? [], container: nil)
+    let starts = zip(model.inputs, try checker.checked(shapes: shapes)).map { port, shape in
+      StartValue(pointer: nil, type: port.type, shape: shape)
     }
     let prepared = try executor.prepare(starts)
     let stage = prepared.stage

@@ -3,14 +3,15 @@ import DLRTGraph
 import DLRTKernels
 import DLRTOperators
 import DLRTParallel
+import Glibc
 import Synchronization
 
 /// Choices of a session.
 public struct SessionOptions: Sendable {
   /// Threads of a run, the caller included; nil for the process's CPU budget (affinity and control-group quota).
   public var threads: Int?
-  /// The most bytes that one run may take for its values; a run that would need more is refused before it starts, or
-  /// where the data decide, before the memory is taken.
+  /// The most bytes that one run may take for its values, those that it returns included; nil for the machine's memory.
+  /// A run that would need more is refused before it starts, or where the data decide, before the memory is taken.
   public var memoryLimit: Int?
   /// Where random operators without a seed of their own start; nil for a different start in every run.
   public var seed: UInt64?
@@ -32,6 +33,7 @@ public final class Session: Sendable {
   public let threads: Int
   let executor: Executor
   let core: ExecutionCore
+  let checker: InputChecker
   private let seed: UInt64?
   private let runs = Atomic<UInt64>(0)
 
@@ -44,7 +46,11 @@ public final class Session: Sendable {
     if let threads = options.threads, !(1...1024).contains(threads) {
       throw DLRTError(.invalidArgument, "no such number of threads", expected: "1...1024", got: "\(threads)")
     }
+    if let limit = options.memoryLimit, limit < 0 {
+      throw DLRTError(.invalidArgument, "no such memory limit", expected: "at least 0", got: "\(limit)")
+    }
     self.model = model
+    checker = InputChecker(model)
     let pool =
       switch options.threads {
       case nil: ThreadPool.process
@@ -56,10 +62,15 @@ public final class Session: Sendable {
     let environment = PlanEnvironment(
       kernels: kernels, pool: pool, weights: model.weights, seed: options.seed ?? 0)
     core = ExecutionCore(
-      environment: environment, pool: pool, memoryLimit: options.memoryLimit ?? Int.max >> 1,
+      environment: environment, pool: pool, memoryLimit: options.memoryLimit ?? Self.machineMemory,
       planCapacity: max(1, options.planCapacity))
-    executor = Executor(model.program, core: core)
+    executor = try Executor(model.program, core: core)
   }
+
+  private static let machineMemory: Int = {
+    let (bytes, overflow) = sysconf(Int32(_SC_PHYS_PAGES)).multipliedReportingOverflow(by: sysconf(Int32(_SC_PAGESIZE)))
+    return overflow || bytes <= 0 ? Int.max >> 1 : bytes
+  }()
 
   /// Runs the model on tensors by input name and returns the tensors among its outputs by name.
   ///
@@ -81,42 +92,72 @@ public final class Session: Sendable {
 
   /// Runs the model on values in the order of its inputs; nil for one that has a default.
   public func run(_ inputs: [Value?], options: RunOptions = RunOptions()) throws -> [Value] {
-    let complete = try checked(inputs)
-    return try executor.run(complete, control: control(options, nil))
+    let inputs = try checker.checked(inputs)
+    return try controlled(options) { try executor.run(inputs, control: $0) }
   }
 
   /// Runs the model and writes outputs into given tensors.
   ///
-  /// - Parameter outputs: as many as the model has. A tensor of the output's type and shape receives its elements; in
-  ///   the place of anything else (or nil) a new value is put.
+  /// - Parameter outputs: as many as the model has. A tensor of the output's type and shape whose memory nobody else
+  ///   holds receives the elements where it is; in the place of anything else (or nil) a new value is put. After an
+  ///   error the elements are undefined.
   public func run(_ inputs: [Value?], into outputs: inout [Value?], options: RunOptions = RunOptions()) throws {
     guard outputs.count == model.outputs.count else {
       throw DLRTError(
         .invalidArgument, "wrong number of outputs", expected: "\(model.outputs.count)", got: "\(outputs.count)")
     }
-    let complete = try checked(inputs)
-    try executor.run(complete, into: &outputs, control: control(options, nil))
+    let inputs = try checker.checked(inputs)
+    claim(&outputs, inputs)
+    try controlled(options) { try executor.run(inputs, into: &outputs, control: $0) }
   }
 
-  /// Runs the model; `memory` may provide the memory of an output, whose type and shape it is told.
+  /// Runs the model; `memory` may provide the memory of an output, whose type and shape it is told. Memory that overlaps
+  /// an input is not written to while the input is read: the output then is a value of its own.
   package func run(
     _ inputs: [Value?], options: RunOptions, memory: @escaping Executor.OutputMemory
   ) throws -> [Value] {
-    try executor.run(checked(inputs), control: control(options, nil), memory: memory)
+    let inputs = try checker.checked(inputs)
+    return try controlled(options) { control in
+      try executor.run(inputs, control: control) { index, type, shape in
+        memory(index, type, shape).flatMap { $0.overlaps(any: inputs) ? nil : $0 }
+      }
+    }
   }
 
   /// Runs the model and records what each step takes.
   public func profile(
     _ inputs: [Value?], into profiler: Profiler, options: RunOptions = RunOptions()
   ) throws -> [Value] {
-    try executor.run(checked(inputs), control: control(options, profiler))
+    let inputs = try checker.checked(inputs)
+    return try controlled(options, profiler) { try executor.run(inputs, control: $0) }
   }
 
   /// Gives memory that no run uses back to the system. Plans stay.
   public func trim() { core.arenas.trim() }
 
-  private func control(_ options: RunOptions, _ profiler: Profiler?) -> RunControl {
-    let run = runs.add(1, ordering: .relaxed).newValue
-    return RunControl(options, profiler: profiler, seed: seed ?? run &* 0x9e37_79b9_7f4a_7c15)
+  private func controlled<R>(
+    _ options: RunOptions, _ profiler: Profiler? = nil, _ run: (RunControl) throws -> R
+  ) rethrows -> R {
+    let number = runs.add(1, ordering: .relaxed).newValue
+    return try core.controlled(
+      by: options, profiler: profiler, seed: seed ?? number &* 0x9e37_79b9_7f4a_7c15, run)
+  }
+
+  /// Leaves only those outputs to write to whose bytes are nobody else's: tensors are values.
+  private func claim(_ outputs: inout [Value?], _ inputs: [Value?]) {
+    for index in outputs.indices {
+      guard case .tensor(var tensor)? = outputs[index] else { continue }
+      outputs[index] = nil
+      if tensor.isExclusive(), !tensor.overlaps(any: inputs), !tensor.overlaps(any: outputs) {
+        outputs[index] = .tensor(tensor)
+      }
+    }
+  }
+}
+
+extension Tensor {
+  fileprivate func overlaps(any values: [Value?]) -> Bool {
+    for case .tensor(let other)? in values where overlaps(other) { return true }
+    return false
   }
 }

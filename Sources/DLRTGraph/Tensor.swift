@@ -75,6 +75,13 @@ extension Tensor {
     return try body(UnsafeMutableRawBufferPointer(start: storage.base + byteOffset, count: byteCount))
   }
 
+  /// True when no other tensor shares the storage, so that writing to it changes nobody's value.
+  package mutating func isExclusive() -> Bool { isKnownUniquelyReferenced(&storage) }
+
+  package func overlaps(_ other: Tensor) -> Bool {
+    pointer < other.pointer + other.byteCount && other.pointer < pointer + byteCount
+  }
+
   /// A tensor with bytes of its own, aligned for every kernel.
   package func copied() throws(DLRTError) -> Tensor {
     if type == .string { return try Tensor(stringRefs: elements(StringRef.self), shape: shape) }
@@ -82,6 +89,9 @@ extension Tensor {
     if byteCount > 0 { memcpy(copy.storage.base, pointer, byteCount) }
     return copy
   }
+
+  /// A tensor whose elements may be read through typed pointers.
+  package func aligned() throws(DLRTError) -> Tensor { isAligned ? self : try copied() }
 
   /// The address for writing into a tensor that was just made and is not shared yet.
   package var mutablePointer: UnsafeMutableRawPointer { storage.base + byteOffset }

@@ -1,10 +1,10 @@
 /// What a run takes and gives: a tensor, or one of ONNX's containers.
-public indirect enum Value: Sendable {
+public enum Value: Sendable {
   case tensor(Tensor)
   case sequence([Value], of: ValueType)
   /// An optional that may be empty; `of` is the type of its content.
-  case optional(Value?, of: ValueType)
-  case map(keys: Tensor, values: [Value], of: ValueType)
+  indirect case optional(Value?, of: ValueType)
+  indirect case map(keys: Tensor, values: [Value], of: ValueType)
 }
 
 extension Value {

@@ -1,9 +1,9 @@
 /// What a value of a graph may be: a tensor, or ONNX's containers of values.
-public indirect enum ValueType: Sendable, Hashable {
+public enum ValueType: Sendable, Hashable {
   case tensor(DataType)
-  case sequence(ValueType)
-  case optional(ValueType)
-  case map(key: DataType, value: ValueType)
+  indirect case sequence(ValueType)
+  indirect case optional(ValueType)
+  indirect case map(key: DataType, value: ValueType)
 }
 
 extension ValueType {

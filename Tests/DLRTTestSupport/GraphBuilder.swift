@@ -7,6 +7,8 @@ import DLRTOperators
 /// Builds small models in code.
 package struct GraphBuilder {
   package private(set) var graph: Graph
+  /// The model's metadata entries.
+  package var properties: [String: String] = [:]
 
   package init(_ name: String = "test") { graph = Graph(name: name) }
 
@@ -17,6 +19,13 @@ package struct GraphBuilder {
   package mutating func input(_ name: String, _ type: ValueType, _ shape: Shape? = nil) -> ValueID {
     let id = graph.addValue(Graph.Value(name: name, type: type, shape: shape))
     graph.inputs.append(id)
+    return id
+  }
+
+  /// An input that may be left out.
+  package mutating func inputWithDefault(_ name: String, _ value: Tensor) -> ValueID {
+    let id = input(name, value.type, Shape(value.shape))
+    graph.defaults[id] = value
     return id
   }
 
@@ -61,13 +70,21 @@ package struct GraphBuilder {
   package mutating func output(_ ids: ValueID...) { graph.outputs += ids }
 
   package func model(optimizes: Bool = true) throws -> Model {
+    try Model(source(), options: Model.Options(optimizes: optimizes), verifies: true)
+  }
+
+  /// The model as a file of ONNX.
+  package func file() throws -> [UInt8] { try source().bytes() }
+
+  private func source() -> OnnxModel {
     let inputs = graph.inputs.map { id in
       OnnxModel.Port(
         name: graph[id].name, type: graph[id].type, shape: graph[id].shape, isOptional: graph.defaults[id] != nil)
     }
     let outputs = graph.outputs.map { OnnxModel.Port(name: graph[$0].name, type: nil, shape: nil) }
-    let source = OnnxModel(graph: graph, inputs: inputs, outputs: outputs, information: OnnxModel.Information())
-    return try Model(source, options: Model.Options(optimizes: optimizes), verifies: true)
+    var information = OnnxModel.Information()
+    information.metadata = properties
+    return OnnxModel(graph: graph, inputs: inputs, outputs: outputs, information: information)
   }
 
   /// Runs the graph as it is and optimised, and returns the optimised run's outputs.

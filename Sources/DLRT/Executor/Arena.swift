@@ -22,21 +22,31 @@ final class ArenaBlock: @unchecked Sendable {
   deinit { munmap(base, byteCount) }
 }
 
-/// Blocks that runs hand back, so that a run of a known plan allocates nothing. The number of blocks is that of runs at
-/// the same time; a block that is too small is replaced, so memory stays at the largest plan's size.
+/// Blocks that runs hand back, so that a run of a known plan allocates nothing. A run takes the smallest that is large
+/// enough; where none is, the largest makes room for its successor. So there are as many blocks as stages are under way
+/// at once, and alternating plans do not make memory grow.
 final class ArenaPool: Sendable {
   private let free = Mutex<[ArenaBlock]>([])
 
   func take(_ byteCount: Int) throws -> ArenaBlock {
     let block = free.withLock { list -> ArenaBlock? in
-      if let index = list.lastIndex(where: { $0.byteCount >= byteCount }) { return list.remove(at: index) }
-      _ = list.popLast()
+      var best: Int?
+      var largest: Int?
+      for (index, block) in list.enumerated() {
+        if block.byteCount >= byteCount, best.map({ block.byteCount < list[$0].byteCount }) ?? true { best = index }
+        if largest.map({ block.byteCount > list[$0].byteCount }) ?? true { largest = index }
+      }
+      if let best { return list.remove(at: best) }
+      if let largest { list.remove(at: largest) }
       return nil
     }
     return try block ?? ArenaBlock(byteCount: byteCount)
   }
 
   func give(_ block: ArenaBlock) { free.withLock { $0.append(block) } }
+
+  /// The sizes of the blocks that no run uses.
+  var byteCounts: [Int] { free.withLock { $0.map(\.byteCount) } }
 
   /// Gives all unused memory back to the system.
   func trim() { free.withLock { $0.removeAll() } }

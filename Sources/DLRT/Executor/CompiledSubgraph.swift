@@ -21,7 +21,7 @@ final class CompiledSubgraph: Subgraph {
     guard let frame = host as? StageFrame else {
       throw DLRTError(.internalError, "a body runs outside of a model's run")
     }
-    let executor = frame.core.executor(for: self)
-    return try executor.run(inputs, control: frame.runControl, depth: frame.depth + 1)
+    let executor = try frame.core.executor(for: self)
+    return try executor.run(inputs, control: frame.control, depth: frame.depth + 1)
   }
 }

@@ -11,6 +11,7 @@ final class ExecutionCore: Sendable {
   let arenas = ArenaPool()
   let memoryLimit: Int
   let planCapacity: Int
+  private let controls = FreeList<RunControl>()
   private let bodies = Mutex<[ObjectIdentifier: Executor]>([:])
 
   init(environment: PlanEnvironment, pool: ThreadPool, memoryLimit: Int, planCapacity: Int) {
@@ -20,12 +21,25 @@ final class ExecutionCore: Sendable {
     self.planCapacity = planCapacity
   }
 
-  func executor(for body: CompiledSubgraph) -> Executor {
-    bodies.withLock { table in
+  func executor(for body: CompiledSubgraph) throws -> Executor {
+    try bodies.withLock { table in
       if let found = table[ObjectIdentifier(body)] { return found }
-      let made = Executor(body.program, core: self)
+      let made = try Executor(body.program, core: self)
       table[ObjectIdentifier(body)] = made
       return made
     }
+  }
+
+  /// Runs under given bounds.
+  func controlled<R>(
+    by options: RunOptions, profiler: Profiler?, seed: UInt64, _ run: (RunControl) throws -> R
+  ) rethrows -> R {
+    let control = controls.take() ?? RunControl(memoryLimit: memoryLimit)
+    defer {
+      control.end()
+      controls.give(control)
+    }
+    control.begin(options, profiler: profiler, seed: seed)
+    return try run(control)
   }
 }

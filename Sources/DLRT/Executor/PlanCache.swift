@@ -10,25 +10,13 @@ final class PreparedStage: Sendable {
   /// What the stage was planned for, in the order of its starts.
   let starts: [Planner.Start]
   let pendingOutputs: [Int]
-  let next: PlanCache
-  private let frames = Mutex<[StageFrame]>([])
+  let next = PlanCache(capacity: 16)
+  let frames = FreeList<StageFrame>()
 
   init(_ stage: Stage, starts: [Planner.Start], pendingOutputs: [Int]) {
     self.stage = stage
     self.starts = starts
     self.pendingOutputs = pendingOutputs
-    next = PlanCache(capacity: 16)
-  }
-
-  func takeFrame(_ core: ExecutionCore, outputCount: Int, control: RunControl) -> StageFrame {
-    if let frame = frames.withLock({ $0.popLast().map(UncheckedSendable.init) }) { return frame.value }
-    return StageFrame(stage, core: core, outputCount: outputCount, control: control)
-  }
-
-  func giveBack(_ frame: StageFrame) {
-    frame.end()
-    let box = UncheckedSendable(frame)
-    frames.withLock { $0.append(box.value) }
   }
 
   /// Whether the plan holds for a run that begins with these values.
@@ -52,12 +40,6 @@ final class PreparedStage: Sendable {
   }
 }
 
-/// Moves a frame between threads; whoever holds it uses it alone.
-private struct UncheckedSendable<Content>: @unchecked Sendable {
-  let value: Content
-  init(_ value: Content) { self.value = value }
-}
-
 /// The most recently used plans, few enough to search in order.
 final class PlanCache: Sendable {
   private let capacity: Int
@@ -66,18 +48,15 @@ final class PlanCache: Sendable {
   init(capacity: Int) { self.capacity = capacity }
 
   func find(_ values: [StartValue]) -> PreparedStage? {
-    let snapshot = entries.withLock { $0 }
-    guard let index = snapshot.firstIndex(where: { $0.fits(values) }) else { return nil }
-    let found = snapshot[index]
-    if index > 0 {
-      entries.withLock { list in
-        if let position = list.firstIndex(where: { $0 === found }) {
-          list.remove(at: position)
-          list.insert(found, at: 0)
-        }
+    entries.withLock { list in
+      guard let index = list.firstIndex(where: { $0.fits(values) }) else { return nil }
+      let found = list[index]
+      if index > 0 {
+        list.remove(at: index)
+        list.insert(found, at: 0)
       }
+      return found
     }
-    return found
   }
 
   func insert(_ stage: PreparedStage) {

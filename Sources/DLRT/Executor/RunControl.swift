@@ -30,19 +30,33 @@ public struct RunOptions: Sendable {
   }
 }
 
-/// A run's bounds in the form that steps look at.
-final class RunControl: Sendable {
-  let cancellation: CancellationToken?
-  let deadline: UInt64?
-  let profiler: Profiler?
-  let seed: UInt64
+/// One run's bounds, in the form that steps look at; the bodies within the run share them. Instances serve one run after
+/// the other. Only the thread that runs writes; steps' other threads read the bounds, which then stay as they are.
+final class RunControl: @unchecked Sendable {
+  private(set) var profiler: Profiler?
+  private var cancellation: CancellationToken?
+  private var deadline: UInt64?
+  private var seed: UInt64 = 0
   private let randomStreams = Atomic<UInt64>(0)
+  private let memoryLimit: Int
+  private var reserved = 0
 
-  init(_ options: RunOptions, profiler: Profiler?, seed: UInt64) {
+  init(memoryLimit: Int) { self.memoryLimit = memoryLimit }
+
+  func begin(_ options: RunOptions, profiler: Profiler?, seed: UInt64) {
     cancellation = options.cancellation
-    deadline = options.timeoutNanoseconds.map { now() &+ $0 }
+    deadline = options.timeoutNanoseconds.map { timeout in
+      let (sum, overflow) = now().addingReportingOverflow(timeout)
+      return overflow ? UInt64.max : sum
+    }
     self.profiler = profiler
     self.seed = seed
+    randomStreams.store(0, ordering: .relaxed)
+  }
+
+  func end() {
+    cancellation = nil
+    profiler = nil
   }
 
   func check() throws {
@@ -53,6 +67,26 @@ final class RunControl: Sendable {
   func nextRandomStream() -> UInt64 {
     seed &+ randomStreams.add(1, ordering: .relaxed).newValue
   }
+}
+
+// MARK: Memory
+
+extension RunControl {
+  /// Throws when values of so many bytes, beside what the run holds already, would exceed its limit.
+  func checkMemory(_ bytes: Int) throws {
+    guard bytes <= memoryLimit - reserved else {
+      throw DLRTError(
+        .limitExceeded, "the run needs more memory than allowed", expected: "at most \(memoryLimit) bytes",
+        got: "\(bytes) bytes beside \(reserved)")
+    }
+  }
+
+  func reserve(_ bytes: Int) throws {
+    try checkMemory(bytes)
+    reserved += bytes
+  }
+
+  func release(_ bytes: Int) { reserved -= bytes }
 }
 
 /// Nanoseconds of a clock that never goes back.

@@ -4,16 +4,48 @@ import DLRTOperators
 import DLRTParallel
 import Glibc
 
-/// One run's instance of a stage: every operand's address, and what steps may ask for while they run.
+/// A value that a stage begins with: memory that somebody else keeps, or a container.
+struct StartValue {
+  let pointer: UnsafeMutableRawPointer?
+  let type: ValueType
+  /// Empty for containers.
+  let shape: [Int]
+  let container: Value?
+
+  init(pointer: UnsafeMutableRawPointer?, type: ValueType, shape: [Int]) {
+    self.pointer = pointer
+    self.type = type
+    self.shape = shape
+    container = nil
+  }
+
+  /// - Parameter value: must stay alive as long as this is used.
+  init(_ value: Value) {
+    type = value.type
+    if case .tensor(let tensor) = value {
+      pointer = tensor.mutablePointer
+      shape = tensor.shape
+      container = nil
+    } else {
+      pointer = nil
+      shape = []
+      container = value
+    }
+  }
+}
+
+/// One run's instance of a stage: every operand's address, and the values that are not plain memory.
 ///
-/// Addresses are written once; a run only rewrites those that its inputs, outputs and data-dependent values give.
-final class StageFrame: RunHost {
+/// Addresses are written once; a run rewrites only those that its inputs, outputs and data-dependent values give.
+/// Frames serve one run after the other, so that a run allocates nothing.
+final class StageFrame {
   let stage: Stage
   let core: ExecutionCore
   let strings = StringPool()
-  var pool: ThreadPool { core.pool }
+  private(set) var control: RunControl
+  /// 0 for the model itself, one more for each control-flow body around.
+  private(set) var depth = 0
   private let table: UnsafeMutablePointer<UnsafeMutableRawPointer?>
-  private var arena: ArenaBlock?
   private let startSlots: [[Int]]
   private let outputSlots: [[Int]]
   private let dynamicSlots: [[Int]]
@@ -22,10 +54,11 @@ final class StageFrame: RunHost {
   private var dynamics: [Value?]
   /// Memory asked for on behalf of outputs that nobody reads.
   private var unread: [Tensor] = []
-  private var dynamicBytes = 0
-  private var control: RunControl
-  /// 0 for the model itself, one more for each control-flow body around.
-  var depth = 0
+  private var arena: ArenaBlock?
+  /// The block for which the table holds addresses, which a later run may or may not get again.
+  private var placedBase: UnsafeMutableRawPointer?
+  /// Bytes that this frame takes of the run's limit.
+  private var reserved = 0
 
   init(_ stage: Stage, core: ExecutionCore, outputCount: Int, control: RunControl) {
     self.stage = stage
@@ -55,31 +88,25 @@ final class StageFrame: RunHost {
   deinit { table.deallocate() }
 }
 
-/// A value that a stage begins with: memory that somebody else keeps, or a container.
-struct StartValue {
-  let pointer: UnsafeMutableRawPointer?
-  let type: ValueType
-  let shape: [Int]
-  let container: Value?
-}
-
 // MARK: Running
 
 extension StageFrame {
-  /// Prepares a run; the values must stay alive until `end`.
-  func begin(_ starts: [StartValue], control: RunControl) throws {
+  /// Prepares a run; the values must stay alive until `end`, which must follow even when this throws.
+  func begin(_ values: [StartValue], control: RunControl, depth: Int) throws {
     self.control = control
-    self.starts = starts
-    for (index, start) in starts.enumerated() {
+    self.depth = depth
+    starts.append(contentsOf: values)
+    for (index, start) in values.enumerated() {
       for slot in startSlots[index] { table[slot] = start.pointer }
     }
+    try reserve(stage.arenaBytes)
     let block = try core.arenas.take(stage.arenaBytes)
-    if block !== arena {
-      for (slot, operand) in stage.operands.enumerated() {
-        if case .arena(let offset) = operand.location { table[slot] = block.base + offset }
-      }
-      arena = block
+    arena = block
+    guard block.base != placedBase else { return }
+    for (slot, operand) in stage.operands.enumerated() {
+      if case .arena(let offset) = operand.location { table[slot] = block.base + offset }
     }
+    placedBase = block.base
   }
 
   func bind(output: Int, _ pointer: UnsafeMutableRawPointer) {
@@ -87,28 +114,43 @@ extension StageFrame {
     for slot in outputSlots[output] { table[slot] = pointer }
   }
 
-  func run(depth: Int, label: (NodeID) -> (node: String, op: String)) throws {
+  func run(_ program: Program) throws {
     guard let base = arena?.base else { throw DLRTError(.internalError, "a stage runs without memory") }
-    for (index, planned) in stage.steps.enumerated() {
+    for index in stage.steps.indices {
       try control.check()
-      let io = StepIO(
-        operands: table + planned.firstOperand, inputCount: planned.inputCount, workspace: base + planned.workspace,
-        host: self, index: index)
-      let start = control.profiler == nil ? 0 : now()
       do {
-        try planned.step.body(io)
+        if let profiler = control.profiler {
+          try profile(index, base, program, profiler)
+        } else {
+          try perform(index, base)
+        }
       } catch let error as DLRTError {
-        let place = label(planned.node)
-        throw error.located(node: place.node, operatorName: place.op)
-      }
-      if let profiler = control.profiler {
-        let place = label(planned.node)
-        profiler.add(
-          StepRecord(
-            node: place.node, operatorName: place.op, kernel: planned.step.kernel, start: profiler.elapsed(start),
-            duration: now() &- start, bytes: planned.bytes, flops: planned.step.flops, depth: depth))
+        let node = stage.steps[index].node
+        throw error.located(node: program.graph.label(of: node), operatorName: program.graph[node].op.description)
       }
     }
+  }
+
+  private func perform(_ index: Int, _ base: UnsafeMutableRawPointer) throws {
+    let operands = table + stage.steps[index].firstOperand
+    try stage.steps[index].step.body(
+      StepIO(
+        operands: operands, inputCount: stage.steps[index].inputCount, workspace: base + stage.steps[index].workspace,
+        host: self, index: index))
+  }
+
+  private func profile(
+    _ index: Int, _ base: UnsafeMutableRawPointer, _ program: Program, _ profiler: Profiler
+  ) throws {
+    let start = now()
+    try perform(index, base)
+    let duration = now() &- start
+    let planned = stage.steps[index]
+    profiler.add(
+      StepRecord(
+        node: program.graph.label(of: planned.node), operatorName: program.graph[planned.node].op.description,
+        kernel: planned.step.kernel, start: profiler.elapsed(start), duration: duration, bytes: planned.bytes,
+        flops: planned.step.flops, depth: depth))
   }
 
   /// Forgets the run's values and hands the memory back.
@@ -116,9 +158,17 @@ extension StageFrame {
     starts.removeAll(keepingCapacity: true)
     for index in dynamics.indices { dynamics[index] = nil }
     unread.removeAll(keepingCapacity: true)
-    dynamicBytes = 0
     strings.removeAll()
-    if let block = arena { core.arenas.give(block) }
+    if let arena { core.arenas.give(arena) }
+    arena = nil
+    control.release(reserved)
+    reserved = 0
+  }
+
+  /// Takes bytes of the run's limit until the frame ends.
+  func reserve(_ bytes: Int) throws {
+    try control.reserve(bytes)
+    reserved += bytes
   }
 }
 
@@ -131,14 +181,10 @@ extension StageFrame {
     case .start(let index):
       guard starts[index].container == nil else { return starts[index] }
     case .dynamic(let index):
-      guard let value = dynamics[index] else { break }
-      if let tensor = value.tensor {
-        return StartValue(pointer: tensor.mutablePointer, type: value.type, shape: tensor.shape, container: nil)
-      }
-      return StartValue(pointer: nil, type: value.type, shape: [], container: value)
+      if let value = dynamics[index] { return StartValue(value) }
     default: break
     }
-    return StartValue(pointer: address(operand), type: operand.type, shape: operand.shape, container: nil)
+    return StartValue(pointer: address(operand), type: operand.type, shape: operand.shape)
   }
 
   private func address(_ operand: Stage.Operand) -> UnsafeMutableRawPointer? {
@@ -159,7 +205,9 @@ extension StageFrame {
     }
     let start = start(operand)
     if let container = start.container { return container }
-    return try .tensor(borrowed(start).copied())
+    let tensor = try borrowed(start)
+    try reserve(tensor.byteCount)
+    return try .tensor(tensor.copied())
   }
 
   /// Copies an operand's bytes to where the caller wants them; strings are left to `result`.
@@ -183,7 +231,9 @@ extension StageFrame {
 
 // MARK: What steps ask for
 
-extension StageFrame {
+extension StageFrame: RunHost {
+  var pool: ThreadPool { core.pool }
+
   private func operand(_ step: Int, _ position: Int) -> Stage.Operand {
     stage.operands[stage.steps[step].firstOperand + position]
   }
@@ -197,17 +247,13 @@ extension StageFrame {
       throw DLRTError(.internalError, "a step makes an output that it does not have")
     }
     let operand = outputOperand(step, output)
-    let type = operand.type.dataType ?? .uint8
-    let bytes = try Tensor.byteCount(type, shape)
     switch operand.location {
     case .dynamic(let index):
-      try reserve(bytes)
-      let tensor = try Tensor(zeros: shape, type: type)
+      let tensor = try reserved(operand, shape)
       set(dynamic: index, .tensor(tensor))
       return tensor.mutablePointer
     case nil:
-      try reserve(bytes)
-      let tensor = try Tensor(zeros: shape, type: type)
+      let tensor = try reserved(operand, shape)
       unread.append(tensor)
       return tensor.mutablePointer
     default:
@@ -219,17 +265,10 @@ extension StageFrame {
     }
   }
 
-  private func reserve(_ bytes: Int) throws {
-    try checkMemory(bytes)
-    dynamicBytes += bytes
-  }
-
-  func checkMemory(_ bytes: Int) throws {
-    let (total, overflow) = dynamicBytes.addingReportingOverflow(bytes)
-    guard !overflow, total <= core.memoryLimit - stage.arenaBytes else {
-      throw DLRTError(
-        .limitExceeded, "the run needs more memory than allowed", expected: "at most \(core.memoryLimit) bytes")
-    }
+  private func reserved(_ operand: Stage.Operand, _ shape: [Int]) throws -> Tensor {
+    let type = operand.type.dataType ?? .uint8
+    try reserve(Tensor.byteCount(type, shape))
+    return try Tensor(zeros: shape, type: type)
   }
 
   private func set(dynamic index: Int, _ value: Value) {
@@ -245,15 +284,7 @@ extension StageFrame {
     if case .dynamic(let index) = operand.location, let value = dynamics[index] { return value }
     let start = start(operand)
     if let container = start.container { return container }
-    // A view of a dynamic or start value has its own shape.
-    let shape = operand.type.dataType != nil && !isDynamic(operand) ? operand.shape : start.shape
-    return .tensor(
-      try borrowed(StartValue(pointer: start.pointer, type: operand.type, shape: shape, container: nil)))
-  }
-
-  private func isDynamic(_ operand: Stage.Operand) -> Bool {
-    if case .dynamic = operand.location { return true }
-    return false
+    return .tensor(try borrowed(start))
   }
 
   func setValue(step: Int, output: Int, _ value: Value) throws {
@@ -280,9 +311,9 @@ extension StageFrame {
     }
   }
 
+  func checkMemory(_ bytes: Int) throws { try control.checkMemory(bytes) }
   func checkCancelled() throws { try control.check() }
   func nextRandomStream() -> UInt64 { control.nextRandomStream() }
-  var runControl: RunControl { control }
 }
 
 extension Value {
