@@ -32,6 +32,8 @@ nonisolated(unsafe) let tableStorage: UnsafeMutablePointer<dlk_kernel_table> = {
       copy_image: { copyImage($0.pointee, Int($1)..<Int($2)) },
       unary: { unary($0, $1, $2, $3, $4, Int($5)) },
       binary: { binary($0.pointee) },
+      quantize: { quantize($0.pointee) },
+      dequantize: { dequantize($0.pointee) },
       softmax: { softmax($0.pointee, Int($1)..<Int($2)) },
       normalize: { normalize($0.pointee, Int($1)..<Int($2)) },
       reduce_rows: { reduceRows($0.pointee, Int($1)..<Int($2)) },

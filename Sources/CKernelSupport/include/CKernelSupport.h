@@ -3,6 +3,7 @@
 #pragma once
 
 #include "dlk_affinity.h"
+#include "dlk_bytes.h"
 #include "dlk_cpu.h"
 #include "dlk_futex.h"
 #include "dlk_simd.h"

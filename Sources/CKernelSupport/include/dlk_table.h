@@ -5,6 +5,7 @@
 #include "dlk_gemm.h"
 #include "dlk_layout.h"
 #include "dlk_math.h"
+#include "dlk_quantize.h"
 #include "dlk_recurrent.h"
 #include "dlk_rows.h"
 #include "dlk_window.h"
@@ -68,6 +69,8 @@ typedef struct dlk_kernel_table {
   void (*_Nonnull unary)(dlk_unary function, float a, float b, const float *_Nonnull x, float *_Nonnull y,
                          int64_t count);
   void (*_Nonnull binary)(const dlk_binary_args *_Nonnull args);
+  void (*_Nonnull quantize)(const dlk_quantize_args *_Nonnull args);
+  void (*_Nonnull dequantize)(const dlk_dequantize_args *_Nonnull args);
 
   void (*_Nonnull softmax)(const dlk_softmax_args *_Nonnull args, int64_t row_begin, int64_t row_end);
   void (*_Nonnull normalize)(const dlk_normalize_args *_Nonnull args, int64_t row_begin, int64_t row_end);

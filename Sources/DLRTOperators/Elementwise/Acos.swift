@@ -4,5 +4,5 @@ package struct Acos: RealUnaryOperator {
 
   package init(_ attributes: inout AttributeReader) throws {}
 
-  package func apply<T: RealElement>(_ x: T) -> T { T.acos(x) }
+  package func apply(_ x: Double) -> Double { Double.acos(x) }
 }

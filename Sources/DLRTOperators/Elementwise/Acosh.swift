@@ -4,5 +4,5 @@ package struct Acosh: RealUnaryOperator {
 
   package init(_ attributes: inout AttributeReader) throws {}
 
-  package func apply<T: RealElement>(_ x: T) -> T { T.acosh(x) }
+  package func apply(_ x: Double) -> Double { Double.acosh(x) }
 }

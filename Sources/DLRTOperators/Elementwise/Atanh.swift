@@ -4,5 +4,5 @@ package struct Atanh: RealUnaryOperator {
 
   package init(_ attributes: inout AttributeReader) throws {}
 
-  package func apply<T: RealElement>(_ x: T) -> T { T.atanh(x) }
+  package func apply(_ x: Double) -> Double { Double.atanh(x) }
 }

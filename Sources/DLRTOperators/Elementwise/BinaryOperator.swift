@@ -1,11 +1,10 @@
 import CKernelSupport
 import DLRTGraph
 
-/// Combines `count` elements of `x` and `y`, each of which advances by its stride of 0 or 1 elements.
+/// Combines `count` elements of `x` and `y`, which are not `out`'s memory.
 package typealias BinaryLoop =
   @Sendable (
-    _ x: UnsafeRawPointer, _ xStride: Int, _ y: UnsafeRawPointer, _ yStride: Int, _ out: UnsafeMutableRawPointer,
-    _ count: Int
+    _ x: UnsafeRawPointer, _ y: UnsafeRawPointer, _ out: UnsafeMutableRawPointer, _ count: Int
   ) -> Void
 
 /// An operator that computes each element of its output from one element of each of two inputs that broadcast.
@@ -80,11 +79,11 @@ package protocol NumericFormula {
 /// The loops of a formula.
 struct NumericCombine<Formula: NumericFormula>: NumericTask {
   func run<T: NumericElement>(_ type: T.Type) -> BinaryLoop {
-    { x, xStride, y, yStride, out, count in
+    { x, y, out, count in
       let x = x.assumingMemoryBound(to: T.self)
       let y = y.assumingMemoryBound(to: T.self)
       let out = out.assumingMemoryBound(to: T.self)
-      for index in 0..<count { out[index] = Formula.apply(x[index &* xStride], y[index &* yStride]) }
+      for index in 0..<count { out[index] = Formula.apply(x[index], y[index]) }
     }
   }
 }
@@ -107,11 +106,11 @@ extension BitwiseBinaryOperator {
 
 private struct BitwiseCombine<Op: BitwiseBinaryOperator>: IntegerTask {
   func run<T: NumericElement & FixedWidthInteger>(_ type: T.Type) -> BinaryLoop {
-    { x, xStride, y, yStride, out, count in
+    { x, y, out, count in
       let x = x.assumingMemoryBound(to: T.self)
       let y = y.assumingMemoryBound(to: T.self)
       let out = out.assumingMemoryBound(to: T.self)
-      for index in 0..<count { out[index] = Op.apply(x[index &* xStride], y[index &* yStride]) }
+      for index in 0..<count { out[index] = Op.apply(x[index], y[index]) }
     }
   }
 }

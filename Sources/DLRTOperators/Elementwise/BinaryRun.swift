@@ -25,7 +25,7 @@ struct BinaryRun: Sendable {
       name = "loop"
       pass = .loop(
         BinaryLoopPass(
-          walk: walk, chunks: Chunks(walk.count, cost: 2, multiple: 64), leftSize: type.size,
+          walk: walk, chunks: Chunks(walk.count, cost: 1, multiple: 64), leftSize: type.size,
           rightSize: planning.type(1).size, outputSize: planning.outputType(0).size, loop: try loop(type)))
     }
   }
@@ -52,12 +52,11 @@ private struct BinaryLoopPass: Sendable {
   let loop: BinaryLoop
 
   func run(_ io: borrowing StepIO, _ x: UnsafeRawPointer, _ y: UnsafeRawPointer, _ out: UnsafeMutableRawPointer) {
-    let (xStride, yStride) = (walk.innerStrides[0], walk.innerStrides[1])
     io.parallel(chunks) { range in
-      walk.forEachRun(in: range) { position, length, offsets in
-        loop(
-          x + offsets[0] &* leftSize, xStride, y + offsets[1] &* rightSize, yStride, out + position &* outputSize,
-          length)
+      walk.forEachBlock(
+        in: range, [BlockOperand(x, size: leftSize), BlockOperand(y, size: rightSize)], out, outputSize: outputSize
+      ) { inputs, out, count in
+        loop(inputs[0], inputs[1], out, count)
       }
     }
   }

@@ -31,13 +31,13 @@ package struct BitShift: BinaryOperator {
 
     func run<T: NumericElement & FixedWidthInteger>(_ type: T.Type) -> BinaryLoop {
       let isLeft = isLeft
-      return { x, xStride, y, yStride, out, count in
+      return { x, y, out, count in
         let x = x.assumingMemoryBound(to: T.self)
         let y = y.assumingMemoryBound(to: T.self)
         let out = out.assumingMemoryBound(to: T.self)
         for index in 0..<count {
-          let value = x[index &* xStride]
-          let amount = y[index &* yStride]
+          let value = x[index]
+          let amount = y[index]
           let isWithin = amount >= 0 && amount < T.bitWidth
           let outside: T = isLeft || value >= 0 ? 0 : ~0
           let inside = isLeft ? value &<< amount : value &>> amount

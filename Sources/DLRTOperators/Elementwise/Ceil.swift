@@ -8,5 +8,5 @@ package struct Ceil: RealUnaryOperator {
 
   package var kernel: UnaryKernel? { UnaryKernel(DLK_UNARY_CEIL) }
 
-  package func apply<T: RealElement>(_ x: T) -> T { x.rounded(.up) }
+  package func apply(_ x: Double) -> Double { x.rounded(.up) }
 }

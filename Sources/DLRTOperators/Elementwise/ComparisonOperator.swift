@@ -18,18 +18,18 @@ struct Comparison<Op: ComparisonOperator>: NumericTask {
   func run<T: NumericElement>(_ type: T.Type) -> BinaryLoop { loop(type) }
 
   func loop<T: Comparable & BitwiseCopyable>(_ type: T.Type) -> BinaryLoop {
-    { x, xStride, y, yStride, out, count in
+    { x, y, out, count in
       let x = x.assumingMemoryBound(to: T.self)
       let y = y.assumingMemoryBound(to: T.self)
       let out = out.assumingMemoryBound(to: Bool.self)
-      for index in 0..<count { out[index] = Op.compare(x[index &* xStride], y[index &* yStride]) }
+      for index in 0..<count { out[index] = Op.compare(x[index], y[index]) }
     }
   }
 
   /// The same with the operands exchanged.
   static func exchanged(_ type: DataType) throws -> BinaryLoop {
     let loop = try type.dispatch(Self())
-    return { x, xStride, y, yStride, out, count in loop(y, yStride, x, xStride, out, count) }
+    return { x, y, out, count in loop(y, x, out, count) }
   }
 }
 

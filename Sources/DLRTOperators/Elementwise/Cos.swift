@@ -8,5 +8,5 @@ package struct Cos: RealUnaryOperator {
 
   package var kernel: UnaryKernel? { UnaryKernel(DLK_UNARY_COS) }
 
-  package func apply<T: RealElement>(_ x: T) -> T { T.cos(x) }
+  package func apply(_ x: Double) -> Double { Double.cos(x) }
 }

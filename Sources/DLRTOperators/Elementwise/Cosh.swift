@@ -4,5 +4,5 @@ package struct Cosh: RealUnaryOperator {
 
   package init(_ attributes: inout AttributeReader) throws {}
 
-  package func apply<T: RealElement>(_ x: T) -> T { T.cosh(x) }
+  package func apply(_ x: Double) -> Double { Double.cosh(x) }
 }

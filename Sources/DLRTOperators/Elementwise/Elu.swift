@@ -12,5 +12,5 @@ package struct Elu: RealUnaryOperator {
 
   package var kernel: UnaryKernel? { UnaryKernel(DLK_UNARY_ELU, alpha) }
 
-  package func apply<T: RealElement>(_ x: T) -> T { x < 0 ? T(alpha) * T.expm1(x) : x }
+  package func apply(_ x: Double) -> Double { x < 0 ? Double(alpha) * Double.expm1(x) : x }
 }

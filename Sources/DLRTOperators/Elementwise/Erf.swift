@@ -8,5 +8,5 @@ package struct Erf: RealUnaryOperator {
 
   package var kernel: UnaryKernel? { UnaryKernel(DLK_UNARY_ERF) }
 
-  package func apply<T: RealElement>(_ x: T) -> T { T.erf(x) }
+  package func apply(_ x: Double) -> Double { Double.erf(x) }
 }

@@ -8,5 +8,5 @@ package struct Exp: RealUnaryOperator {
 
   package var kernel: UnaryKernel? { UnaryKernel(DLK_UNARY_EXP) }
 
-  package func apply<T: RealElement>(_ x: T) -> T { T.exp(x) }
+  package func apply(_ x: Double) -> Double { Double.exp(x) }
 }

@@ -8,5 +8,5 @@ package struct Floor: RealUnaryOperator {
 
   package var kernel: UnaryKernel? { UnaryKernel(DLK_UNARY_FLOOR) }
 
-  package func apply<T: RealElement>(_ x: T) -> T { x.rounded(.down) }
+  package func apply(_ x: Double) -> Double { x.rounded(.down) }
 }

@@ -19,10 +19,10 @@ package struct Gelu: RealUnaryOperator {
     UnaryKernel(approximation == .none ? DLK_UNARY_GELU_ERF : DLK_UNARY_GELU_TANH)
   }
 
-  package func apply<T: RealElement>(_ x: T) -> T {
+  package func apply(_ x: Double) -> Double {
     switch approximation {
-    case .none: 0.5 * x * (1 + T.erf(x * T(0.5).squareRoot()))
-    case .tanh: 0.5 * x * (1 + T.tanh((2 / T.pi).squareRoot() * (x + 0.044715 * x * x * x)))
+    case .none: 0.5 * x * (1 + Double.erf(x * 0.5.squareRoot()))
+    case .tanh: 0.5 * x * (1 + Double.tanh((2 / Double.pi).squareRoot() * (x + 0.044715 * x * x * x)))
     }
   }
 }

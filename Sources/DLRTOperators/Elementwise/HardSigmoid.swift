@@ -14,8 +14,8 @@ package struct HardSigmoid: RealUnaryOperator {
 
   package var kernel: UnaryKernel? { UnaryKernel(DLK_UNARY_HARD_SIGMOID, alpha, beta) }
 
-  package func apply<T: RealElement>(_ x: T) -> T {
-    let y = T(alpha) * x + T(beta)
+  package func apply(_ x: Double) -> Double {
+    let y = Double(alpha) * x + Double(beta)
     return y < 0 ? 0 : y > 1 ? 1 : y
   }
 }

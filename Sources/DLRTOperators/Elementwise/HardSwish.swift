@@ -8,5 +8,5 @@ package struct HardSwish: RealUnaryOperator {
 
   package var kernel: UnaryKernel? { UnaryKernel(DLK_UNARY_HARD_SWISH) }
 
-  package func apply<T: RealElement>(_ x: T) -> T { x * T.least(T.greatest(x / 6 + 0.5, 0), 1) }
+  package func apply(_ x: Double) -> Double { x * Double.least(Double.greatest(x / 6 + 0.5, 0), 1) }
 }

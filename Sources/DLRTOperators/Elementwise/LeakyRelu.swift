@@ -12,5 +12,5 @@ package struct LeakyRelu: RealUnaryOperator {
 
   package var kernel: UnaryKernel? { UnaryKernel(DLK_UNARY_LEAKY_RELU, alpha) }
 
-  package func apply<T: RealElement>(_ x: T) -> T { x < 0 ? T(alpha) * x : x }
+  package func apply(_ x: Double) -> Double { x < 0 ? Double(alpha) * x : x }
 }

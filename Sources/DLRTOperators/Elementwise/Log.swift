@@ -8,5 +8,5 @@ package struct Log: RealUnaryOperator {
 
   package var kernel: UnaryKernel? { UnaryKernel(DLK_UNARY_LOG) }
 
-  package func apply<T: RealElement>(_ x: T) -> T { T.log(x) }
+  package func apply(_ x: Double) -> Double { Double.log(x) }
 }

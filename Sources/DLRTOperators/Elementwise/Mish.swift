@@ -8,5 +8,5 @@ package struct Mish: RealUnaryOperator {
 
   package var kernel: UnaryKernel? { UnaryKernel(DLK_UNARY_MISH) }
 
-  package func apply<T: RealElement>(_ x: T) -> T { x * T.tanh(T.softplus(x)) }
+  package func apply(_ x: Double) -> Double { x * Double.tanh(Double.softplus(x)) }
 }

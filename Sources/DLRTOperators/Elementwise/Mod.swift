@@ -21,13 +21,13 @@ package struct Mod: BinaryOperator {
 
     func run<T: NumericElement & FixedWidthInteger>(_ type: T.Type) -> BinaryLoop {
       let truncates = truncates
-      return { x, xStride, y, yStride, out, count in
+      return { x, y, out, count in
         let x = x.assumingMemoryBound(to: T.self)
         let y = y.assumingMemoryBound(to: T.self)
         let out = out.assumingMemoryBound(to: T.self)
         for index in 0..<count {
-          let divisor = y[index &* yStride]
-          let (rest, overflow) = x[index &* xStride].remainderReportingOverflow(dividingBy: divisor)
+          let divisor = y[index]
+          let (rest, overflow) = x[index].remainderReportingOverflow(dividingBy: divisor)
           let remainder = overflow ? 0 : rest
           let isWrong = remainder != 0 && (remainder < 0) != (divisor < 0)
           out[index] = isWrong && !truncates ? remainder &+ divisor : remainder
@@ -41,13 +41,13 @@ package struct Mod: BinaryOperator {
 
     func run<T: RealElement>(_ type: T.Type) -> BinaryLoop {
       let truncates = truncates
-      return { x, xStride, y, yStride, out, count in
+      return { x, y, out, count in
         let x = x.assumingMemoryBound(to: T.self)
         let y = y.assumingMemoryBound(to: T.self)
         let out = out.assumingMemoryBound(to: T.self)
         for index in 0..<count {
-          let divisor = y[index &* yStride]
-          let remainder = T.fmod(x[index &* xStride], divisor)
+          let divisor = y[index]
+          let remainder = T.fmod(x[index], divisor)
           if truncates {
             out[index] = remainder
           } else if remainder == 0 {

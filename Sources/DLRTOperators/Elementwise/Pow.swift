@@ -15,19 +15,60 @@ package struct Pow: BinaryOperator {
   package var inPlaceInputs: [Int] { [0] }
 
   package func plan(_ planning: inout Planning) throws -> Step {
-    let left = planning.shape(0)
-    let walk = Broadcast(
-      output: planning.output(0).shape, inputs: [left, alignment.aligned(planning.shape(1), rank: left.count)])
     let exponentType = planning.type(1)
-    let run = try BinaryRun(planning, walk, kernel: nil) { type in
+    if planning.type(0).isFloat, planning.input(1).count == 1, planning.input(0).count == planning.output(0).count {
+      return try scalarStep(planning)
+    }
+    return try .binary(planning, alignment, nil) { type in
       let isWhole = !type.isFloat && !exponentType.isFloat
       let common: DataType = isWhole ? .int64 : type == .float32 && exponentType == .float32 ? .float32 : .float64
       return try Self.loop(type, exponentType, common)
     }
-    return Step(kernel: run.name) { io in run(io, io.input(0), io.input(1), io.output(0)) }
   }
 
   package func loop(_ type: DataType) throws -> BinaryLoop { try Self.loop(type, type, type) }
+
+  /// One exponent for all, as almost always.
+  private func scalarStep(_ planning: Planning) throws -> Step {
+    let count = planning.output(0).count
+    let type = planning.type(0)
+    let exponentType = planning.type(1)
+    let loop = try type.dispatch(PowersOfOneExponent())
+    let chunks = Chunks(count, cost: 4, multiple: 64)
+    return Step(kernel: "loop") { io in
+      let exponent = Double(element: io.input(1), exponentType)
+      let x = io.input(0)
+      let y = io.output(0)
+      io.parallel(chunks) { range in
+        loop(x + range.lowerBound &* type.size, exponent, y + range.lowerBound &* type.size, range.count)
+      }
+    }
+  }
+
+  private typealias ScalarLoop =
+    @Sendable (
+      _ x: UnsafeRawPointer, _ exponent: Double, _ y: UnsafeMutableRawPointer, _ count: Int
+    ) -> Void
+
+  private struct PowersOfOneExponent: FloatTask {
+    func run<T: RealElement>(_ type: T.Type) -> ScalarLoop {
+      { x, exponent, y, count in
+        let x = x.assumingMemoryBound(to: T.self)
+        let y = y.assumingMemoryBound(to: T.self)
+        // The powers that norms and activations are made of.
+        switch exponent {
+        case 2: for index in 0..<count { y[index] = x[index] * x[index] }
+        case 3: for index in 0..<count { y[index] = x[index] * x[index] * x[index] }
+        case 0.5:
+          // The sum turns −0 into 0, as a power has it.
+          for index in 0..<count { y[index] = x[index] == -.infinity ? .infinity : (x[index] + 0).squareRoot() }
+        default:
+          let exponent = T(nearest: exponent)
+          for index in 0..<count { y[index] = T.pow(x[index], exponent) }
+        }
+      }
+    }
+  }
 
   /// Brings both operands to a common type, block by block, and the result back.
   private static func loop(_ base: DataType, _ exponent: DataType, _ common: DataType) throws -> BinaryLoop {
@@ -37,19 +78,17 @@ package struct Pow: BinaryOperator {
     let widenBase = ElementConverter(from: base, to: common)
     let widenExponent = ElementConverter(from: exponent, to: common)
     let narrow = ElementConverter(from: common, to: base)
-    return { x, xStride, y, yStride, out, count in
+    return { x, y, out, count in
       withUnsafeTemporaryAllocation(byteCount: 3 * block * 8, alignment: 16) { memory in
         guard let bases = memory.baseAddress else { return }
         let exponents = bases + block * 8
         let results = exponents + block * 8
-        var start = 0
-        while start < count {
-          let length = min(block, count - start)
-          widenBase(x + start * xStride * base.size, bases, xStride == 0 ? 1 : length)
-          widenExponent(y + start * yStride * exponent.size, exponents, yStride == 0 ? 1 : length)
-          power(bases, xStride, exponents, yStride, results, length)
-          narrow(results, out + start * base.size, length)
-          start += length
+        for start in stride(from: 0, to: count, by: block) {
+          let length = min(block, count &- start)
+          widenBase(x + start &* base.size, bases, length)
+          widenExponent(y + start &* exponent.size, exponents, length)
+          power(bases, exponents, results, length)
+          narrow(results, out + start &* base.size, length)
         }
       }
     }
@@ -57,41 +96,20 @@ package struct Pow: BinaryOperator {
 
   private struct Powers: FloatTask {
     func run<T: RealElement>(_ type: T.Type) -> BinaryLoop {
-      { x, xStride, y, yStride, out, count in
+      { x, y, out, count in
         let x = x.assumingMemoryBound(to: T.self)
         let y = y.assumingMemoryBound(to: T.self)
         let out = out.assumingMemoryBound(to: T.self)
-        guard yStride == 0, count > 0 else {
-          for index in 0..<count { out[index] = T.pow(x[index &* xStride], y[index &* yStride]) }
-          return
-        }
-        // The powers that norms and activations are made of.
-        let power = y[0]
-        if power == 2 {
-          for index in 0..<count { out[index] = x[index &* xStride] * x[index &* xStride] }
-        } else if power == 3 {
-          for index in 0..<count {
-            let base = x[index &* xStride]
-            out[index] = base * base * base
-          }
-        } else if power == 0.5 {
-          // The sum turns −0 into 0, as a power has it.
-          for index in 0..<count {
-            let base = x[index &* xStride]
-            out[index] = base == -.infinity ? .infinity : (base + 0).squareRoot()
-          }
-        } else {
-          for index in 0..<count { out[index] = T.pow(x[index &* xStride], power) }
-        }
+        for index in 0..<count { out[index] = T.pow(x[index], y[index]) }
       }
     }
   }
 
-  private static let powers: BinaryLoop = { x, xStride, y, yStride, out, count in
+  private static let powers: BinaryLoop = { x, y, out, count in
     let x = x.assumingMemoryBound(to: Int64.self)
     let y = y.assumingMemoryBound(to: Int64.self)
     let out = out.assumingMemoryBound(to: Int64.self)
-    for index in 0..<count { out[index] = power(x[index &* xStride], y[index &* yStride]) }
+    for index in 0..<count { out[index] = power(x[index], y[index]) }
   }
 
   private static func power(_ base: Int64, _ exponent: Int64) -> Int64 {

@@ -8,5 +8,5 @@ package struct Reciprocal: RealUnaryOperator {
 
   package var kernel: UnaryKernel? { UnaryKernel(DLK_UNARY_RECIPROCAL) }
 
-  package func apply<T: RealElement>(_ x: T) -> T { 1 / x }
+  package func apply(_ x: Double) -> Double { 1 / x }
 }

@@ -8,5 +8,5 @@ package struct Round: RealUnaryOperator {
 
   package var kernel: UnaryKernel? { UnaryKernel(DLK_UNARY_ROUND) }
 
-  package func apply<T: RealElement>(_ x: T) -> T { x.rounded(.toNearestOrEven) }
+  package func apply(_ x: Double) -> Double { x.rounded(.toNearestOrEven) }
 }

@@ -14,5 +14,5 @@ package struct Selu: RealUnaryOperator {
 
   package var kernel: UnaryKernel? { UnaryKernel(DLK_UNARY_SELU, alpha, gamma) }
 
-  package func apply<T: RealElement>(_ x: T) -> T { T(gamma) * (x < 0 ? T(alpha) * T.expm1(x) : x) }
+  package func apply(_ x: Double) -> Double { Double(gamma) * (x < 0 ? Double(alpha) * Double.expm1(x) : x) }
 }

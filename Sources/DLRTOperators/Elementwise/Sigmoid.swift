@@ -8,5 +8,5 @@ package struct Sigmoid: RealUnaryOperator {
 
   package var kernel: UnaryKernel? { UnaryKernel(DLK_UNARY_SIGMOID) }
 
-  package func apply<T: RealElement>(_ x: T) -> T { T.sigmoid(x) }
+  package func apply(_ x: Double) -> Double { Double.sigmoid(x) }
 }

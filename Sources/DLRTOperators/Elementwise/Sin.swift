@@ -8,5 +8,5 @@ package struct Sin: RealUnaryOperator {
 
   package var kernel: UnaryKernel? { UnaryKernel(DLK_UNARY_SIN) }
 
-  package func apply<T: RealElement>(_ x: T) -> T { T.sin(x) }
+  package func apply(_ x: Double) -> Double { Double.sin(x) }
 }

@@ -8,5 +8,5 @@ package struct Softplus: RealUnaryOperator {
 
   package var kernel: UnaryKernel? { UnaryKernel(DLK_UNARY_SOFTPLUS) }
 
-  package func apply<T: RealElement>(_ x: T) -> T { T.softplus(x) }
+  package func apply(_ x: Double) -> Double { Double.softplus(x) }
 }

@@ -8,5 +8,5 @@ package struct Softsign: RealUnaryOperator {
 
   package var kernel: UnaryKernel? { UnaryKernel(DLK_UNARY_SOFTSIGN) }
 
-  package func apply<T: RealElement>(_ x: T) -> T { x / (1 + x.magnitude) }
+  package func apply(_ x: Double) -> Double { x / (1 + x.magnitude) }
 }

@@ -8,5 +8,5 @@ package struct Sqrt: RealUnaryOperator {
 
   package var kernel: UnaryKernel? { UnaryKernel(DLK_UNARY_SQRT) }
 
-  package func apply<T: RealElement>(_ x: T) -> T { x.squareRoot() }
+  package func apply(_ x: Double) -> Double { x.squareRoot() }
 }

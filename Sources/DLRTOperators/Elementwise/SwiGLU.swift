@@ -54,13 +54,13 @@ package struct SwiGLU: BinaryOperator {
 
     func run<T: RealElement>(_ type: T.Type) -> BinaryLoop {
       let alpha = T(alpha)
-      return { x, xStride, y, yStride, out, count in
+      return { x, y, out, count in
         let x = x.assumingMemoryBound(to: T.self)
         let y = y.assumingMemoryBound(to: T.self)
         let out = out.assumingMemoryBound(to: T.self)
         for index in 0..<count {
-          let gate = x[index &* xStride]
-          out[index] = gate * T.sigmoid(alpha * gate) * y[index &* yStride]
+          let gate = x[index]
+          out[index] = gate * T.sigmoid(alpha * gate) * y[index]
         }
       }
     }

@@ -12,5 +12,5 @@ package struct Swish: RealUnaryOperator {
 
   package var kernel: UnaryKernel? { UnaryKernel(DLK_UNARY_SILU, alpha) }
 
-  package func apply<T: RealElement>(_ x: T) -> T { x * T.sigmoid(T(alpha) * x) }
+  package func apply(_ x: Double) -> Double { x * Double.sigmoid(Double(alpha) * x) }
 }

@@ -8,5 +8,5 @@ package struct Tanh: RealUnaryOperator {
 
   package var kernel: UnaryKernel? { UnaryKernel(DLK_UNARY_TANH) }
 
-  package func apply<T: RealElement>(_ x: T) -> T { T.tanh(x) }
+  package func apply(_ x: Double) -> Double { Double.tanh(x) }
 }

@@ -12,5 +12,5 @@ package struct ThresholdedRelu: RealUnaryOperator {
 
   package var kernel: UnaryKernel? { UnaryKernel(DLK_UNARY_THRESHOLDED_RELU, alpha) }
 
-  package func apply<T: RealElement>(_ x: T) -> T { x > T(alpha) ? x : x.isNaN ? x : 0 }
+  package func apply(_ x: Double) -> Double { x > Double(alpha) ? x : x.isNaN ? x : 0 }
 }

@@ -14,7 +14,7 @@ package struct UnaryKernel: Sendable {
   }
 }
 
-/// Maps `count` elements from `x` to `y`, which may be the same memory.
+/// Maps `count` elements from `x` to `y`, which is other memory.
 package typealias UnaryLoop = @Sendable (_ x: UnsafeRawPointer, _ y: UnsafeMutableRawPointer, _ count: Int) -> Void
 
 /// An operator that computes each element of its output from the same element of its only input.
@@ -64,37 +64,60 @@ extension Step {
 
   @inline(never)
   static func unary(_ planning: Planning, _ loop: @escaping UnaryLoop) -> Step {
-    let chunks = Chunks(planning.output(0).count, cost: 4, multiple: 64)
+    let count = planning.output(0).count
+    let chunks = Chunks(count, cost: 2, multiple: 64)
     let inputSize = planning.type(0).size
     let outputSize = planning.outputType(0).size
+    let walk = Broadcast(output: [count], inputs: [[count]])
     return Step(kernel: "loop") { io in
-      let x = io.input(0)
+      let x = BlockOperand(io.input(0), size: inputSize)
       let y = io.output(0)
       io.parallel(chunks) { range in
-        loop(x + range.lowerBound &* inputSize, y + range.lowerBound &* outputSize, range.count)
+        walk.forEachBlock(in: range, [x], y, outputSize: outputSize) { loop($0[0], $1, $2) }
       }
     }
   }
 }
 
-/// An operator over floats with one formula for float32 and float64.
+/// An operator over floats, computed in float64: for float32, the kernel table has what is frequent.
 package protocol RealUnaryOperator: UnaryOperator {
-  func apply<T: RealElement>(_ x: T) -> T
+  func apply(_ x: Double) -> Double
 }
 
 extension RealUnaryOperator {
-  package func loop(_ type: DataType) throws -> UnaryLoop { try type.dispatch(RealMap(op: self)) }
+  package func loop(_ type: DataType) throws -> UnaryLoop {
+    let op = self
+    return try type.realLoop { x, y, count in
+      let x = x.assumingMemoryBound(to: Double.self)
+      let y = y.assumingMemoryBound(to: Double.self)
+      for index in 0..<count { y[index] = op.apply(x[index]) }
+    }
+  }
 }
 
-private struct RealMap<Op: RealUnaryOperator>: FloatTask {
-  let op: Op
-
-  func run<T: RealElement>(_ type: T.Type) -> UnaryLoop {
-    let op = op
-    return { x, y, count in
-      let x = x.assumingMemoryBound(to: T.self)
-      let y = y.assumingMemoryBound(to: T.self)
-      for index in 0..<count { y[index] = op.apply(x[index]) }
+extension DataType {
+  /// A loop over float64 for this type, float64 or float32.
+  @inline(never)
+  fileprivate func realLoop(_ loop: @escaping UnaryLoop) throws -> UnaryLoop {
+    switch self {
+    case .float64: return loop
+    case .float32:
+      let block = 256
+      return { x, y, count in
+        let x = x.assumingMemoryBound(to: Float.self)
+        let y = y.assumingMemoryBound(to: Float.self)
+        withUnsafeTemporaryAllocation(of: Double.self, capacity: 2 * block) { memory in
+          guard let wide = memory.baseAddress else { return }
+          let results = wide + block
+          for start in stride(from: 0, to: count, by: block) {
+            let length = min(block, count &- start)
+            for index in 0..<length { wide[index] = Double(x[start &+ index]) }
+            loop(wide, results, length)
+            for index in 0..<length { y[start &+ index] = Float(results[index]) }
+          }
+        }
+      }
+    default: throw unsupported
     }
   }
 }

@@ -37,15 +37,15 @@ package struct Where: Operator {
     let chunks = Chunks(walk.count, cost: 1, multiple: 64)
     let loop = try planning.type(1).dispatch(Choose())
     let size = planning.type(1).size
-    let strides = walk.innerStrides
     return Step(kernel: "loop") { io in
-      let condition = io.input(0, as: UInt8.self)
-      let (x, y, out) = (io.input(1), io.input(2), io.output(0))
+      let inputs: InlineArray<3, BlockOperand> = [
+        BlockOperand(io.input(0), size: 1), BlockOperand(io.input(1), size: size),
+        BlockOperand(io.input(2), size: size),
+      ]
+      let out = io.output(0)
       io.parallel(chunks) { range in
-        walk.forEachRun(in: range) { position, length, offsets in
-          loop(
-            condition + offsets[0], strides[0], x + offsets[1] &* size, strides[1], y + offsets[2] &* size, strides[2],
-            out + position &* size, length)
+        walk.forEachBlock(in: range, inputs, out, outputSize: size) { inputs, out, count in
+          loop(inputs[0], inputs[1], inputs[2], out, count)
         }
       }
     }
@@ -53,18 +53,21 @@ package struct Where: Operator {
 
   private typealias Loop =
     @Sendable (
-      _ condition: UnsafePointer<UInt8>, _ conditionStride: Int, _ x: UnsafeRawPointer, _ xStride: Int,
-      _ y: UnsafeRawPointer, _ yStride: Int, _ out: UnsafeMutableRawPointer, _ count: Int
+      _ condition: UnsafeRawPointer, _ x: UnsafeRawPointer, _ y: UnsafeRawPointer, _ out: UnsafeMutableRawPointer,
+      _ count: Int
     ) -> Void
 
   private struct Choose: PlainTask {
     func run<T: BitwiseCopyable & Equatable>(_ type: T.Type) -> Loop {
-      { condition, conditionStride, x, xStride, y, yStride, out, count in
+      { condition, x, y, out, count in
+        let condition = condition.assumingMemoryBound(to: UInt8.self)
         let x = x.assumingMemoryBound(to: T.self)
         let y = y.assumingMemoryBound(to: T.self)
         let out = out.assumingMemoryBound(to: T.self)
         for index in 0..<count {
-          out[index] = condition[index &* conditionStride] != 0 ? x[index &* xStride] : y[index &* yStride]
+          // Both are read, so that the choice is no jump.
+          let (left, right) = (x[index], y[index])
+          out[index] = condition[index] != 0 ? left : right
         }
       }
     }

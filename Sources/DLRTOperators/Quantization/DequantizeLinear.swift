@@ -1,3 +1,4 @@
+import CKernelSupport
 import DLRTGraph
 
 /// ONNX DequantizeLinear (10–28): (x − zero point) · scale, by one scale for the tensor, for each index of an axis, or for
@@ -33,9 +34,11 @@ package struct DequantizeLinear: Operator {
   package func plan(_ planning: inout Planning) throws -> Step {
     let grain = attributes.grain(planning)
     let type = planning.type(0)
-    let loop = Self.loop(type)
+    let isByte = type.size == 1 && type.isInteger
+    let loop = isByte ? Self.bytes(type, planning.kernels) : Self.loop(type)
     let scales = ScaleReader(planning, count: grain.scales, as: .float32)
-    return Step(kernel: "loop", workspace: scales.workspace) { io in
+    let kernel = isByte ? "\(planning.kernels.isa.name)-\(type)-dequantize" : "loop"
+    return Step(kernel: kernel, workspace: scales.workspace) { io in
       let scale = scales.read(io).assumingMemoryBound(to: Float.self)
       let zero = io.hasInput(2) ? io.input(2) : nil
       let x = io.input(0)
@@ -56,10 +59,19 @@ package struct DequantizeLinear: Operator {
       _ y: UnsafeMutablePointer<Float>, _ count: Int
     ) -> Void
 
+  /// Types below eight bits are bytes in memory, so the kernel does for them too.
+  private static func bytes(_ type: DataType, _ kernels: KernelSet) -> Loop {
+    let run = kernels.table.pointee.dequantize
+    let isSigned: Int32 = type.isSignedInteger ? 1 : 0
+    return { x, scale, zero, stride, y, count in
+      var arguments = dlk_dequantize_args(
+        count: Int64(count), x: x, scale: scale, zero: zero, scale_stride: Int64(stride), is_signed: isSigned, y: y)
+      run(&arguments)
+    }
+  }
+
   private static func loop(_ type: DataType) -> Loop {
     switch type {
-    case .int8, .int4, .int2: integers(Int8.self)
-    case .uint8, .uint4, .uint2: integers(UInt8.self)
     case .int16: integers(Int16.self)
     case .uint16: integers(UInt16.self)
     case .int32: integers(Int32.self)
@@ -72,12 +84,12 @@ package struct DequantizeLinear: Operator {
       let x = x.assumingMemoryBound(to: T.self)
       let zero = zero?.assumingMemoryBound(to: T.self)
       if stride == 0 {
-        let (scale, zero) = (scale.pointee, zero.map { Int32($0.pointee) } ?? 0)
-        for index in 0..<count { y[index] = Float(Int32(x[index]) &- zero) * scale }
+        let (scale, zero) = (scale.pointee, zero.map { Int32(truncatingIfNeeded: $0.pointee) } ?? 0)
+        for index in 0..<count { y[index] = Float(Int32(truncatingIfNeeded: x[index]) &- zero) * scale }
       } else {
         for index in 0..<count {
-          let zero = zero.map { Int32($0[index]) } ?? 0
-          y[index] = Float(Int32(x[index]) &- zero) * scale[index]
+          let zero = zero.map { Int32(truncatingIfNeeded: $0[index]) } ?? 0
+          y[index] = Float(Int32(truncatingIfNeeded: x[index]) &- zero) * scale[index]
         }
       }
     }

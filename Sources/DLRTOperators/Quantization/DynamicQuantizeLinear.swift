@@ -21,10 +21,10 @@ package struct DynamicQuantizeLinear: Operator {
     let count = planning.input(0).count
     let chunks = Chunks(count, cost: 0.5, multiple: 64)
     let (wantsScale, wantsZero) = (planning.wants(output: 1), planning.wants(output: 2))
-    let loop = try DataType.float32.dispatch(Quantizing(type: .uint8, rounding: FloatRounding()))
+    let loop = planning.kernels.quantizing(.uint8)
     // Ranges of the parts.
     let workspace = 2 * max(chunks.count, 1) * MemoryLayout<Float>.stride
-    return Step(kernel: "loop", workspace: workspace) { io in
+    return Step(kernel: "\(planning.kernels.isa.name)-uint8-quantize", workspace: workspace) { io in
       let x = io.input(0, as: Float.self)
       let y = io.output(0, as: UInt8.self)
       let ends = io.workspace.assumingMemoryBound(to: Float.self)

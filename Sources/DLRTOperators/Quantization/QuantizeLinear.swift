@@ -50,11 +50,14 @@ package struct QuantizeLinear: Operator {
     let source = planning.type(0)
     let real: DataType = source == .int32 ? .float64 : .float32
     let type = planning.outputType(0)
-    let loop = try real.dispatch(Quantizing(type: type, rounding: rounding))
+    let isByte = real == .float32 && (type == .int8 || type == .uint8)
+    let loop =
+      isByte ? planning.kernels.quantizing(type) : try real.dispatch(Quantizing(type: type, rounding: rounding))
     let scales = ScaleReader(planning, count: grain.scales, as: real)
     let widen = ElementConverter(from: source, to: real)
     let block = 256
-    return Step(kernel: "loop", workspace: scales.workspace) { io in
+    let kernel = isByte ? "\(planning.kernels.isa.name)-\(type)-quantize" : "loop"
+    return Step(kernel: kernel, workspace: scales.workspace) { io in
       let scale = scales.read(io)
       let zero = io.hasInput(2) ? io.input(2) : nil
       let x = io.input(0)

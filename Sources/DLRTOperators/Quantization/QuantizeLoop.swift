@@ -1,3 +1,4 @@
+import CKernelSupport
 import DLRTGraph
 
 /// Quantises `count` elements of `x`; scale and zero point advance by `stride`.
@@ -6,6 +7,20 @@ typealias QuantizeLoop =
     _ x: UnsafeRawPointer, _ scale: UnsafeRawPointer, _ zero: UnsafeRawPointer?, _ stride: Int,
     _ out: UnsafeMutableRawPointer, _ count: Int
   ) -> Void
+
+extension KernelSet {
+  /// The loop of the table for float32 and bytes.
+  func quantizing(_ type: DataType) -> QuantizeLoop {
+    let run = table.pointee.quantize
+    let isSigned: Int32 = type == .int8 ? 1 : 0
+    return { x, scale, zero, stride, out, count in
+      var arguments = dlk_quantize_args(
+        count: Int64(count), x: x.assumingMemoryBound(to: Float.self), scale: scale.assumingMemoryBound(to: Float.self),
+        zero: zero, scale_stride: Int64(stride), is_signed: isSigned, y: out)
+      run(&arguments)
+    }
+  }
+}
 
 /// Chooses the loop that turns float32 or float64 into a quantised type, by scales of the same type.
 struct Quantizing: FloatTask {
@@ -40,10 +55,10 @@ struct Quantizing: FloatTask {
         out[index] = Out(truncatingIfNeeded: min(max(sum, least), greatest))
       }
       if stride == 0 {
-        let (scale, zero) = (scale.pointee, zero.map { Int32($0.pointee) } ?? 0)
+        let (scale, zero) = (scale.pointee, zero.map { Int32(truncatingIfNeeded: $0.pointee) } ?? 0)
         for index in 0..<count { put(index, scale, zero) }
       } else if let zero {
-        for index in 0..<count { put(index, scale[index], Int32(zero[index])) }
+        for index in 0..<count { put(index, scale[index], Int32(truncatingIfNeeded: zero[index])) }
       } else {
         for index in 0..<count { put(index, scale[index], 0) }
       }

@@ -19,48 +19,55 @@ struct RandomFilling: FloatTask {
       let lanes = T.numbersPerBlock
       var index = range.lowerBound
       while index < range.upperBound {
-        let numbers = distribution.numbers(generator.block(UInt64(index / lanes)), T.self)
-        repeat {
-          out[index] = numbers[index % lanes]
-          index += 1
-        } while index < range.upperBound && index % lanes != 0
+        let numbers = distribution.numbers(T.units(generator.block(UInt64(index / lanes))))
+        let first = index % lanes
+        let count = min(lanes - first, range.upperBound - index)
+        for lane in 0..<count { out[index + lane] = numbers[first + lane] }
+        index += count
       }
     }
   }
 }
 
 extension Distribution {
-  /// The numbers that one block of random words gives; the first `numbersPerBlock` count.
-  fileprivate func numbers<T: RealElement>(_ words: SIMD4<UInt32>, _ type: T.Type) -> InlineArray<4, T> {
-    let unit = T.units(words)
+  /// The numbers that the uniform ones of a block give.
+  @inline(__always)
+  fileprivate func numbers<T: RealElement>(_ unit: SIMD4<T>) -> SIMD4<T> {
     switch self {
     case .uniform(let low, let high):
-      return InlineArray { T(low) + unit[$0] * T(high - low) }
+      return unit * T(nearest: high - low) + T(nearest: low)
     case .normal(let mean, let deviation):
       // Box and Muller: two uniform numbers give two normal ones. 1 − u is never 0.
-      return InlineArray { lane in
-        let radius = (-2 * T.log(1 - unit[lane & ~1])).squareRoot()
-        let angle = 2 * T.pi * unit[lane | 1]
-        return T(mean) + T(deviation) * radius * (lane & 1 == 0 ? T.cos(angle) : T.sin(angle))
+      var result = SIMD4<T>()
+      for pair in 0..<T.numbersPerBlock / 2 {
+        let radius = T(nearest: deviation) * (-2 * T.log(1 - unit[2 * pair])).squareRoot()
+        let angle = 2 * T.pi * unit[2 * pair + 1]
+        result[2 * pair] = T(nearest: mean) + radius * T.cos(angle)
+        result[2 * pair + 1] = T(nearest: mean) + radius * T.sin(angle)
       }
+      return result
     }
   }
 }
 
 extension RealElement {
   /// Numbers that one block of four random words gives: four of 24 bits, or two of 53.
+  @inline(__always)
   static var numbersPerBlock: Int { significandBitCount < 24 ? 4 : 2 }
 
-  /// Uniform numbers of [0, 1) from random words.
-  static func units(_ words: SIMD4<UInt32>) -> InlineArray<4, Self> {
+  /// Uniform numbers of [0, 1) from random words; the first `numbersPerBlock` count.
+  @inline(__always)
+  static func units(_ words: SIMD4<UInt32>) -> SIMD4<Self> {
+    var result = SIMD4<Self>()
     if numbersPerBlock == 4 {
-      return InlineArray { Self(words[$0] >> 8) * Self(sign: .plus, exponent: -24, significand: 1) }
+      for lane in 0..<4 { result[lane] = Self(nearest: Double(words[lane] >> 8) * 0x1p-24) }
+    } else {
+      for lane in 0..<2 {
+        let bits = UInt64(words[2 * lane]) << 32 | UInt64(words[2 * lane + 1])
+        result[lane] = Self(nearest: Double(bits >> 11) * 0x1p-53)
+      }
     }
-    return InlineArray { lane in
-      let pair = lane & 1
-      let bits = UInt64(words[2 * pair]) << 32 | UInt64(words[2 * pair + 1])
-      return Self(bits >> 11) * Self(sign: .plus, exponent: -53, significand: 1)
-    }
+    return result
   }
 
   /// The uniform number of [0, 1) that belongs to an element.

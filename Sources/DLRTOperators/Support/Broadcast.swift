@@ -12,7 +12,7 @@ package struct Broadcast: Sendable {
   package private(set) var inner: Int
   /// For each input, the elements by which it advances within a run: 1, or 0 where it stays.
   package private(set) var innerStrides: [Int]
-  private let operands: Int
+  let operands: Int
   /// Outer axes, outermost first.
   private var dims: [Int]
   /// `strides[operand * dims.count + axis]`, in elements.

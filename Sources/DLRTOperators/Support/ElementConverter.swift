@@ -24,6 +24,12 @@ package struct ElementConverter: Sendable {
       if x != UnsafeRawPointer(y) { y.copyMemory(from: x, byteCount: count &* source.size) }
       return
     }
+    if target == .float32, FloatCodec.types.contains(source) {
+      return FloatCodec.decode(source, x, y.assumingMemoryBound(to: Float.self), count)
+    }
+    if source == .float32, FloatCodec.types.contains(target) {
+      return FloatCodec.encode(target, x.assumingMemoryBound(to: Float.self), y, count, rounding)
+    }
     withUnsafeTemporaryAllocation(of: Int64.self, capacity: 2 * Self.block) { memory in
       guard let integers = memory.baseAddress else { return }
       let wide = UnsafeMutableRawPointer(integers + Self.block)

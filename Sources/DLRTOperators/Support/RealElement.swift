@@ -1,7 +1,7 @@
 import Glibc
 
 /// float32 or float64 with the functions of mathematics, so that a formula is written once for both.
-package protocol RealElement: NumericElement, BinaryFloatingPoint {
+package protocol RealElement: NumericElement, BinaryFloatingPoint, SIMDScalar {
   static func exp(_ x: Self) -> Self
   static func expm1(_ x: Self) -> Self
   static func log(_ x: Self) -> Self
