@@ -1,7 +1,8 @@
-import DLRT
 import DLRTFiles
 import DLRTTestSupport
 import Testing
+
+@testable import DLRT
 
 /// Models from the world, with the answers that other runtimes gave.
 @Suite struct RealModelTests {
@@ -43,5 +44,19 @@ import Testing
     }
     #expect(expected.count == 289)
     #expect(worst < 1e-4)
+  }
+
+  /// Executors of control-flow bodies belong to their session and go with it.
+  @Test(.enabled(if: hasModels, reason)) func nothingOutlivesASession() throws {
+    let folder = try #require(SharedFolder.path("models/real/silero_vad"))
+    weak var core: ExecutionCore?
+    try {
+      let session = try Session(Model(contentsOf: folder + "/model.onnx"), options: SessionOptions(threads: 1))
+      core = session.core
+      let state = try Tensor(zeros: [2, 1, 128], type: .float32)
+      let sound = try Tensor(zeros: [1, 512], type: .float32)
+      _ = try session.run(["input": sound, "state": state, "sr": Tensor(scalar: Int64(16000))])
+    }()
+    #expect(core == nil)
   }
 }

@@ -6,7 +6,8 @@ import Synchronization
 /// Runs a program: finds or makes the plan for the inputs at hand and walks its stages. Safe to use from many threads.
 package final class Executor: Sendable {
   let program: Program
-  private let core: ExecutionCore
+  /// The session's; it keeps the executors of control-flow bodies, so it must not be kept by them.
+  private unowned let core: ExecutionCore
   private let plans: PlanCache
   /// Held while a plan is made, so that threads that start at once make (and pack the weights of) one plan together.
   private let planning = Mutex(())

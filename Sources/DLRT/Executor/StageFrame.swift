@@ -40,7 +40,8 @@ struct StartValue {
 /// Frames serve one run after the other, so that a run allocates nothing.
 final class StageFrame {
   let stage: Stage
-  let core: ExecutionCore
+  /// The session's, which keeps the frames.
+  unowned let core: ExecutionCore
   let strings = StringPool()
   private(set) var control: RunControl
   /// 0 for the model itself, one more for each control-flow body around.
