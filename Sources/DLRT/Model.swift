@@ -95,7 +95,8 @@ public final class Model: Sendable {
     outputs = zip(source.outputs, program.graph.outputs).map { [program] port, value in
       let fact = program.fact(value)
       return Port(
-        name: port.name, type: port.type ?? fact?.type ?? .tensor(.float32), shape: Self.named(fact?.shape) ?? port.shape,
+        name: port.name, type: port.type ?? fact?.type ?? .tensor(.float32),
+        shape: Self.named(fact?.shape) ?? port.shape,
         isOptional: false, isRandom: random.contains(value))
     }
   }

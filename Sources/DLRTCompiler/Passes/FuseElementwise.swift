@@ -108,7 +108,8 @@ struct FuseElementwise: Pass {
         operation = .unary(kernel)
         return
       }
-      guard let binary = matcher.program.op(id) as? any BinaryOperator, let kernel = binary.kernel, node.inputs.count == 2,
+      guard let binary = matcher.program.op(id) as? any BinaryOperator, let kernel = binary.kernel,
+        node.inputs.count == 2,
         let second = node.input(1), matcher.type(second) == .float32, !node.attributes.keys.contains("axis")
       else { return nil }
       operands = [first, second]

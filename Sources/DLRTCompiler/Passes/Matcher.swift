@@ -62,7 +62,8 @@ struct Matcher {
     let node = graph[id]
     switch node.op {
     case OperatorName("Clip"):
-      guard let low = bound(node.input(1), absent: -.infinity), let high = bound(node.input(2), absent: .infinity) else {
+      guard let low = bound(node.input(1), absent: -.infinity), let high = bound(node.input(2), absent: .infinity)
+      else {
         return nil
       }
       return UnaryKernel(DLK_UNARY_CLIP, low, high)

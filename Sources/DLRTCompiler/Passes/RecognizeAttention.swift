@@ -64,7 +64,8 @@ private struct AttentionPattern {
     if let sum = matcher.node(scores, "Add"), matcher.useCount(scores) == 1,
       let (product, other) = matcher.split(sum, { Self.isScores($0, matcher) })
     {
-      guard let shape = matcher.shape(other), (1...4).contains(shape.rank), matcher.type(other) == matcher.type(product),
+      guard let shape = matcher.shape(other), (1...4).contains(shape.rank),
+        matcher.type(other) == matcher.type(product),
         Self.isMask(shape, matcher.shape(product))
       else { return nil }
       mask = other
@@ -180,7 +181,9 @@ extension AttentionPattern {
   }
 
   private func isSwap(_ node: Node) -> Bool {
-    guard node.op == OperatorName("Transpose"), case .ints(let permutation)? = node.attributes["perm"] else { return false }
+    guard node.op == OperatorName("Transpose"), case .ints(let permutation)? = node.attributes["perm"] else {
+      return false
+    }
     return permutation == [0, 2, 1, 3]
   }
 
