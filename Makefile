@@ -6,7 +6,7 @@ DESTDIR ?=
 LIBDIR ?= $(PREFIX)/lib
 ARGS ?=
 TEST_ARGS ?=
-MODELS ?= samples/digits/digits.onnx
+MODELS ?=
 
 VERSION := $(shell sed -n 's/^\#define DLRT_VERSION_STRING "\(.*\)"/\1/p' include/dlrt.h)
 RELEASE := .build/release
@@ -88,7 +88,7 @@ uninstall:  ## Removes what `make install` with the same PREFIX and DESTDIR put 
 conformance: command venv  ## Runs ONNX's own operator tests: make conformance ARGS="--update"
 	@python3 scripts/conformance.py $(COMMAND) $(ARGS)
 
-bench: command venv  ## Compares speed with other runtimes: make bench MODELS="a.onnx b.onnx" ARGS="--threads 2"
+bench: command venv  ## Compares speed with other runtimes: make bench ARGS="--threads 2" MODELS="a.onnx b.onnx"
 	@python3 scripts/bench.py $(COMMAND) $(ARGS) $(MODELS)
 
 # Debian keeps the making of Python environments in a package of its own.
