@@ -59,7 +59,7 @@ let package = Package(
     room("DLRTParallel", ["CKernelSupport"]),
     room("DLRTOperators", ["DLRTGraph", "DLRTKernels", "DLRTParallel"]),
     room("DLRTOnnx", ["COnnx", "DLRTGraph", "DLRTOperators"]),
-    room("DLRTCompiler", ["CKernelSupport", "DLRTGraph", "DLRTOperators"]),
+    room("DLRTCompiler", ["CKernelSupport", "DLRTGraph", "DLRTOperators", "DLRTParallel"]),
     room("DLRT", ["DLRTGraph", "DLRTKernels", "DLRTOperators", "DLRTOnnx", "DLRTCompiler", "DLRTParallel"]),
 
     // Faces.

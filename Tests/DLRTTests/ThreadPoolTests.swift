@@ -6,7 +6,7 @@ import Testing
   @Test(arguments: [1, 2, 3, 8]) func everyChunkRunsOnce(_ threads: Int) {
     let pool = ThreadPool(threads: threads)
     for count in [0, 1, 2, 3, 64, 1000] {
-      let counts = Mutex([Int](repeating: 0, count: count))
+      let counts = Locked([Int](repeating: 0, count: count))
       pool.run(count) { index in counts.withLock { $0[index] += 1 } }
       #expect(counts.withLock { $0.allSatisfy { $0 == 1 } })
     }

@@ -1,6 +1,6 @@
 import DLRTGraph
+import DLRTParallel
 import Glibc
-import Synchronization
 
 /// One block of memory for a stage's values and scratch.
 final class ArenaBlock: @unchecked Sendable {
@@ -26,7 +26,7 @@ final class ArenaBlock: @unchecked Sendable {
 /// enough; where none is, the largest makes room for its successor. So there are as many blocks as stages are under way
 /// at once, and alternating plans do not make memory grow.
 final class ArenaPool: Sendable {
-  private let free = Mutex<[ArenaBlock]>([])
+  private let free = Locked<[ArenaBlock]>([])
 
   func take(_ byteCount: Int) throws -> ArenaBlock {
     let block = free.withLock { list -> ArenaBlock? in

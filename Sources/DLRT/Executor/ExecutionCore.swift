@@ -2,7 +2,6 @@ import DLRTCompiler
 import DLRTGraph
 import DLRTOperators
 import DLRTParallel
-import Synchronization
 
 /// What all executors of one session share: threads, memory, limits, and the executors of its control-flow bodies.
 final class ExecutionCore: Sendable {
@@ -12,7 +11,7 @@ final class ExecutionCore: Sendable {
   let memoryLimit: Int
   let planCapacity: Int
   private let controls = FreeList<RunControl>()
-  private let bodies = Mutex<[ObjectIdentifier: Executor]>([:])
+  private let bodies = Locked<[ObjectIdentifier: Executor]>([:])
 
   init(environment: PlanEnvironment, pool: ThreadPool, memoryLimit: Int, planCapacity: Int) {
     self.environment = environment

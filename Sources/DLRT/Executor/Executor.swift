@@ -1,7 +1,7 @@
 import DLRTCompiler
 import DLRTGraph
 import DLRTOperators
-import Synchronization
+import DLRTParallel
 
 /// Runs a program: finds or makes the plan for the inputs at hand and walks its stages. Safe to use from many threads.
 package final class Executor: Sendable {
@@ -10,7 +10,7 @@ package final class Executor: Sendable {
   private unowned let core: ExecutionCore
   private let plans: PlanCache
   /// Held while a plan is made, so that threads that start at once make (and pack the weights of) one plan together.
-  private let planning = Mutex(())
+  private let planning = Locked(())
   private let idle = FreeList<Walk>()
   /// By input; nil where there is none.
   private let defaults: [Value?]

@@ -1,11 +1,11 @@
-import Synchronization
+import DLRTParallel
 
 /// Things that wait for their next use; whoever takes one has it alone.
 final class FreeList<Item>: Sendable {
   /// Only the list is shared between threads, never an item that is in use.
   private struct Entry: @unchecked Sendable { let item: Item }
 
-  private let entries = Mutex<[Entry]>([])
+  private let entries = Locked<[Entry]>([])
 
   func take() -> Item? { entries.withLock { $0.popLast() }?.item }
 

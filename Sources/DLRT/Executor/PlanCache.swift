@@ -1,8 +1,8 @@
 import DLRTCompiler
 import DLRTGraph
 import DLRTOperators
+import DLRTParallel
 import Glibc
-import Synchronization
 
 /// A stage made ready to run, with instances for concurrent runs and the stages that may follow it.
 final class PreparedStage: Sendable {
@@ -43,7 +43,7 @@ final class PreparedStage: Sendable {
 /// The most recently used plans, few enough to search in order.
 final class PlanCache: Sendable {
   private let capacity: Int
-  private let entries = Mutex<[PreparedStage]>([])
+  private let entries = Locked<[PreparedStage]>([])
 
   init(capacity: Int) { self.capacity = capacity }
 

@@ -1,5 +1,5 @@
 import DLRTGraph
-import Synchronization
+import DLRTParallel
 
 /// What one step of a run took.
 public struct StepRecord: Sendable {
@@ -21,7 +21,7 @@ public struct StepRecord: Sendable {
 /// Collects what the steps of runs take.
 public final class Profiler: Sendable {
   private let origin = now()
-  private let list = Mutex<[StepRecord]>([])
+  private let list = Locked<[StepRecord]>([])
 
   public init() {}
 

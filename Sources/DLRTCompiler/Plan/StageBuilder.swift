@@ -1,7 +1,6 @@
 import DLRTGraph
 import DLRTOperators
 import DLRTParallel
-import Synchronization
 
 /// Turns facts into steps, and gives every value its memory.
 struct StageBuilder {
@@ -193,7 +192,7 @@ extension StageBuilder {
 
   /// Makes all steps, on several threads: the first plan of a model packs its weights here.
   private func steps(for requests: [Request]) -> [Result<Step, any Error>] {
-    let results = Mutex([Result<Step, any Error>?](repeating: nil, count: requests.count))
+    let results = Locked([Result<Step, any Error>?](repeating: nil, count: requests.count))
     let program = program
     environment.pool.run(requests.count) { index in
       let request = requests[index]

@@ -1,11 +1,11 @@
 import DLRTGraph
+import DLRTParallel
 import Glibc
-import Synchronization
 
 /// Keeps the bytes of strings that steps make until the run's outputs have been copied.
 package final class StringPool: Sendable {
   private struct Block { nonisolated(unsafe) let start: UnsafeMutablePointer<UInt8> }
-  private let blocks = Mutex<[Block]>([])
+  private let blocks = Locked<[Block]>([])
 
   package init() {}
 

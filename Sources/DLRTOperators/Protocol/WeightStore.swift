@@ -1,5 +1,5 @@
 import DLRTGraph
-import Synchronization
+import DLRTParallel
 
 /// The model's constants in the layouts that kernels want, each made once.
 ///
@@ -25,7 +25,7 @@ package final class WeightStore: Sendable {
     var lasting: Set<ObjectIdentifier> = []
   }
 
-  private let state = Mutex(State())
+  private let state = Locked(State())
 
   package init() {}
 
