@@ -49,6 +49,7 @@ extension PassManager {
     FoldChannelAffine(),
     ChannelsLast(),
     FuseConvolution(),
+    FuseDepthwiseBlock(),
     FuseElementwise(),
   ])
 

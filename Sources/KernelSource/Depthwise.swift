@@ -3,13 +3,15 @@ import CKernelSupport
 func depthwise(_ args: dlk_depthwise_args, _ rows: Range<Int>) {
   let epilogue = DepthwiseEpilogue(args)
   if args.window.dilation_w == 1, let kernel = slidingKernel(args.window) {
-    forEachOutputRow(args.window, args.x, args.x_pixels, args.y, args.y_pixels, rows) { row in
-      slide(args, row, epilogue, kernel)
+    forEachOutputRow(args.window, args.x, args.x_pixels, args.y, args.y_pixels, rows, ring: Int(args.x_ring)) { row in
+      slide(SlidingRow(args, row, epilogue), kernel)
       epilogue.activate(row.y, row.yStep, Int(args.window.out_w), Int(args.channels))
     }
     return
   }
-  forEachWindowPart(args.window, args.x, args.x_pixels, args.y, args.y_pixels, rows) { part, _, _ in
+  forEachWindowPart(
+    args.window, args.x, args.x_pixels, args.y, args.y_pixels, rows, ring: Int(args.x_ring)
+  ) { part, _, _ in
     var part = part
     let (y, whole) = (part.y, part.pixels)
     while part.pixels > 0 {
@@ -27,7 +29,7 @@ func depthwise(_ args: dlk_depthwise_args, _ rows: Range<Int>) {
   }
 }
 
-private struct DepthwiseEpilogue {
+struct DepthwiseEpilogue {
   let clamps: Bool
   let low: VF
   let high: VF
@@ -103,7 +105,7 @@ private enum DepthwiseTile<let P: Int, let NV: Int>: ChannelTile {
           ((part.firstPlane &+ plane) &* Int(window.kernel_h) &+ part.firstLine &+ line) &* Int(window.kernel_w)
           &+ part.firstAcross
         var weights: Source = args.weights + (tap &* channels &+ channel)
-        var x = part.x + (plane &* part.planeStep &+ line &* part.lineStep &+ channel)
+        var x = part.x + (plane &* part.planeStep &+ part.ring.offset(line, part.lineStep) &+ channel)
         for _ in 0..<part.across {
           let w = InlineArray<NV, VF> { C.load(weights + $0 &* lanes, count) }
           for p in 0..<P {
@@ -123,102 +125,3 @@ private enum DepthwiseTile<let P: Int, let NV: Int>: ChannelTile {
     }
   }
 }
-
-// The common windows: 3, 5 or 7 wide, stride 1 or 2.
-
-/// Which of the sliding tiles fits the window.
-private enum SlidingKernel { case wide3, wide3By2, wide5, wide5By2, wide7 }
-
-private func slidingKernel(_ window: dlk_window) -> SlidingKernel? {
-  switch (window.kernel_w, window.stride_w) {
-  case (3, 1): .wide3
-  case (3, 2): .wide3By2
-  case (5, 1): .wide5
-  case (5, 2): .wide5By2
-  case (7, 1): .wide7
-  default: nil
-  }
-}
-
-@inline(__always)
-private func slide(
-  _ args: dlk_depthwise_args, _ row: WindowRow, _ epilogue: DepthwiseEpilogue, _ kernel: SlidingKernel
-) {
-  var pixel = 0
-  while pixel < Int(args.window.out_w) {
-    switch kernel {
-    case .wide3: SlidingTile<3, 1, 2>.run(args, row, pixel, epilogue)
-    case .wide3By2: SlidingTile<3, 2, 2>.run(args, row, pixel, epilogue)
-    case .wide5: SlidingTile<5, 1, 1>.run(args, row, pixel, epilogue)
-    case .wide5By2: SlidingTile<5, 2, 1>.run(args, row, pixel, epilogue)
-    case .wide7: SlidingTile<7, 1, 1>.run(args, row, pixel, epilogue)
-    }
-    pixel = pixel &+ slidingPixels
-  }
-}
-
-/// Output pixels of a sliding tile.
-private var slidingPixels: Int { 4 }
-
-/// Four output pixels, `NV` vectors of channels at a time. Each pixel of a line is loaded once for all the taps that
-/// meet it; what lies outside the image is left out, so that a tile at the border is like any other.
-private enum SlidingTile<let Width: Int, let Stride: Int, let NV: Int> {
-  @inline(never)
-  static func run(_ args: dlk_depthwise_args, _ row: WindowRow, _ pixel: Int, _ epilogue: DepthwiseEpilogue) {
-    let left = pixel &* Stride &- Int(args.window.pad_w)
-    let inside = max(0, -left)..<max(0, Int(args.window.in_w) &- left)
-    let pixels = min(4, Int(args.window.out_w) &- pixel)
-    let x = row.x + left &* row.tapStep, y = row.y + pixel &* row.yStep
-    let channels = Int(args.channels)
-    var channel = 0
-    while channel &+ NV &* lanes <= channels {
-      tile(WholeColumns.self, VectorCount<NV>.self, args, row, x, y, inside, pixels, channel, 0, epilogue)
-      channel = channel &+ NV &* lanes
-    }
-    while channel < channels {
-      let count = min(lanes, channels &- channel)
-      tile(
-        PartialColumns.self, VectorCount<1>.self, args, row, x, y, inside, pixels, channel, count, epilogue)
-      channel = channel &+ lanes
-    }
-  }
-
-  @inline(__always)
-  private static func tile<C: ColumnAccess, let N: Int>(
-    _ columns: C.Type, _ vectors: VectorCount<N>.Type, _ args: dlk_depthwise_args, _ row: WindowRow, _ x: Source,
-    _ y: Target, _ inside: Range<Int>, _ pixels: Int, _ channel: Int, _ count: Int, _ epilogue: DepthwiseEpilogue
-  ) {
-    let channels = Int(args.channels)
-    var sums = InlineArray<4, InlineArray<N, VF>> { _ in InlineArray<N, VF> { _ in VF() } }
-    if let bias = args.bias {
-      for p in 0..<4 { for j in 0..<N { sums[p][j] = C.load(bias + (channel &+ j &* lanes), count) } }
-    }
-    for plane in 0..<row.planes {
-      for line in 0..<row.lines {
-        let tapLine = (row.firstPlane &+ plane) &* Int(args.window.kernel_h) &+ row.firstLine &+ line
-        let weights: Source = args.weights + (tapLine &* Width &* channels &+ channel)
-        let w = InlineArray<Width, InlineArray<N, VF>> { tap in
-          InlineArray<N, VF> { C.load(weights + (tap &* channels &+ $0 &* lanes), count) }
-        }
-        let from = x + (plane &* row.planeStep &+ line &* row.lineStep &+ channel)
-        for i in 0..<3 &* Stride &+ Width {
-          guard i >= inside.lowerBound && i < inside.upperBound else { continue }
-          let value = InlineArray<N, VF> { C.load(from + (i &* row.tapStep &+ $0 &* lanes), count) }
-          for p in 0..<4 {
-            let tap = i &- p &* Stride
-            if tap >= 0 && tap < Width {
-              for j in 0..<N { sums[p][j] = dlk_fma(value[j], w[tap][j], sums[p][j]) }
-            }
-          }
-        }
-      }
-    }
-    for p in 0..<4 where p < pixels {
-      for j in 0..<N {
-        C.store(y + (p &* row.yStep &+ channel &+ j &* lanes), epilogue.clamp(sums[p][j]), count)
-      }
-    }
-  }
-}
-
-private enum VectorCount<let N: Int> {}

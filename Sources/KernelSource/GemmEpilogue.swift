@@ -43,17 +43,17 @@ struct Epilogue {
     if source.addend_last == 0 {
       add(to: scratch, width: width, rows: rows, row: row, column: column, columns: columns)
     }
-    if source.activation != DLK_UNARY_IDENTITY {
-      unary(source.activation, source.a, source.b, UnsafePointer(scratch), scratch, rows &* width)
-    }
-    if source.addend_last != 0 {
-      add(to: scratch, width: width, rows: rows, row: row, column: column, columns: columns)
-    }
-    for i in 0..<rows {
-      forEachVector(columns) { at, count in
-        dlk_store_partial(c + (i &* cStride &+ at), dlk_load(scratch + (i &* width &+ at)), count)
-      }
-    }
+    let addsLast = source.addend_last != 0 && source.addend != nil
+    unary(
+      source.activation, source.a, source.b,
+      RowBlock(
+        x: Source(scratch), xStride: width, y: addsLast ? scratch : c, yStride: addsLast ? width : cStride, rows: rows,
+        columns: columns))
+    guard addsLast else { return }
+    add(to: scratch, width: width, rows: rows, row: row, column: column, columns: columns)
+    unary(
+      DLK_UNARY_IDENTITY, 0, 0,
+      RowBlock(x: Source(scratch), xStride: width, y: c, yStride: cStride, rows: rows, columns: columns))
   }
 
   private func add(to scratch: Target, width: Int, rows: Int, row: Int, column: Int, columns: Int) {

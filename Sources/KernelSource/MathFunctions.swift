@@ -103,7 +103,20 @@ import CKernelSupport
     dlk_less(dlk_abs(x), constant(3.92)), clamped * p / q, dlk_max(constant(-1), dlk_min(constant(1), x)))
 }
 
-@inline(__always) func sigmoid(_ x: VF) -> VF { constant(1) / (exponential(-x) + 1) }
+@inline(__always) func sigmoid(_ x: VF) -> VF { logisticQuotient(constant(1), x) }
+
+/// y / (1 + e⁻ˣ).
+@inline(__always) func logisticQuotient(_ y: VF, _ x: VF) -> VF {
+  // Beyond these bounds the denominator is 1 or infinite.
+  let limited = dlk_min(constant(89), dlk_max(constant(-89), x))
+  // e⁻ˣ = 2ⁿ·e⁻ʳ with r = x + n·ln 2, where n times the first part of ln 2 is exact.
+  let n = dlk_round_even(limited * constant(-1.442695041))
+  let r = dlk_fma(n, constant(-2.12194440e-4), dlk_fma(n, constant(0.693359375), limited))
+  let power = polynomial(
+    r,
+    [1, -0.9999997019767761, 0.4999915063381195, -0.1666763573884964, 0.04189793020486832, -0.008290315046906471])
+  return y / (dlk_scale(power, n) + 1)
+}
 
 @inline(__always) func softplus(_ x: VF) -> VF {
   // The maximum's second operand is what a NaN survives in.

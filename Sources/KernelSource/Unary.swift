@@ -5,53 +5,77 @@ protocol UnaryFunction {
   func callAsFunction(_ x: VF) -> VF
 }
 
+/// Rows of adjacent floats at a distance from each other; the result's may be the operand's own.
+struct RowBlock {
+  let x: Source
+  let xStride: Int
+  let y: Target
+  let yStride: Int
+  let rows: Int
+  let columns: Int
+}
+
 @inline(__always)
-private func map<F: UnaryFunction>(_ f: F, _ x: Source, _ y: Target, _ count: Int) {
-  var i = 0
-  while i &+ lanes <= count {
-    dlk_store(y + i, f(dlk_load(x + i)))
-    i = i &+ lanes
+private func map<F: UnaryFunction>(_ f: F, _ block: RowBlock) {
+  var x = block.x, y = block.y
+  let columns = block.columns
+  for _ in 0..<block.rows {
+    var i = 0
+    while i &+ lanes <= columns {
+      dlk_store(y + i, f(dlk_load(x + i)))
+      i = i &+ lanes
+    }
+    if i < columns { dlk_store_partial(y + i, f(dlk_load_partial(x + i, columns &- i)), columns &- i) }
+    x += block.xStride
+    y += block.yStride
   }
-  if i < count { dlk_store_partial(y + i, f(dlk_load_partial(x + i, count &- i)), count &- i) }
 }
 
 func unary(_ function: dlk_unary, _ a: Float, _ b: Float, _ x: Source, _ y: Target, _ count: Int) {
+  unary(function, a, b, RowBlock(x: x, xStride: 0, y: y, yStride: 0, rows: 1, columns: count))
+}
+
+func unary(_ function: dlk_unary, _ a: Float, _ b: Float, _ block: RowBlock) {
   switch function {
-  case DLK_UNARY_IDENTITY: if x != UnsafePointer(y) { y.update(from: x, count: count) }
-  case DLK_UNARY_AFFINE: map(Affine(a: constant(a), b: constant(b)), x, y, count)
-  case DLK_UNARY_ABS: map(Absolute(), x, y, count)
-  case DLK_UNARY_NEGATE: map(Negate(), x, y, count)
-  case DLK_UNARY_SIGN: map(Sign(), x, y, count)
-  case DLK_UNARY_SQUARE: map(Square(), x, y, count)
-  case DLK_UNARY_SQRT: map(SquareRoot(), x, y, count)
-  case DLK_UNARY_RECIPROCAL: map(Reciprocal(), x, y, count)
-  case DLK_UNARY_RSQRT: map(ReciprocalRoot(), x, y, count)
-  case DLK_UNARY_FLOOR: map(Floor(), x, y, count)
-  case DLK_UNARY_CEIL: map(Ceiling(), x, y, count)
-  case DLK_UNARY_ROUND: map(Round(), x, y, count)
-  case DLK_UNARY_EXP: map(Exponential(), x, y, count)
-  case DLK_UNARY_LOG: map(Logarithm(), x, y, count)
-  case DLK_UNARY_SIN: map(Sine(quarter: 0), x, y, count)
-  case DLK_UNARY_COS: map(Sine(quarter: 1), x, y, count)
-  case DLK_UNARY_TANH: map(Tanh(), x, y, count)
-  case DLK_UNARY_ERF: map(Erf(), x, y, count)
-  case DLK_UNARY_SIGMOID: map(Sigmoid(), x, y, count)
-  case DLK_UNARY_RELU: map(Relu(), x, y, count)
-  case DLK_UNARY_CLIP: map(Clip(low: constant(a), high: constant(b)), x, y, count)
-  case DLK_UNARY_LEAKY_RELU: map(LeakyRelu(slope: constant(a)), x, y, count)
-  case DLK_UNARY_THRESHOLDED_RELU: map(ThresholdedRelu(threshold: constant(a)), x, y, count)
-  case DLK_UNARY_ELU: map(Elu(inner: constant(1), negative: constant(a), positive: constant(1)), x, y, count)
-  case DLK_UNARY_SELU: map(Elu(inner: constant(1), negative: constant(a * b), positive: constant(b)), x, y, count)
-  case DLK_UNARY_CELU: map(Elu(inner: constant(1 / a), negative: constant(a), positive: constant(1)), x, y, count)
-  case DLK_UNARY_SOFTPLUS: map(Softplus(), x, y, count)
-  case DLK_UNARY_SOFTSIGN: map(Softsign(), x, y, count)
-  case DLK_UNARY_MISH: map(Mish(), x, y, count)
-  case DLK_UNARY_HARD_SIGMOID: map(HardSigmoid(a: constant(a), b: constant(b)), x, y, count)
-  case DLK_UNARY_HARD_SWISH: map(HardSwish(), x, y, count)
-  case DLK_UNARY_SILU: map(Silu(a: constant(a)), x, y, count)
-  case DLK_UNARY_GELU_ERF: map(GeluErf(), x, y, count)
-  default: map(GeluTanh(), x, y, count)
+  case DLK_UNARY_IDENTITY: if block.x != UnsafePointer(block.y) { map(Identity(), block) }
+  case DLK_UNARY_AFFINE: map(Affine(a: constant(a), b: constant(b)), block)
+  case DLK_UNARY_ABS: map(Absolute(), block)
+  case DLK_UNARY_NEGATE: map(Negate(), block)
+  case DLK_UNARY_SIGN: map(Sign(), block)
+  case DLK_UNARY_SQUARE: map(Square(), block)
+  case DLK_UNARY_SQRT: map(SquareRoot(), block)
+  case DLK_UNARY_RECIPROCAL: map(Reciprocal(), block)
+  case DLK_UNARY_RSQRT: map(ReciprocalRoot(), block)
+  case DLK_UNARY_FLOOR: map(Floor(), block)
+  case DLK_UNARY_CEIL: map(Ceiling(), block)
+  case DLK_UNARY_ROUND: map(Round(), block)
+  case DLK_UNARY_EXP: map(Exponential(), block)
+  case DLK_UNARY_LOG: map(Logarithm(), block)
+  case DLK_UNARY_SIN: map(Sine(quarter: 0), block)
+  case DLK_UNARY_COS: map(Sine(quarter: 1), block)
+  case DLK_UNARY_TANH: map(Tanh(), block)
+  case DLK_UNARY_ERF: map(Erf(), block)
+  case DLK_UNARY_SIGMOID: map(Sigmoid(), block)
+  case DLK_UNARY_RELU: map(Relu(), block)
+  case DLK_UNARY_CLIP: map(Clip(low: constant(a), high: constant(b)), block)
+  case DLK_UNARY_LEAKY_RELU: map(LeakyRelu(slope: constant(a)), block)
+  case DLK_UNARY_THRESHOLDED_RELU: map(ThresholdedRelu(threshold: constant(a)), block)
+  case DLK_UNARY_ELU: map(Elu(inner: constant(1), negative: constant(a), positive: constant(1)), block)
+  case DLK_UNARY_SELU: map(Elu(inner: constant(1), negative: constant(a * b), positive: constant(b)), block)
+  case DLK_UNARY_CELU: map(Elu(inner: constant(1 / a), negative: constant(a), positive: constant(1)), block)
+  case DLK_UNARY_SOFTPLUS: map(Softplus(), block)
+  case DLK_UNARY_SOFTSIGN: map(Softsign(), block)
+  case DLK_UNARY_MISH: map(Mish(), block)
+  case DLK_UNARY_HARD_SIGMOID: map(HardSigmoid(a: constant(a), b: constant(b)), block)
+  case DLK_UNARY_HARD_SWISH: map(HardSwish(), block)
+  case DLK_UNARY_SILU: map(Silu(a: constant(a)), block)
+  case DLK_UNARY_GELU_ERF: map(GeluErf(), block)
+  default: map(GeluTanh(), block)
   }
+}
+
+private struct Identity: UnaryFunction {
+  @inline(__always) func callAsFunction(_ x: VF) -> VF { x }
 }
 
 private struct Affine: UnaryFunction {
@@ -192,7 +216,8 @@ private struct HardSwish: UnaryFunction {
 private struct Silu: UnaryFunction {
   let a: VF
   @inline(__always) func callAsFunction(_ x: VF) -> VF {
-    dlk_select(dlk_equal(x, constant(-.infinity)), VF(), x / (exponential(-(a * x)) + 1))
+    // An infinite numerator would meet an infinite denominator.
+    dlk_select(dlk_equal(x, constant(-.infinity)), VF(), logisticQuotient(x, a * x))
   }
 }
 
@@ -208,6 +233,6 @@ private struct GeluTanh: UnaryFunction {
   @inline(__always) func callAsFunction(_ x: VF) -> VF {
     // x/2 · (1 + tanh u) = x / (1 + e^(−2u)), which keeps its digits where tanh u is near −1.
     let u = x * dlk_fma(x * x, constant(0.044715 * 2 * 0.7978845608), constant(2 * 0.7978845608))
-    return dlk_select(dlk_equal(x, constant(-.infinity)), VF(), x / (exponential(-u) + 1))
+    return dlk_select(dlk_equal(x, constant(-.infinity)), VF(), logisticQuotient(x, u))
   }
 }

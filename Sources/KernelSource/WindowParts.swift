@@ -8,6 +8,7 @@ struct WindowPart {
   let tapStep: Int
   let lineStep: Int
   let planeStep: Int
+  let ring: RowRing
   /// Floats between the windows of neighbouring output pixels.
   let pixelStep: Int
   /// Taps inside the image.
@@ -31,6 +32,7 @@ struct WindowRow {
   let tapStep: Int
   let lineStep: Int
   let planeStep: Int
+  let ring: RowRing
   let lines: Int
   let planes: Int
   let firstLine: Int
@@ -39,11 +41,24 @@ struct WindowRow {
   let yStep: Int
 }
 
+/// Where the lines under a window lie when the image is kept in a ring of rows.
+struct RowRing {
+  /// Lines before the end of the ring.
+  let before: Int
+  /// Floats in the ring.
+  let size: Int
+
+  /// From the first line under the window to another.
+  @inline(__always) func offset(_ line: Int, _ step: Int) -> Int {
+    line < before ? line &* step : line &* step &- size
+  }
+}
+
 /// Walks output rows; `tapStep` is the distance between neighbouring pixels times the dilation.
 @inline(__always)
 func forEachOutputRow(
   _ window: dlk_window, _ x: Source, _ xPixels: dlk_pixels, _ y: Target, _ yPixels: dlk_pixels, _ rows: Range<Int>,
-  _ body: (WindowRow) -> Void
+  ring: Int = 0, _ body: (WindowRow) -> Void
 ) {
   let down = WindowAxis(
     input: window.in_h, kernel: window.kernel_h, stride: window.stride_h, dilation: window.dilation_h, pad: window.pad_h
@@ -56,12 +71,16 @@ func forEachOutputRow(
     let (oz, oy) = (row / height, row % height)
     let planes = deep.inside(oz), lines = down.inside(oy)
     let front = deep.start(oz) &+ planes.lowerBound &* deep.dilation
-    let top = down.start(oy) &+ lines.lowerBound &* down.dilation
+    var top = down.start(oy) &+ lines.lowerBound &* down.dilation
+    if ring > 0 { top %= ring }
     body(
       WindowRow(
         x: x + (front &* Int(xPixels.plane_stride) &+ top &* Int(xPixels.row_stride)),
         tapStep: Int(window.dilation_w &* xPixels.pixel_stride), lineStep: down.dilation &* Int(xPixels.row_stride),
-        planeStep: deep.dilation &* Int(xPixels.plane_stride), lines: lines.count, planes: planes.count,
+        planeStep: deep.dilation &* Int(xPixels.plane_stride),
+        ring: RowRing(
+          before: ring > 0 ? ceilDivide(ring &- top, down.dilation) : Int.max, size: ring &* Int(xPixels.row_stride)),
+        lines: lines.count, planes: planes.count,
         firstLine: lines.lowerBound, firstPlane: planes.lowerBound,
         y: y + (oz &* Int(yPixels.plane_stride) &+ oy &* Int(yPixels.row_stride)), yStep: Int(yPixels.pixel_stride)))
   }
@@ -71,14 +90,14 @@ func forEachOutputRow(
 @inline(__always)
 func forEachWindowPart(
   _ window: dlk_window, _ x: Source, _ xPixels: dlk_pixels, _ y: Target, _ yPixels: dlk_pixels, _ rows: Range<Int>,
-  _ body: (WindowPart, _ row: Int, _ pixel: Int) -> Void
+  ring: Int = 0, _ body: (WindowPart, _ row: Int, _ pixel: Int) -> Void
 ) {
   let axis = WindowAxis(
     input: window.in_w, kernel: window.kernel_w, stride: window.stride_w, dilation: window.dilation_w, pad: window.pad_w
   )
   let width = Int(window.out_w)
   var number = rows.lowerBound
-  forEachOutputRow(window, x, xPixels, y, yPixels, rows) { row in
+  forEachOutputRow(window, x, xPixels, y, yPixels, rows, ring: ring) { row in
     var pixel = 0
     while pixel < width {
       let taps = axis.inside(pixel)
@@ -86,7 +105,8 @@ func forEachWindowPart(
       let left = axis.start(pixel) &+ taps.lowerBound &* axis.dilation
       let part = WindowPart(
         x: row.x + left &* Int(xPixels.pixel_stride), tapStep: row.tapStep, lineStep: row.lineStep,
-        planeStep: row.planeStep, pixelStep: axis.stride &* Int(xPixels.pixel_stride), across: taps.count,
+        planeStep: row.planeStep, ring: row.ring, pixelStep: axis.stride &* Int(xPixels.pixel_stride),
+        across: taps.count,
         lines: row.lines, planes: row.planes, firstAcross: taps.lowerBound, firstLine: row.firstLine,
         firstPlane: row.firstPlane, y: row.y + pixel &* row.yStep, yStep: row.yStep, pixels: count)
       body(part, number, pixel)

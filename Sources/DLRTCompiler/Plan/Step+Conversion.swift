@@ -72,17 +72,6 @@ extension Step {
   }
 }
 
-/// Hands out aligned parts of a step's scratch memory.
-struct Scratch {
-  private(set) var size = 0
-
-  mutating func reserve(_ bytes: Int) -> Int {
-    let offset = size
-    size = (size &+ bytes &+ 63) & ~63
-    return offset
-  }
-}
-
 extension Tensor {
   /// The same numbers as float32; for types that `FloatCodec` knows.
   func convertedToFloat32() throws -> Tensor {

@@ -9,6 +9,7 @@ let convolutionOperators: [any Operator.Type] = [
   ConvTranspose.self,
   ConvTransposeNHWC.self,
   DeformConv.self,
+  DepthwiseBlock.self,
   GlobalAveragePool.self,
   GlobalLpPool.self,
   GlobalMaxPool.self,

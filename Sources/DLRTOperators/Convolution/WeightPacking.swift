@@ -34,11 +34,11 @@ struct WeightPacking: Sendable {
 
   /// The packed weights; those of a run are packed into `scratch` first.
   func weights(
-    _ storage: TensorStorage?, _ io: borrowing StepIO, at scratch: UnsafeMutableRawPointer
+    _ storage: TensorStorage?, _ io: borrowing StepIO, input: Int = 1, at scratch: UnsafeMutableRawPointer
   ) -> UnsafePointer<Float> {
     if let storage { return UnsafePointer(storage.base.assumingMemoryBound(to: Float.self)) }
     let target = scratch.assumingMemoryBound(to: Float.self)
-    pack(io.input(1), target)
+    pack(io.input(input), target)
     return UnsafePointer(target)
   }
 

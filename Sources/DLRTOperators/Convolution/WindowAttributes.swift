@@ -27,6 +27,14 @@ package struct WindowAttributes: Sendable {
     autoPad = try attributes.choice("auto_pad", default: .explicit)
   }
 
+  /// Strides of 1 and no padding, for a window of any size.
+  static let plain = WindowAttributes()
+
+  private init() {
+    (kernelShape, strides, dilations, pads) = (nil, nil, nil, nil)
+    autoPad = .explicit
+  }
+
   /// Reads a list of sizes; an empty list counts as absent, as exporters write it.
   package static func sizes(
     _ name: String, least: Int, _ attributes: inout AttributeReader

@@ -18,6 +18,13 @@ package struct Chunks: Sendable {
     count = total == 0 ? 0 : (total + size - 1) / size
   }
 
+  /// At most `parts` nearly equal parts, for loops whose results do not depend on the cut.
+  package init(_ total: Int, parts: Int) {
+    self.total = total
+    size = max(1, (total + max(parts, 1) - 1) / max(parts, 1))
+    count = (total + size - 1) / size
+  }
+
   package subscript(index: Int) -> Range<Int> {
     let start = index &* size
     return start..<Swift.min(start &+ size, total)

@@ -22,21 +22,26 @@ extension UnaryKernel {
   ]
 
   /// The attributes that make a fused operator apply this function.
-  package var attributes: [String: Attribute] {
+  package var attributes: [String: Attribute] { attributes(prefix: "") }
+
+  /// - Parameter prefix: tells the functions of an operator with several of them apart.
+  package func attributes(prefix: String) -> [String: Attribute] {
     guard let name = Self.names.first(where: { $0.function == function })?.name else { return [:] }
-    return ["activation": .string(name), "activation_a": .float(a), "activation_b": .float(b)]
+    let key = prefix + "activation"
+    return [key: .string(name), key + "_a": .float(a), key + "_b": .float(b)]
   }
 
   /// Reads the function that a fused operator applies to its result.
-  package init(_ attributes: inout AttributeReader) throws {
-    let a = try attributes.float("activation_a", default: 0)
-    let b = try attributes.float("activation_b", default: 0)
-    guard let name = try attributes.optionalString("activation") else {
+  package init(_ attributes: inout AttributeReader, prefix: String = "") throws {
+    let key = prefix + "activation"
+    let a = try attributes.float(key + "_a", default: 0)
+    let b = try attributes.float(key + "_b", default: 0)
+    guard let name = try attributes.optionalString(key) else {
       self = .identity
       return
     }
     guard let function = Self.names.first(where: { $0.name == name })?.function else {
-      throw DLRTError(.invalidModel, "attribute has no such value", tensor: "activation", got: "'\(name)'")
+      throw DLRTError(.invalidModel, "attribute has no such value", tensor: key, got: "'\(name)'")
     }
     self.init(function, a, b)
   }

@@ -1,0 +1,94 @@
+import DLRTGraph
+import DLRTOperators
+
+/// Joins a depthwise convolution with the 1 × 1 convolutions before and after it where the image between them is too
+/// large to stay in a cache: it is then made and used a few rows at a time.
+struct FuseDepthwiseBlock: Pass {
+  let name = "fuse-depthwise-block"
+
+  /// Images below this stay in the second-level cache anyway, and whole products are cut better for threads.
+  private static let leastElements = 1 << 17
+
+  func run(on program: inout Program, environment: PlanEnvironment) throws -> Bool {
+    let matcher = Matcher(program)
+    var patch = GraphPatch(program.graph)
+    var taken: Set<NodeID> = []
+    for id in program.graph.order where !taken.contains(id) {
+      guard let block = Block(id, matcher, taken) else { continue }
+      taken.formUnion(block.members)
+      // The last one's place, since by then every input exists.
+      patch.update(block.last, block.node)
+      for member in block.members where member != block.last { patch.remove(member) }
+    }
+    guard !patch.isEmpty else { return false }
+    try program.apply(patch)
+    return true
+  }
+
+  private struct Block {
+    let members: [NodeID]
+    let last: NodeID
+    let node: Node
+
+    init?(_ id: NodeID, _ matcher: Matcher, _ taken: Set<NodeID>) {
+      let depthwise = matcher.graph[id]
+      guard let op = matcher.program.op(id) as? ConvNHWC, !op.isInputChannelsFirst, depthwise.input(3) == nil,
+        let weights = matcher.shape(depthwise.input(1)), weights.rank == 4, weights[1] == 1, op.attributes.group > 1,
+        weights[0] == .known(op.attributes.group), let input = depthwise.input(0), let output = depthwise.output(0)
+      else { return nil }
+      let expand = matcher.producer(input).flatMap { producer in
+        matcher.onlyReader(of: input) == id && !taken.contains(producer)
+          && Self.isPointwise(producer, matcher) && matcher.graph[producer].input(3) == nil ? producer : nil
+      }
+      let project = matcher.onlyReader(of: output).flatMap { reader in
+        matcher.graph[reader].input(0) == output && !taken.contains(reader) && Self.isPointwise(reader, matcher)
+          ? reader : nil
+      }
+      let between =
+        (expand == nil ? 0 : Self.elements(input, matcher)) + (project == nil ? 0 : Self.elements(output, matcher))
+      guard between >= leastElements else { return nil }
+      members = [expand, id, project].compactMap { $0 }
+      last = project ?? id
+      var node = depthwise
+      node.op = OperatorName("DepthwiseBlock", domain: OperatorName.internalDomain)
+      var inputs = [input, depthwise.input(1), depthwise.input(2)] + [ValueID?](repeating: nil, count: 5)
+      if let expand, let op = matcher.program.op(expand) as? ConvNHWC {
+        let source = matcher.graph[expand]
+        inputs[0] = source.input(0)
+        (inputs[3], inputs[4]) = (source.input(1), source.input(2))
+        node.attributes.merge(op.activation.attributes(prefix: DepthwiseBlock.expandPrefix)) { $1 }
+      }
+      if let project, let op = matcher.program.op(project) as? ConvNHWC {
+        let target = matcher.graph[project]
+        (inputs[5], inputs[6], inputs[7]) = (target.input(1), target.input(2), target.input(3))
+        node.attributes.merge(op.activation.attributes(prefix: DepthwiseBlock.projectPrefix)) { $1 }
+        if op.isAddendLast { node.attributes["addend_last"] = .int(1) }
+        node.outputs = target.outputs
+      }
+      node.inputs = inputs
+      self.node = node
+    }
+
+    /// A 1 × 1 convolution over images, without groups, strides or padding.
+    private static func isPointwise(_ id: NodeID, _ matcher: Matcher) -> Bool {
+      let node = matcher.graph[id]
+      guard let op = matcher.program.op(id) as? ConvNHWC, !op.isInputChannelsFirst, op.attributes.group == 1,
+        let input = matcher.shape(node.input(0)), let output = matcher.shape(node.output(0)),
+        let weights = matcher.shape(node.input(1)), weights.rank == 4, weights[2] == 1, weights[3] == 1
+      else { return false }
+      let window = op.attributes.window
+      return (0..<2).allSatisfy { axis in
+        window.stride(axis) == 1 && window.pads(axis) == (0, 0) && input[axis + 1].provablyEquals(output[axis + 1])
+      }
+    }
+
+    /// Of one image; unknown sizes count as large.
+    private static func elements(_ value: ValueID, _ matcher: Matcher) -> Int {
+      guard let shape = matcher.shape(value) else { return 0 }
+      return shape.dims.dropFirst().reduce(1) { product, dim in
+        let (next, overflow) = product.multipliedReportingOverflow(by: dim.value ?? 1 << 12)
+        return overflow ? Int.max / 2 : min(next, Int.max / 2)
+      }
+    }
+  }
+}

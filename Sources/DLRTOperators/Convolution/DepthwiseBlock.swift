@@ -1,0 +1,95 @@
+import CKernelSupport
+import DLRTGraph
+
+/// dlrt's depthwise convolution over channels last with the 1 × 1 convolutions before and after it, as in MobileNetV2
+/// (arXiv 1801.04381): Y = h(project · g(depthwise ⋆ f(expand · X + b₁) + b₂) + b₃ + addend). Either of the two outer
+/// ones may be missing, not both.
+///
+/// X[N, H, W, C], expand[M, C, 1, 1], depthwise[M, 1, kernel…], project[K, M, 1, 1], the addend as Y[N, H′, W′, K];
+/// float32, and smaller floats through it. What lies between the three is never in memory as a whole: a few rows at a
+/// time are made and used.
+package struct DepthwiseBlock: Operator {
+  package static let schema = OperatorSchema(
+    "DepthwiseBlock", domain: OperatorName.internalDomain, versions: [1],
+    inputs: [
+      ("X", "T"), ("depthwise", "T"), ("depthwise_bias?", "T"), ("expand?", "T"), ("expand_bias?", "T"),
+      ("project?", "T"), ("project_bias?", "T"), ("addend?", "T"),
+    ], outputs: [("Y", "T")], types: ["T": [.halfFloats, .float32]])
+  package static var promotedTypes: TypeSet { .halfFloats }
+
+  /// Where the operands of each convolution are.
+  enum Input {
+    static let depthwise = 1
+    static let expand = 3
+    static let project = 5
+    static let addend = 7
+  }
+
+  /// Prefixes of the attributes that name the outer activations.
+  package static let expandPrefix = "expand_"
+  package static let projectPrefix = "project_"
+
+  /// Of the depthwise convolution.
+  package let attributes: ConvolutionAttributes
+  package let activation: UnaryKernel
+  package let expandActivation: UnaryKernel
+  package let projectActivation: UnaryKernel
+  package let isAddendLast: Bool
+
+  package init(_ attributes: inout AttributeReader) throws {
+    self.attributes = try ConvolutionAttributes(&attributes)
+    activation = try UnaryKernel(&attributes)
+    expandActivation = try UnaryKernel(&attributes, prefix: Self.expandPrefix)
+    projectActivation = try UnaryKernel(&attributes, prefix: Self.projectPrefix)
+    isAddendLast = try attributes.flag("addend_last")
+  }
+
+  package func infer(_ inference: inout Inference) throws {
+    let type = try inference.type(0)
+    inference.setType(0, type)
+    var image = try inference.shape(0, rank: 4).channelsFirst
+    if inference.has(Input.expand) { image = try pointwise(image, Input.expand, inference) }
+    image = try attributes.output(
+      image, try inference.shape(Input.depthwise), inference, w: Input.depthwise, bias: Input.depthwise + 1)
+    if inference.has(Input.project) { image = try pointwise(image, Input.project, inference) }
+    let output = image.channelsLast
+    if inference.has(Input.addend) {
+      let addend = try inference.shape(Input.addend, rank: output.rank)
+      for (dim, wanted) in zip(addend.dims, output.dims) where dim.provablyDiffers(wanted) {
+        throw DLRTError(
+          .invalidModel, "wrong shape", tensor: inference.name(Input.addend), expected: "\(output)", got: "\(addend)")
+      }
+    }
+    inference.set(0, type, output)
+  }
+
+  /// The output of a 1 × 1 convolution over `[N, C, H, W]`.
+  private func pointwise(_ image: Shape, _ input: Int, _ inference: borrowing Inference) throws -> Shape {
+    try ConvolutionAttributes.pointwise.output(
+      image, try inference.shape(input), inference, w: input, bias: input + 1)
+  }
+
+  /// The addend is read where the result is written.
+  package var inPlaceInputs: [Int] { [Input.addend] }
+
+  package func plan(_ planning: inout Planning) throws -> Step {
+    if planning.output(0).count == 0 { return .nothing }
+    let weights = planning.shape(Input.depthwise)
+    guard weights[1] == 1, weights[0] == attributes.group else {
+      throw DLRTError(
+        .invalidModel, "the convolution between is not depthwise", tensor: "depthwise",
+        expected: "[\(attributes.group), 1, …]", got: "\(weights)")
+    }
+    return try DepthwiseBlockRun(self, planning).step()
+  }
+}
+
+extension ConvolutionAttributes {
+  /// A convolution without groups, strides or padding.
+  static let pointwise = ConvolutionAttributes(window: .plain, group: 1)
+
+  private init(window: WindowAttributes, group: Int) {
+    self.window = window
+    self.group = group
+  }
+}

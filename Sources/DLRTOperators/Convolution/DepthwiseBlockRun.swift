@@ -1,0 +1,252 @@
+import CKernelSupport
+import DLRTGraph
+
+/// How a DepthwiseBlock runs: bands of output rows, for each of which the rows of the expanded image that are new are
+/// made in a ring, convolved depthwise into a second small buffer, and projected from there.
+struct DepthwiseBlockRun: Sendable {
+  private let op: DepthwiseBlock
+  private let kernels: KernelSet
+  private let depthwise: ConvolutionProblem
+  private let depthwiseWeights: Weights
+  private let expand: Pointwise?
+  private let project: Pointwise?
+  private let hasAddend: Bool
+  private let images: Int
+  private let inputChannels: Int
+  private let outputChannels: Int
+  /// Output rows of a band, and rows of the ring.
+  private let band: Int
+  private let ring: Int
+  private let parts: Chunks
+
+  /// A constant that was packed, or the way to pack one that only the run knows.
+  private struct Weights: Sendable {
+    let input: Int
+    let packing: WeightPacking
+    let packed: TensorStorage?
+
+    init(_ input: Int, _ problem: ConvolutionProblem, isDepthwise: Bool, _ planning: Planning) throws {
+      let packing = WeightPacking(problem, planning.kernels, isDepthwise: isDepthwise)
+      self.input = input
+      self.packing = packing
+      packed = try planning.constant(input).map { try packing.packed($0, planning) }
+    }
+
+    var scratch: Int { packed == nil ? packing.bytes : 0 }
+
+    func pointer(_ io: borrowing StepIO, _ scratch: UnsafeMutableRawPointer) -> UnsafePointer<Float> {
+      packing.weights(packed, io, input: input, at: scratch)
+    }
+  }
+
+  /// A 1 × 1 convolution: a product over the pixels of some rows.
+  private struct Pointwise: Sendable {
+    let weights: Weights
+    let activation: UnaryKernel
+    /// Channels read and made.
+    let k: Int
+    let n: Int
+
+    init(_ input: Int, _ activation: UnaryKernel, _ geometry: ConvolutionGeometry, _ planning: Planning) throws {
+      let shape = planning.shape(input)
+      (n, k) = (shape[0], shape[1])
+      self.activation = activation
+      let problem = ConvolutionProblem(
+        batch: 1, groups: 1, inputChannels: k, outputChannels: n, geometry: ConvolutionGeometry([.single, .single]))
+      weights = try Weights(input, problem, isDepthwise: false, planning)
+    }
+
+    func arguments(_ io: borrowing StepIO, _ scratch: UnsafeMutableRawPointer) -> dlk_gemm_args {
+      var args = dlk_gemm_args()
+      args.n = Int64(n)
+      args.k = Int64(k)
+      args.a_row_stride = args.k
+      args.b = weights.pointer(io, scratch)
+      args.c_row_stride = args.n
+      args.epilogue.scale = 1
+      args.epilogue.bias = io.hasInput(weights.input + 1) ? io.input(weights.input + 1, as: Float.self) : nil
+      args.epilogue.activation = activation.function
+      args.epilogue.a = activation.a
+      args.epilogue.b = activation.b
+      return args
+    }
+  }
+
+  /// What a band leaves in the second-level cache, beside the weights and the image that are read.
+  private static let cacheBytes = 256 << 10
+
+  init(_ op: DepthwiseBlock, _ planning: Planning) throws {
+    self.op = op
+    kernels = planning.kernels
+    let input = planning.shape(0).channelsFirst
+    images = input[0]
+    inputChannels = input[1]
+    typealias Input = DepthwiseBlock.Input
+    let weights = planning.shape(Input.depthwise)
+    let channels = weights[0]
+    depthwise = try op.attributes.problem(x: [input[0], channels] + input[2...], w: weights)
+    depthwiseWeights = try Weights(Input.depthwise, depthwise, isDepthwise: true, planning)
+    let geometry = depthwise.geometry
+    expand =
+      planning.has(Input.expand) ? try Pointwise(Input.expand, op.expandActivation, geometry, planning) : nil
+    project =
+      planning.has(Input.project) ? try Pointwise(Input.project, op.projectActivation, geometry, planning) : nil
+    outputChannels = project?.n ?? channels
+    hasAddend = planning.has(Input.addend)
+
+    let (down, across) = (geometry.axes[0], geometry.axes[1])
+    let rowBytes =
+      (across.input * (expand == nil ? 0 : down.stride) + (project == nil ? 0 : across.output)) * channels * 4
+    band = max(1, min(down.output, max(1, Self.cacheBytes / max(rowBytes, 1)), 8))
+    ring = (band - 1) * down.stride + down.extent
+    // The rows between two parts are expanded twice.
+    let rows = images * down.output
+    let wanted = planning.threads == 1 ? 1 : planning.threads * (down.output >= 16 * planning.threads ? 2 : 1)
+    parts = Chunks(rows, parts: min(wanted, rows))
+  }
+
+  private var flops: Int {
+    let pixels = depthwise.geometry.inputSize * images, outPixels = depthwise.geometry.outputSize * images
+    let expanding = (expand.map { 2 * $0.k * $0.n } ?? 0) * pixels
+    let projecting = (project.map { 2 * $0.k * $0.n } ?? 0) * outPixels
+    return expanding + projecting + depthwise.flops
+  }
+
+  func step() -> Step {
+    let (across, channels) = (depthwise.geometry.axes[1], depthwise.groups)
+    var scratch = Scratch()
+    let depthwisePlace = scratch.reserve(depthwiseWeights.scratch)
+    let expandPlace = scratch.reserve(expand?.weights.scratch ?? 0)
+    let projectPlace = scratch.reserve(project?.weights.scratch ?? 0)
+    let ringFloats = expand == nil ? 0 : (ring &* across.input &* channels &+ 15) & ~15
+    let bandFloats = project == nil ? 0 : (band &* across.output &* channels &+ 15) & ~15
+    let rooms = scratch.reserve(parts.count &* (ringFloats &+ bandFloats) &* 4)
+    let packed = [depthwiseWeights, expand?.weights, project?.weights].compactMap {
+      $0?.packed == nil ? nil : $0?.input
+    }
+    return Step(
+      kernel: "\(kernels.isa.name)-f32-depthwise-block", flops: flops, workspace: scratch.size,
+      skippedInputs: Set(packed)
+    ) { io in
+      let call = Call(
+        x: io.input(0, as: Float.self), y: io.output(0, as: Float.self),
+        addend: hasAddend ? io.input(DepthwiseBlock.Input.addend, as: Float.self) : nil,
+        expand: expand?.arguments(io, io.workspace + expandPlace),
+        depthwise: depthwiseArguments(io, io.workspace + depthwisePlace),
+        project: project?.arguments(io, io.workspace + projectPlace))
+      let room = (io.workspace + rooms).assumingMemoryBound(to: Float.self)
+      io.parallel(parts.count) { part in
+        let own = room + part &* (ringFloats &+ bandFloats)
+        run(call, parts[part], own, own + ringFloats)
+      }
+    }
+  }
+
+  private func depthwiseArguments(
+    _ io: borrowing StepIO, _ scratch: UnsafeMutableRawPointer
+  ) -> dlk_depthwise_args {
+    let geometry = depthwise.geometry, bias = DepthwiseBlock.Input.depthwise + 1
+    var args = dlk_depthwise_args()
+    args.window = geometry.kernelWindow
+    args.channels = Int64(depthwise.groups)
+    args.x_pixels = dlk_pixels(geometry.input, pixelStride: depthwise.groups)
+    args.y_pixels = dlk_pixels(geometry.output, pixelStride: depthwise.groups)
+    args.weights = depthwiseWeights.pointer(io, scratch)
+    args.bias = io.hasInput(bias) ? io.input(bias, as: Float.self) : nil
+    args.activation = op.activation.function
+    args.a = op.activation.a
+    args.b = op.activation.b
+    args.x_ring = expand == nil ? 0 : Int64(ring)
+    return args
+  }
+}
+
+// MARK: Running
+
+extension DepthwiseBlockRun {
+  /// The arguments of one run.
+  private struct Call {
+    let x: UnsafePointer<Float>
+    let y: UnsafeMutablePointer<Float>
+    let addend: UnsafePointer<Float>?
+    let expand: dlk_gemm_args?
+    let depthwise: dlk_depthwise_args
+    let project: dlk_gemm_args?
+  }
+
+  /// Output rows `rows`, counted over all images.
+  private func run(
+    _ call: Call, _ rows: Range<Int>, _ ringRoom: UnsafeMutablePointer<Float>, _ bandRoom: UnsafeMutablePointer<Float>
+  ) {
+    let (down, across) = (depthwise.geometry.axes[0], depthwise.geometry.axes[1])
+    let inputSize = down.input &* across.input &* inputChannels
+    var row = rows.lowerBound
+    while row < rows.upperBound {
+      let image = row / down.output
+      let end = min(rows.upperBound, (image &+ 1) &* down.output)
+      let x = call.x + image &* inputSize
+      let first = image &* down.output
+      // The next row of the expanded image that is not in the ring.
+      var next = 0
+      while row < end {
+        let after = min(row &+ band, end)
+        if let expand = call.expand {
+          let needed = min(down.input, down.start(after &- 1 &- first) &+ down.extent)
+          next = max(next, down.start(row &- first))
+          while next < needed {
+            // Rows that are adjacent in the ring.
+            let count = min(needed &- next, ring &- next % ring)
+            self.expand(expand, x, next..<next &+ count, ringRoom)
+            next = next &+ count
+          }
+        }
+        runBand(call, x, image, row &- first..<after &- first, ringRoom, bandRoom)
+        row = after
+      }
+    }
+  }
+
+  private func expand(
+    _ arguments: dlk_gemm_args, _ x: UnsafePointer<Float>, _ rows: Range<Int>, _ ringRoom: UnsafeMutablePointer<Float>
+  ) {
+    let width = depthwise.geometry.axes[1].input
+    var args = arguments
+    args.m = Int64(rows.count &* width)
+    args.a = x + rows.lowerBound &* width &* inputChannels
+    args.c = ringRoom + rows.lowerBound % ring &* width &* depthwise.groups
+    multiply(&args)
+  }
+
+  private func runBand(
+    _ call: Call, _ x: UnsafePointer<Float>, _ image: Int, _ rows: Range<Int>,
+    _ ringRoom: UnsafeMutablePointer<Float>, _ bandRoom: UnsafeMutablePointer<Float>
+  ) {
+    let (down, across) = (depthwise.geometry.axes[0], depthwise.geometry.axes[1])
+    let width = across.output
+    let place = (image &* down.output &+ rows.lowerBound) &* width &* outputChannels
+    var args = call.depthwise
+    args.x = call.expand == nil ? x : UnsafePointer(ringRoom)
+    // The kernel counts rows over the whole output.
+    args.y =
+      call.project == nil
+      ? call.y + image &* down.output &* width &* outputChannels
+      : bandRoom - rows.lowerBound &* width &* depthwise.groups
+    kernels.table.pointee.depthwise(&args, Int64(rows.lowerBound), Int64(rows.upperBound))
+    guard var product = call.project else { return }
+    product.m = Int64(rows.count &* width)
+    product.a = UnsafePointer(bandRoom)
+    product.c = call.y + place
+    if let addend = call.addend {
+      product.epilogue.addend = addend + place
+      product.epilogue.addend_row_stride = Int64(outputChannels)
+      product.epilogue.addend_scale = 1
+      product.epilogue.addend_last = op.isAddendLast ? 1 : 0
+    }
+    multiply(&product)
+  }
+
+  private func multiply(_ args: inout dlk_gemm_args) {
+    let panel = Int(kernels.table.pointee.gemm_panel)
+    kernels.table.pointee.gemm(&args, 0, args.m, 0, Int64((Int(args.n) &+ panel &- 1) / panel))
+  }
+}
