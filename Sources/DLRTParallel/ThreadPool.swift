@@ -17,7 +17,7 @@ package final class ThreadPool: Sendable {
     self.threads = max(1, threads)
     let shared = Shared()
     self.shared = shared
-    workers = (1..<max(self.threads, 1)).compactMap { _ in Worker(shared) }
+    workers = (1..<max(self.threads, 1)).compactMap { Worker(shared, number: $0) }
   }
 
   /// One pool for the process, as large as its CPU budget.
@@ -32,8 +32,14 @@ package final class ThreadPool: Sendable {
 
   /// Calls `body` once for each index below `count`, in any order, on any thread of the pool.
   package func run(_ count: Int, _ body: (Int) -> Void) {
+    run(count) { index, _ in body(index) }
+  }
+
+  /// As above; `body` also gets the number, below `threads`, of the thread that calls it. No two calls at the same time
+  /// get the same, so that each may have memory of its own by it.
+  package func run(_ count: Int, _ body: (_ index: Int, _ thread: Int) -> Void) {
     guard count > 1, !workers.isEmpty, count <= Shared.mostChunks, shared.acquire() else {
-      for index in 0..<max(count, 0) { body(index) }
+      for index in 0..<max(count, 0) { body(index, 0) }
       return
     }
     withoutActuallyEscaping(body) { escaping in
@@ -47,7 +53,7 @@ package final class ThreadPool: Sendable {
 extension ThreadPool {
   /// The state that workers and callers share.
   fileprivate final class Shared: Sendable {
-    typealias Body = UnsafePointer<(Int) -> Void>
+    typealias Body = UnsafePointer<(Int, Int) -> Void>
 
     static let mostChunks = 1 << 20
     private static let spins = 2000
@@ -77,7 +83,7 @@ extension ThreadPool {
       ticket.store(generation << 32, ordering: .sequentiallyConsistent)
       bell.ring()
       if sleepers.load(ordering: .sequentiallyConsistent) > 0 { bell.wake() }
-      work()
+      work(as: 0)
       var turns = 0
       while finished.load(ordering: .acquiring) < chunks {
         dlk_pause()
@@ -91,7 +97,7 @@ extension ThreadPool {
     }
 
     /// Takes chunks of the present loop until none is left.
-    func work() {
+    func work(as thread: Int) {
       while true {
         let current = ticket.load(ordering: .acquiring)
         let index = Int(current & 0xffff_ffff)
@@ -103,16 +109,16 @@ extension ThreadPool {
           ticket.compareExchange(expected: current, desired: current &+ 1, ordering: .acquiringAndReleasing).exchanged,
           let pointer = Body(bitPattern: address)
         else { continue }
-        pointer.pointee(index)
+        pointer.pointee(index, thread)
         finished.add(1, ordering: .acquiringAndReleasing)
       }
     }
 
     /// A worker's life.
-    func serve() {
+    func serve(as thread: Int) {
       var heard = bell.value
       while !stopping.load(ordering: .acquiring) {
-        work()
+        work(as: thread)
         var turns = 0
         while bell.value == heard, turns < Self.spins, !stopping.load(ordering: .relaxed) {
           dlk_pause()
@@ -137,13 +143,27 @@ extension ThreadPool {
   fileprivate final class Worker: @unchecked Sendable {
     private let thread: pthread_t
 
-    init?(_ shared: Shared) {
+    /// What a thread starts with.
+    private final class Start: Sendable {
+      let shared: Shared
+      let number: Int
+
+      init(_ shared: Shared, _ number: Int) {
+        self.shared = shared
+        self.number = number
+      }
+    }
+
+    init?(_ shared: Shared, number: Int) {
       var handle = pthread_t()
-      let context = Unmanaged.passRetained(shared)
+      let context = Unmanaged.passRetained(Start(shared, number))
       let failed = pthread_create(
         &handle, nil,
         { context in
-          if let context { Unmanaged<Shared>.fromOpaque(context).takeRetainedValue().serve() }
+          if let context {
+            let start = Unmanaged<Start>.fromOpaque(context).takeRetainedValue()
+            start.shared.serve(as: start.number)
+          }
           return nil
         }, context.toOpaque())
       guard failed == 0 else {

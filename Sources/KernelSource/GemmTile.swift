@@ -73,7 +73,9 @@ enum MicroKernel<let MR: Int, let NV: Int, Columns: ColumnAccess> {
       for k in 0..<depth {
         let bVectors = InlineArray<NV, VF> { Columns.load(b + $0 &* lanes, columns) }
         b += bStep
+        // Few tiles have to go further than a line at each k.
         dlk_prefetch_l2(prefetch)
+        dlk_prefetch_l2(prefetch + prefetchStep / 2)
         prefetch += prefetchStep
         for i in 0..<MR {
           let aVector = VF(repeating: a[i][k])

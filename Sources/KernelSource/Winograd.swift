@@ -3,6 +3,10 @@ import CKernelSupport
 /// Tiles that are transformed and multiplied together.
 private let tilesAtOnce = 48
 
+/// How far ahead of the transforms their memory is asked for: tiles touch too many places at once for the hardware to
+/// see where they lead.
+private let tilesAhead = 2
+
 /// Floats between the planes of a transform, which must not all fall into one set of the cache.
 @inline(__always) private func planeStride(_ floats: Int) -> Int { floats &+ 16 }
 
@@ -27,9 +31,10 @@ private func winograd<F: WinogradTransform>(
     withAddress(of: &scratch) { scratch in
       let driver = WinogradDriver<F>(
         args, bias: bias.assumingMemoryBound(to: Float.self), scratch: scratch.assumingMemoryBound(to: Float.self))
+      let blocks = Tiling(tiles.count, limit: tilesAtOnce)
       var tile = tiles.lowerBound
-      while tile < tiles.upperBound {
-        let count = min(tilesAtOnce, tiles.upperBound &- tile)
+      for block in 0..<blocks.tiles {
+        let count = blocks.rows(block)
         driver.run(tile..<tile &+ count, panels)
         tile = tile &+ count
       }
@@ -42,6 +47,9 @@ private struct WinogradDriver<F: WinogradTransform> {
   let epilogue: Epilogue
   let tilesAcross: Int
   let tilesDown: Int
+  /// The image does not stay in the nearer caches.
+  let fetchesInput: Bool
+  let fetchesOutput: Bool
   /// A panel's bias, and the outputs of a tile `[row][column][panel]` that cannot be stored directly.
   let bias: Target
   let scratch: Target
@@ -53,6 +61,8 @@ private struct WinogradDriver<F: WinogradTransform> {
     epilogue = Epilogue(args.epilogue)
     tilesAcross = ceilDivide(Int(args.out_w), F.outputs)
     tilesDown = ceilDivide(Int(args.out_h), F.outputs)
+    fetchesInput = args.in_h &* args.x_pixels.row_stride > 1 << 16
+    fetchesOutput = args.out_h &* args.y_pixels.row_stride > 1 << 16
   }
 
   /// Where a tile stands: its image and its first output row and column.
@@ -65,7 +75,10 @@ private struct WinogradDriver<F: WinogradTransform> {
     let channels = Int(args.channels), n = Int(args.n), points = F.points &* F.points
     let inputs: Target = args.workspace, inputStride = planeStride(tiles.count &* channels)
     let products = inputs + points &* inputStride
-    for tile in tiles { transformInput(tile, inputs + (tile &- tiles.lowerBound) &* channels, inputStride) }
+    for tile in tiles {
+      if fetchesInput { fetchInput(tile &+ tilesAhead) }
+      transformInput(tile, inputs + (tile &- tiles.lowerBound) &* channels, inputStride)
+    }
     for panel in panels {
       let first = panel &* panelColumns, columns = min(panelColumns, n &- first)
       guard columns > 0 else { return }
@@ -79,9 +92,50 @@ private struct WinogradDriver<F: WinogradTransform> {
       }
       for i in 0..<width { bias[i] = i < columns ? (args.epilogue.bias.map { $0[first &+ i] } ?? 0) : 0 }
       for tile in tiles {
+        if fetchesOutput, tile &+ tilesAhead < tiles.upperBound { fetchOutput(tile &+ tilesAhead, first, columns) }
         transformOutput(
           tile, products + (tile &- tiles.lowerBound) &* width, productStride, column: first, columns: columns,
           vectors: vectors)
+      }
+    }
+  }
+
+  /// Brings the pixels of a tile into the cache, but for those that it shares with the tile before it.
+  private func fetchInput(_ tile: Int) {
+    let (image, row, column) = position(tile), channels = Int(args.channels)
+    guard image < Int(args.images) else { return }
+    let top = row &- Int(args.pad_h), left = column &- Int(args.pad_w)
+    let x: Source = args.x + image &* Int(args.x_image_stride)
+    let shared = column == 0 ? 0 : F.points &- F.outputs
+    let bottom = min(Int(args.in_h), top &+ F.points), right = min(Int(args.in_w), left &+ F.points)
+    var y = max(0, top)
+    while y < bottom {
+      var i = max(0, left &+ shared)
+      while i < right {
+        let pixel = x + (y &* Int(args.x_pixels.row_stride) &+ i &* Int(args.x_pixels.pixel_stride))
+        var channel = 0
+        while channel < channels {
+          dlk_prefetch_l2(pixel + channel)
+          channel = channel &+ 16
+        }
+        i = i &+ 1
+      }
+      y = y &+ 1
+    }
+  }
+
+  /// Brings the lines that a tile's outputs for one panel go to into the cache.
+  private func fetchOutput(_ tile: Int, _ first: Int, _ columns: Int) {
+    let (image, row, column) = position(tile)
+    let y: Target = args.y + (image &* Int(args.y_image_stride) &+ first)
+    for i in row..<min(row &+ F.outputs, Int(args.out_h)) {
+      for j in column..<min(column &+ F.outputs, Int(args.out_w)) {
+        let pixel = y + (i &* Int(args.y_pixels.row_stride) &+ j &* Int(args.y_pixels.pixel_stride))
+        var at = 0
+        while at < columns {
+          dlk_prefetch_write(pixel + at)
+          at = at &+ 16
+        }
       }
     }
   }

@@ -139,6 +139,10 @@ private func zeros(_ shape: [Int], _ type: DataType = .float32) throws -> Tensor
     Case(channels: (3, 5), size: [5, 6, 4], kernel: [3, 2, 3], strides: [1, 2, 1], pads: [1, 0, 1, 1, 0, 1]),
     Case(channels: (2, 3), size: [3, 4, 3, 3], kernel: [2, 2, 1, 2]),
     Case(channels: (3, 2), size: [1, 1], pads: [1, 1, 1, 1]),
+    // Large enough for Winograd's method, with tiles of 4 and of 2.
+    Case(batch: 2, channels: (24, 40), size: [17, 15], pads: [1, 1, 1, 1]),
+    Case(groups: 2, channels: (32, 20), size: [14, 16], pads: [0, 1, 2, 1]),
+    Case(channels: (64, 64), size: [7, 7], pads: [1, 1, 1, 1]),
     Case(batch: 0),
   ]
 

@@ -74,6 +74,8 @@ DLK_INLINE void dlk_store_partial(void *target, dlk_vf value, intptr_t count) {
 
 DLK_INLINE void dlk_prefetch(const void *address) { __builtin_prefetch(address, 0, 3); }
 DLK_INLINE void dlk_prefetch_l2(const void *address) { __builtin_prefetch(address, 0, 2); }
+/// For a line that will be written.
+DLK_INLINE void dlk_prefetch_write(const void *address) { __builtin_prefetch(address, 1, 3); }
 
 // Arithmetic.
 

@@ -25,8 +25,10 @@ struct DepthwiseBlockRun: Sendable {
     let packing: WeightPacking
     let packed: TensorStorage?
 
-    init(_ input: Int, _ problem: ConvolutionProblem, isDepthwise: Bool, _ planning: Planning) throws {
-      let packing = WeightPacking(problem, planning.kernels, isDepthwise: isDepthwise)
+    init(
+      _ input: Int, _ problem: ConvolutionProblem, _ layout: WeightPacking.Layout, _ planning: Planning
+    ) throws {
+      let packing = WeightPacking(problem, planning.kernels, layout)
       self.input = input
       self.packing = packing
       packed = try planning.constant(input).map { try packing.packed($0, planning) }
@@ -53,7 +55,7 @@ struct DepthwiseBlockRun: Sendable {
       self.activation = activation
       let problem = ConvolutionProblem(
         batch: 1, groups: 1, inputChannels: k, outputChannels: n, geometry: ConvolutionGeometry([.single, .single]))
-      weights = try Weights(input, problem, isDepthwise: false, planning)
+      weights = try Weights(input, problem, .panels, planning)
     }
 
     func arguments(_ io: borrowing StepIO, _ scratch: UnsafeMutableRawPointer) -> dlk_gemm_args {
@@ -85,7 +87,7 @@ struct DepthwiseBlockRun: Sendable {
     let weights = planning.shape(Input.depthwise)
     let channels = weights[0]
     depthwise = try op.attributes.problem(x: [input[0], channels] + input[2...], w: weights)
-    depthwiseWeights = try Weights(Input.depthwise, depthwise, isDepthwise: true, planning)
+    depthwiseWeights = try Weights(Input.depthwise, depthwise, .taps, planning)
     let geometry = depthwise.geometry
     expand =
       planning.has(Input.expand) ? try Pointwise(Input.expand, op.expandActivation, geometry, planning) : nil

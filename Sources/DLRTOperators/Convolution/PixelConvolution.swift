@@ -3,9 +3,9 @@ import DLRTGraph
 
 /// How a ConvNHWC runs: which kernel, how weights are packed, how the work is cut.
 struct PixelConvolution: Sendable {
-  private let problem: ConvolutionProblem
+  let problem: ConvolutionProblem
+  let kernels: KernelSet
   private let op: ConvNHWC
-  private let kernels: KernelSet
   private let method: Method
   private let hasAddend: Bool
 
@@ -18,6 +18,8 @@ struct PixelConvolution: Sendable {
     case window
     /// As `window`, over a copy of the image with its padding, whose window rows are single runs of memory.
     case copiedWindow
+    /// Tiles of so many outputs a side, transformed.
+    case winograd(tile: Int)
   }
 
   /// Below this, the window's rows are too short to be worth an address each.
@@ -39,19 +41,29 @@ struct PixelConvolution: Sendable {
       throw DLRTError(.internalError, "this convolution reads no channels-first input")
     } else if geometry.isPointwise, problem.groups == 1 {
       method = .product
+    } else if planning.constant(1) != nil, let tile = WinogradChoice.tile(for: problem) {
+      method = .winograd(tile: tile)
     } else {
       method = .window
     }
   }
 
-  private var inputChannels: Int { problem.groups &* problem.inputChannels }
-  private var outputChannels: Int { problem.groups &* problem.outputChannels }
-  private var panels: Int { (problem.outputChannels &+ panelWidth &- 1) / panelWidth }
+  var inputChannels: Int { problem.groups &* problem.inputChannels }
+  var outputChannels: Int { problem.groups &* problem.outputChannels }
+  var panels: Int { (problem.outputChannels &+ panelWidth &- 1) / panelWidth }
   private var panelWidth: Int { Int(kernels.table.pointee.gemm_panel) }
+
+  private var layout: WeightPacking.Layout {
+    switch method {
+    case .depthwise: .taps
+    case .product, .window, .copiedWindow: .panels
+    case .winograd(let tile): .winograd(tile: tile)
+    }
+  }
 
   func step(_ planning: Planning) throws -> Step {
     if planning.output(0).count == 0 { return .nothing }
-    let packing = WeightPacking(problem, kernels, isDepthwise: method == .depthwise)
+    let packing = WeightPacking(problem, kernels, layout)
     let weights = try planning.constant(1).map { try packing.packed($0, planning) }
     var step =
       switch method {
@@ -59,15 +71,16 @@ struct PixelConvolution: Sendable {
       case .product: product(weights, packing, planning)
       case .window: window(weights, packing, planning, copy: nil)
       case .copiedWindow: window(weights, packing, planning, copy: ImageCopy(problem, op))
+      case .winograd(let tile): winograd(tile: tile, weights, packing, planning)
       }
     step.flops = problem.flops
     if weights != nil { step.skippedInputs = [1] }
     return step
   }
 
-  private func name(_ method: String) -> String { "\(kernels.isa.name)-f32-\(method)" }
+  func name(_ method: String) -> String { "\(kernels.isa.name)-f32-\(method)" }
 
-  private func epilogue(_ io: borrowing StepIO) -> dlk_epilogue {
+  func epilogue(_ io: borrowing StepIO) -> dlk_epilogue {
     var epilogue = dlk_epilogue()
     epilogue.scale = 1
     epilogue.bias = io.hasInput(2) ? io.input(2, as: Float.self) : nil

@@ -1,32 +1,52 @@
 import CKernelSupport
 import DLRTGraph
+import DLRTParallel
 
-/// Brings weights `[M, C / group, kernel…]` into the kernels' form: panels for each group, or `[tap][channel]`.
+/// Brings weights `[M, C / group, kernel…]` into the kernels' form, group by group.
 struct WeightPacking: Sendable {
+  enum Layout: Sendable {
+    /// `[tap][channel]`, of all groups together, for one channel in and out of each.
+    case taps
+    /// Panels of `pack_b`.
+    case panels
+    /// Panels of `pack_winograd`.
+    case winograd(tile: Int)
+  }
+
   private let problem: ConvolutionProblem
   private let kernels: KernelSet
-  private let isDepthwise: Bool
+  private let layout: Layout
   let floatsPerGroup: Int
 
-  init(_ problem: ConvolutionProblem, _ kernels: KernelSet, isDepthwise: Bool) {
+  init(_ problem: ConvolutionProblem, _ kernels: KernelSet, _ layout: Layout) {
     self.problem = problem
     self.kernels = kernels
-    self.isDepthwise = isDepthwise
+    self.layout = layout
     let depth = problem.geometry.kernelSize &* problem.inputChannels
-    floatsPerGroup =
-      isDepthwise ? depth : Int(kernels.table.pointee.packed_b_floats(Int64(depth), Int64(problem.outputChannels)))
+    let (channels, n) = (Int64(problem.inputChannels), Int64(problem.outputChannels))
+    switch layout {
+    case .taps: floatsPerGroup = depth
+    case .panels: floatsPerGroup = Int(kernels.table.pointee.packed_b_floats(Int64(depth), n))
+    case .winograd(let tile):
+      floatsPerGroup = Int(kernels.table.pointee.packed_winograd_floats(Int64(tile), channels, n))
+    }
   }
 
   var bytes: Int { (floatsPerGroup &* problem.groups &* 4 &+ 63) & ~63 }
 
-  /// Constant weights, packed once for the model.
+  private var panels: Int {
+    let panel = Int(kernels.table.pointee.gemm_panel)
+    return (problem.outputChannels &+ panel &- 1) / panel
+  }
+
+  /// Constant weights, packed once for the model by all threads.
   func packed(_ tensor: Tensor, _ planning: Planning) throws -> TensorStorage {
-    let format = "\(kernels.isa.name)-f32-\(isDepthwise ? "depthwise" : "conv")-\(problem.groups)"
+    let format = "\(kernels.isa.name)-f32-\(layout)-\(problem.groups)"
     return try planning.packed(tensor, format: format) { tensor in
       let storage = try TensorStorage(byteCount: bytes)
       tensor.withUnsafeBytes { bytes in
         guard let source = bytes.baseAddress else { return }
-        pack(source, storage.base.assumingMemoryBound(to: Float.self))
+        pack(source, storage.base.assumingMemoryBound(to: Float.self), planning.environment.pool)
       }
       return storage
     }
@@ -38,36 +58,54 @@ struct WeightPacking: Sendable {
   ) -> UnsafePointer<Float> {
     if let storage { return UnsafePointer(storage.base.assumingMemoryBound(to: Float.self)) }
     let target = scratch.assumingMemoryBound(to: Float.self)
-    pack(io.input(input), target)
+    pack(io.input(input), target, io.host.pool)
     return UnsafePointer(target)
   }
 
-  private func pack(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>) {
-    let taps = problem.geometry.kernelSize
-    let perOutput = taps &* problem.inputChannels
-    if isDepthwise {
-      for channel in 0..<problem.groups {
-        for tap in 0..<taps {
-          target[tap &* problem.groups &+ channel] = source.loadUnaligned(
-            fromByteOffset: (channel &* taps &+ tap) &* 4, as: Float.self)
-        }
+  private func pack(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ pool: ThreadPool) {
+    if case .taps = layout { return packTaps(source, target) }
+    let groupBytes = problem.outputChannels &* problem.inputChannels &* problem.geometry.kernelSize &* 4
+    // Packing runs at the speed of memory, some bytes in a nanosecond.
+    let chunks = Chunks(problem.groups &* panels, cost: Double(bytes) / Double(max(problem.groups &* panels, 1)) / 4)
+    pool.run(chunks.count) { index in
+      for unit in chunks[index] {
+        let (group, panel) = (unit / panels, unit % panels)
+        packPanel(panel, source + group &* groupBytes, target + group &* floatsPerGroup)
       }
-      return
     }
-    let panel = Int(kernels.table.pointee.gemm_panel)
-    for group in 0..<problem.groups {
-      var args = dlk_pack_b_args()
-      args.source = source + group &* problem.outputChannels &* perOutput &* 4
-      args.type = DLK_FLOAT32
-      args.k_outer = Int64(taps)
-      args.k_inner = Int64(problem.inputChannels)
-      args.n = Int64(problem.outputChannels)
-      args.k_outer_stride = 1
-      args.k_inner_stride = Int64(taps)
-      args.n_stride = Int64(perOutput)
-      args.scale = 1
-      args.packed = target + group &* floatsPerGroup
-      kernels.table.pointee.pack_b(&args, 0, Int64((problem.outputChannels &+ panel &- 1) / panel))
+  }
+
+  private func packPanel(_ panel: Int, _ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>) {
+    let taps = problem.geometry.kernelSize
+    let perOutput = Int64(taps &* problem.inputChannels)
+    if case .winograd(let tile) = layout {
+      var args = dlk_pack_winograd_args(
+        source: source, type: DLK_FLOAT32, tile: Int64(tile), channels: Int64(problem.inputChannels),
+        n: Int64(problem.outputChannels), n_stride: perOutput, channel_stride: Int64(taps), row_stride: 3,
+        column_stride: 1, packed: target)
+      return kernels.table.pointee.pack_winograd(&args, Int64(panel), Int64(panel &+ 1))
+    }
+    var args = dlk_pack_b_args()
+    args.source = source
+    args.type = DLK_FLOAT32
+    args.k_outer = Int64(taps)
+    args.k_inner = Int64(problem.inputChannels)
+    args.n = Int64(problem.outputChannels)
+    args.k_outer_stride = 1
+    args.k_inner_stride = Int64(taps)
+    args.n_stride = perOutput
+    args.scale = 1
+    args.packed = target
+    kernels.table.pointee.pack_b(&args, Int64(panel), Int64(panel &+ 1))
+  }
+
+  private func packTaps(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>) {
+    let taps = problem.geometry.kernelSize
+    for channel in 0..<problem.groups {
+      for tap in 0..<taps {
+        target[tap &* problem.groups &+ channel] = source.loadUnaligned(
+          fromByteOffset: (channel &* taps &+ tap) &* 4, as: Float.self)
+      }
     }
   }
 }

@@ -81,6 +81,12 @@ extension StepIO {
     host.pool.run(chunks, body)
   }
 
+  /// As above; `body` also gets the number of its thread, below the plan's threads, by which it may have memory of its
+  /// own.
+  package func parallel(_ chunks: Int, _ body: (_ index: Int, _ thread: Int) -> Void) {
+    host.pool.run(chunks, body)
+  }
+
   /// Memory for an output whose size only the data tell.
   package func allocate(output: Int, _ shape: [Int]) throws -> UnsafeMutableRawPointer {
     try host.allocate(step: index, output: output, shape)

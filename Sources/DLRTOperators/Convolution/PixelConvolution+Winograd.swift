@@ -1,0 +1,111 @@
+import CKernelSupport
+import DLRTGraph
+
+extension PixelConvolution {
+  func winograd(tile: Int, _ weights: TensorStorage?, _ packing: WeightPacking, _ planning: Planning) -> Step {
+    let axes = problem.geometry.axes
+    let (channels, n) = (problem.inputChannels, problem.outputChannels)
+    let tiles = problem.batch &* axes.reduce(1) { $0 &* (($1.output &+ tile &- 1) / tile) }
+    let cut = WinogradCut(
+      tiles: tiles, panels: panels, groups: problem.groups, flops: problem.flops, threads: planning.threads)
+    let paddingBytes = (channels &* 4 &+ 63) & ~63
+    let threadFloats =
+      (Int(kernels.table.pointee.winograd_workspace_floats(Int64(tile), Int64(channels))) &+ 15) & ~15
+    let weightFloats = packing.floatsPerGroup
+    var base = dlk_winograd_args()
+    base.tile = Int64(tile)
+    base.images = Int64(problem.batch)
+    (base.in_h, base.in_w) = (Int64(axes[0].input), Int64(axes[1].input))
+    (base.out_h, base.out_w) = (Int64(axes[0].output), Int64(axes[1].output))
+    (base.pad_h, base.pad_w) = (Int64(axes[0].padBegin), Int64(axes[1].padBegin))
+    (base.channels, base.n) = (Int64(channels), Int64(n))
+    base.x_pixels = dlk_pixels(problem.geometry.input, pixelStride: inputChannels)
+    base.y_pixels = dlk_pixels(problem.geometry.output, pixelStride: outputChannels)
+    base.x_image_stride = base.x_pixels.plane_stride
+    base.y_image_stride = base.y_pixels.plane_stride
+    let fixed = WinogradArguments(base)
+    let threads = cut.count > 1 ? planning.threads : 1
+    return Step(kernel: name("winograd\(tile)"), workspace: paddingBytes &+ threadFloats &* 4 &* threads) { io in
+      guard let weights else { return }
+      let packed = UnsafePointer(weights.base.assumingMemoryBound(to: Float.self))
+      let (x, y) = (io.input(0, as: Float.self), io.output(0, as: Float.self))
+      let padding = io.workspace.assumingMemoryBound(to: Float.self)
+      padding.update(repeating: 0, count: channels)
+      let scratch = (io.workspace + paddingBytes).assumingMemoryBound(to: Float.self)
+      var args = fixed.value
+      args.padding = UnsafePointer(padding)
+      let whole = epilogue(io)
+      io.parallel(cut.count) { index, thread in
+        let part = cut[index]
+        let channel = part.group &* n
+        var own = args
+        own.x = x + part.group &* channels
+        own.y = y + channel
+        own.weights = packed + part.group &* weightFloats
+        own.workspace = scratch + thread &* threadFloats
+        own.epilogue = whole
+        own.epilogue.bias = whole.bias.map { $0 + channel }
+        own.epilogue.addend = whole.addend.map { $0 + channel }
+        kernels.table.pointee.winograd(
+          &own, Int64(part.tiles.lowerBound), Int64(part.tiles.upperBound), Int64(part.panels.lowerBound),
+          Int64(part.panels.upperBound))
+      }
+    }
+  }
+}
+
+/// How tiles and panels are shared out to threads.
+struct WinogradCut: Sendable {
+  struct Part {
+    let group: Int
+    let tiles: Range<Int>
+    let panels: Range<Int>
+  }
+
+  private let tiles: Int
+  private let panels: Int
+  private let tileParts: Int
+  private let panelParts: Int
+  let count: Int
+
+  /// Tiles that a kernel transforms together, and the fewest that keep its products efficient.
+  private static let block = 48
+  private static let leastTiles = 18
+
+  init(tiles: Int, panels: Int, groups: Int, flops: Int, threads: Int) {
+    self.tiles = tiles
+    self.panels = panels
+    // Parts of at least some 20 µs; several for each thread, so that all end together.
+    let worthwhile = max(1, flops / 8_000_000)
+    let wanted = threads == 1 ? 1 : min(worthwhile, 4 * threads)
+    let perGroup = (wanted + groups - 1) / max(groups, 1)
+    let blocks = (tiles + Self.block - 1) / Self.block
+    if perGroup <= 1 {
+      (tileParts, panelParts) = (1, 1)
+    } else if blocks >= perGroup {
+      (tileParts, panelParts) = (min(blocks, 4 * perGroup), 1)
+    } else {
+      // As many parts as threads at least; input tiles are transformed once for each part of the panels.
+      let least = min(threads, perGroup)
+      let even = (blocks + least - 1) / least * least
+      tileParts = tiles / even >= Self.leastTiles ? even : blocks
+      panelParts = tileParts >= least ? 1 : min(max(panels, 1), (least + tileParts - 1) / tileParts)
+    }
+    count = groups * tileParts * panelParts
+  }
+
+  subscript(index: Int) -> Part {
+    let inner = tileParts &* panelParts
+    let group = index / inner
+    let rest = index &- group &* inner
+    return Part(
+      group: group, tiles: ProductSplit.slice(tiles, rest / panelParts, of: tileParts),
+      panels: ProductSplit.slice(panels, rest % panelParts, of: panelParts))
+  }
+}
+
+/// Kernel arguments without pointers, so that they may travel.
+private struct WinogradArguments: @unchecked Sendable {
+  let value: dlk_winograd_args
+  init(_ value: dlk_winograd_args) { self.value = value }
+}

@@ -1,0 +1,32 @@
+/// The rule of cost that says where Winograd's method pays (Lavin and Gray 2015, "Fast algorithms for convolutional
+/// neural networks").
+///
+/// Costs are in multiplications and additions of the direct way. They are those of one image: the weights' form, and the
+/// last bits of a result, shall not depend on how many are in a batch.
+enum WinogradChoice {
+  /// What one tile costs beside the products, for each channel of the input or the output: loads, stores and the
+  /// transforms' own arithmetic.
+  private static func transformCost(_ tile: Int) -> Double { tile == 4 ? 900 : 400 }
+
+  /// A byte of weights on its way from beyond the second-level cache.
+  private static let byteCost = 5.0
+
+  /// The tile's outputs along each side, or nil where the direct way costs less.
+  static func tile(for problem: ConvolutionProblem) -> Int? {
+    let axes = problem.geometry.axes
+    guard axes.count == 2, axes.allSatisfy({ $0.kernel == 3 && $0.stride == 1 && $0.dilation == 1 }) else { return nil }
+    let pairs = Double(problem.inputChannels) * Double(problem.outputChannels)
+    // Vectors are whole, whatever part of them a channel fills.
+    let vectors = Double((problem.inputChannels + 15) & ~15) + Double((problem.outputChannels + 15) & ~15)
+    var best: Int?
+    var least = max(18 * Double(problem.geometry.outputSize) * pairs, 36 * pairs * byteCost)
+    for tile in [2, 4] {
+      let tiles = axes.reduce(1.0) { $0 * Double(($1.output + tile - 1) / tile) }
+      let points = Double((tile + 2) * (tile + 2))
+      let products = max(2 * points * tiles * pairs, 4 * points * pairs * byteCost)
+      let cost = products + transformCost(tile) * tiles * vectors
+      if cost < least { (best, least) = (tile, cost) }
+    }
+    return best
+  }
+}
