@@ -18,6 +18,7 @@ extension OperatorRegistry {
     textOperators,
     signalOperators,
     machineLearningOperators,
+    contribOperators,
     trainingOperators,
     fusedOperators,
   ])

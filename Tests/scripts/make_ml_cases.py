@@ -8,92 +8,16 @@ it keeps the first of equal LabelEncoder keys, not the last, drops base values o
 0 and 1 whatever the labels are where both of two classes have votes.
 """
 
-import pathlib
-import shutil
-import sys
-
 import numpy as np
-import onnx
-import onnxruntime
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
-F, D, L, I, S = TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.INT64, TensorProto.INT32, TensorProto.STRING
-DOMAIN = "ai.onnx.ml"
+from case_maker import D, F, L, S, Maker, main
+
 rng = np.random.default_rng(7)
 
 
 def f32(values):
     return np.array(values, np.float32)
-
-
-def value_type(value):
-    if isinstance(value, dict):
-        first_key, first = next(iter(value.items()))
-        kind = S if isinstance(first, str) else F
-        key = S if isinstance(first_key, str) else L
-        return helper.make_map_type_proto(key, helper.make_tensor_type_proto(kind, []))
-    kind = S if value.dtype == object else helper.np_dtype_to_tensor_dtype(value.dtype)
-    return helper.make_tensor_type_proto(kind, value.shape)
-
-
-def element_array(value):
-    if isinstance(value, str):
-        return np.array(value, object)
-    return np.array(value, {int: np.int64, float: np.float32}.get(type(value), getattr(value, "dtype", None)))
-
-
-def store(value, name):
-    """A value as a message of ONNX."""
-    if isinstance(value, np.ndarray):
-        return numpy_helper.from_array(value, name)
-    if isinstance(value, dict):
-        message = onnx.MapProto(name=name)
-        keys = list(value)
-        if isinstance(keys[0], str):
-            message.key_type = S
-            message.string_keys.extend(key.encode() for key in keys)
-        else:
-            message.key_type = L
-            message.keys.extend(keys)
-        message.values.elem_type = onnx.SequenceProto.TENSOR
-        message.values.tensor_values.extend(
-            numpy_helper.from_array(element_array(element), "") for element in value.values())
-        return message
-    message = onnx.SequenceProto(name=name, elem_type=onnx.SequenceProto.MAP)
-    message.map_values.extend(store(element, "") for element in value)
-    return message
-
-
-class Maker:
-    def __init__(self, folder):
-        self.folder = folder
-        self.names = set()
-
-    def case(self, name, operator, inputs, outputs, version=3, **attributes):
-        """Adds a case; `outputs` are element types, or type messages."""
-        assert name not in self.names, name
-        self.names.add(name)
-        inputs = inputs if isinstance(inputs, list) else [inputs]
-        ins = [helper.make_value_info(f"x{i}", value_type(value)) for i, value in enumerate(inputs)]
-        kinds = [helper.make_tensor_type_proto(kind, None) if isinstance(kind, int) else kind for kind in outputs]
-        outs = [helper.make_value_info(f"y{i}", kind) for i, kind in enumerate(kinds)]
-        node = helper.make_node(operator, [i.name for i in ins], [o.name for o in outs], domain=DOMAIN, **attributes)
-        model = helper.make_model(
-            helper.make_graph([node], name, ins, outs), ir_version=8,
-            opset_imports=[helper.make_opsetid(DOMAIN, version), helper.make_opsetid("", 17)])
-        model.producer_name = "dlrt"
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 4
-        session = onnxruntime.InferenceSession(
-            model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-        results = session.run(None, {f"x{i}": value for i, value in enumerate(inputs)})
-        target = self.folder / name
-        data = target / "test_data_set_0"
-        data.mkdir(parents=True)
-        (target / "model.onnx").write_bytes(model.SerializeToString())
-        for prefix, values in (("input", inputs), ("output", results)):
-            for index, value in enumerate(values):
-                (data / f"{prefix}_{index}.pb").write_bytes(store(value, "").SerializeToString())
 
 
 def linear(maker):
@@ -434,15 +358,5 @@ def maps(maker):
                 max_map=5)
 
 
-def main():
-    here = pathlib.Path(__file__).resolve().parent
-    folder = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else here.parent / "Cases" / "ml"
-    shutil.rmtree(folder, ignore_errors=True)
-    maker = Maker(folder)
-    for family in (linear, machines, trees, features, labels, maps):
-        family(maker)
-    print(f"{len(maker.names)} cases in {folder}")
-
-
 if __name__ == "__main__":
-    main()
+    main("ml", Maker, "ai.onnx.ml", 3, linear, machines, trees, features, labels, maps)

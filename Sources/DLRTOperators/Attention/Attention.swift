@@ -30,6 +30,11 @@ package struct Attention: Operator {
   private let left: Int?
   private let right: Int?
   private let stage: ScoreStage
+  /// Lets packed queries meet keys and values that are not, and pads short samples behind.
+  private let isRelaxed: Bool
+
+  /// An attribute for operators of other domains that become this one.
+  static let relaxed = "relaxed"
 
   package init(_ attributes: inout AttributeReader) throws {
     let query = try attributes.optionalInt("q_num_heads")
@@ -40,6 +45,7 @@ package struct Attention: Operator {
     isCausal = try attributes.flag("is_causal")
     left = try Self.window("left_window_size", &attributes)
     right = try Self.window("right_window_size", &attributes)
+    isRelaxed = try attributes.flag(Self.relaxed)
     let mode = try attributes.int("qk_matmul_output_mode", default: 0)
     guard let stage = ScoreStage(rawValue: mode) else {
       throw DLRTError(.invalidModel, "no such mode", tensor: "qk_matmul_output_mode", expected: "0…3", got: "\(mode)")
@@ -76,7 +82,9 @@ package struct Attention: Operator {
     let v = try AttentionDims(inference, 2, heads: heads?.key)
     for (index, dims) in [(1, k), (2, v)] {
       try inference.requireEqual(dims.batch, q.batch, "the batch", of: index)
-      try inference.requireEqual(Dim.known(try inference.rank(index)), .known(isPacked ? 3 : 4), "the rank", of: index)
+      let isFree = isRelaxed && isPacked && index == 1
+      let rank = try isFree ? inference.rank(index) : isRelaxed ? inference.rank(1) : isPacked ? 3 : 4
+      try inference.requireEqual(Dim.known(try inference.rank(index)), .known(rank), "the rank", of: index)
     }
     try inference.requireEqual(k.size, q.size, "the size of heads", of: 1)
     try inference.requireEqual(v.positions, k.positions, "the number of positions", of: 2)
@@ -133,13 +141,13 @@ package struct Attention: Operator {
   }
 
   package func plan(_ planning: inout Planning) throws -> Step {
-    let isPacked = planning.shape(0).count == 3
     let past = planning.has(4) ? planning.shape(4)[2] : 0
     let shape = AttentionShape(
-      q: planning.shape(0), k: planning.shape(1), v: planning.shape(2), past: past, heads: isPacked ? heads : nil)
+      q: planning.shape(0), k: planning.shape(1), v: planning.shape(2), past: past, heads: heads)
     let mask = AttentionMask(
       isCausal: isCausal, left: left, right: right, type: planning.has(3) ? planning.type(3) : nil,
-      shape: planning.has(3) ? planning.shape(3) : [], hasLengths: planning.has(6), past: past)
+      shape: planning.has(3) ? planning.shape(3) : [], hasLengths: planning.has(6),
+      padsBehind: isRelaxed, past: past)
     let loop = AttentionLoop(
       shape: shape, mask: mask, scale: scale.map(Double.init) ?? 1 / Double(shape.headSize).squareRoot(),
       softcap: softcap, stage: planning.wants(output: 3) ? stage : nil, hasPast: planning.has(4),

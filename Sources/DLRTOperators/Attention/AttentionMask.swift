@@ -14,6 +14,8 @@ struct AttentionMask: Sendable {
   /// The explicit mask's columns; keys beyond are not seen.
   private let columns: Int
   let hasLengths: Bool
+  /// Queries of a sample with fewer keys are padded behind, not before.
+  private let padsBehind: Bool
   private let past: Int
 
   /// True when every query sees every key and nothing is added to scores.
@@ -21,12 +23,16 @@ struct AttentionMask: Sendable {
 
   /// - Parameters:
   ///   - shape: of the explicit mask, aligned to [batch, heads, queries, keys] at the right.
-  init(isCausal: Bool, left: Int?, right: Int?, type: DataType?, shape: [Int], hasLengths: Bool, past: Int) {
+  init(
+    isCausal: Bool, left: Int?, right: Int?, type: DataType?, shape: [Int], hasLengths: Bool, padsBehind: Bool,
+    past: Int
+  ) {
     self.isCausal = isCausal
     self.left = left
     self.right = right
     self.type = type
     self.hasLengths = hasLengths
+    self.padsBehind = padsBehind
     self.past = past
     let full = Array(repeating: 1, count: max(0, 4 - shape.count)) + shape
     let strides = full.rowMajorStrides
@@ -40,7 +46,8 @@ struct AttentionMask: Sendable {
   /// The position of query 0 among the keys.
   private func start(_ io: borrowing StepIO, _ lengths: Int, _ batch: Int, queries: Int) -> Int {
     guard hasLengths, past == 0 else { return past }
-    return Int(io.input(lengths, as: Int64.self)[batch]) &- queries
+    let start = Int(io.input(lengths, as: Int64.self)[batch]) &- queries
+    return padsBehind ? max(start, 0) : start
   }
 
   /// The keys that a query may see whatever the explicit mask says.

@@ -42,20 +42,21 @@ struct AttentionShape: Sendable {
   var group: Int { queryHeads / max(keyHeads, 1) }
   var flops: Int { 2 &* batch &* queryHeads &* queries &* keys &* (headSize &+ valueSize) }
 
-  /// - Parameter heads: for packed operands, the numbers of query and key heads.
+  /// - Parameter heads: for packed operands, which have three axes, the numbers of query and key heads.
   init(q: [Int], k: [Int], v: [Int], past: Int, heads: (query: Int, key: Int)?) {
     batch = q[0]
     self.past = past
-    let isPacked = heads != nil
-    queryHeads = heads?.query ?? q[1]
-    keyHeads = heads?.key ?? k[1]
+    let isPacked = q.count == 3
+    let packsKeys = k.count == 3
+    queryHeads = isPacked ? heads?.query ?? 1 : q[1]
+    keyHeads = packsKeys ? heads?.key ?? 1 : k[1]
     queries = isPacked ? q[1] : q[2]
-    fresh = isPacked ? k[1] : k[2]
+    fresh = packsKeys ? k[1] : k[2]
     headSize = isPacked ? q[2] / max(queryHeads, 1) : q[3]
-    valueSize = isPacked ? v[2] / max(keyHeads, 1) : v[3]
+    valueSize = packsKeys ? v[2] / max(keyHeads, 1) : v[3]
     query = Layout(heads: queryHeads, positions: queries, size: headSize, isPacked: isPacked)
-    key = Layout(heads: keyHeads, positions: fresh, size: headSize, isPacked: isPacked)
-    value = Layout(heads: keyHeads, positions: fresh, size: valueSize, isPacked: isPacked)
+    key = Layout(heads: keyHeads, positions: fresh, size: headSize, isPacked: packsKeys)
+    value = Layout(heads: keyHeads, positions: fresh, size: valueSize, isPacked: packsKeys)
     result = Layout(heads: queryHeads, positions: queries, size: valueSize, isPacked: isPacked)
   }
 }

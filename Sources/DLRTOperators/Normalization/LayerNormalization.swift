@@ -2,11 +2,11 @@ import CKernelSupport
 import DLRTGraph
 import DLRTKernels
 
-/// ONNX LayerNormalization (17): rows of all axes from `axis` on are brought to mean 0 and variance 1, scaled and
+/// ONNX LayerNormalization (17; ONNX Runtime writes it into models of older versions too): rows of all axes from `axis` on are brought to mean 0 and variance 1, scaled and
 /// shifted. `Mean` and `InvStdDev` have size 1 along the normalised axes.
 package struct LayerNormalization: Operator {
   package static let schema = OperatorSchema(
-    "LayerNormalization", versions: [17], inputs: [("X", "T"), ("Scale", "T"), ("B?", "T")],
+    "LayerNormalization", versions: [1, 17], inputs: [("X", "T"), ("Scale", "T"), ("B?", "T")],
     outputs: [("Y", "T"), ("Mean?", "U"), ("InvStdDev?", "U")], types: ["T": .floats])
   package static let promotedTypes = TypeSet.halfFloats
   private let rows: RowNormalization

@@ -69,6 +69,21 @@ package struct FloatProduct: Sendable {
     }
   }
 
+  /// A product with one B that the caller has packed.
+  package init(_ product: MatrixProduct, _ planning: Planning, packed: TensorStorage) {
+    self.product = product
+    kernels = planning.kernels
+    panels = (product.n &+ Int(kernels.table.pointee.gemm_panel) &- 1) / Int(kernels.table.pointee.gemm_panel)
+    packedCount = 0
+    copiedCount = 0
+    made = product.renumbered(a: 0, b: 0)
+    split = ProductSplit(
+      batch: 1, m: product.m, panels: panels, rowUnit: Int(kernels.table.pointee.gemm_rows), flops: product.flops,
+      threads: planning.threads, weighsMore: product.n > product.m)
+    columns = .constant(packed)
+    rows = .direct
+  }
+
   private var skipsB: Bool { if case .constant = columns { true } else { false } }
   private var skipsA: Bool { if case .constant = rows { true } else { false } }
 

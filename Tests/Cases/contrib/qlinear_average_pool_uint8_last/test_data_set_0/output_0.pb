@@ -1,0 +1,1 @@
+J$8p/,KZcžL6bru„~6„Wz§q?‡xq‚›tYlPlZX
