@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 library=build/lib/libdlrt.so.1
-max_bytes=10000000
+max_bytes=9000000
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 

@@ -8,7 +8,7 @@ package protocol Pass: Sendable {
   func run(on program: inout Program, environment: PlanEnvironment) throws -> Bool
 }
 
-/// Runs passes over a program until nothing changes.
+/// Runs passes over a program, one after the other and then again from the first, until none of them changes anything.
 package struct PassManager: Sendable {
   package let passes: [any Pass]
   /// Checks the graph after each pass; tests set it.
@@ -23,15 +23,18 @@ package struct PassManager: Sendable {
   private static let mostRounds = 8
 
   package func run(on program: inout Program, environment: PlanEnvironment) throws {
+    // How many passes in a row found nothing to do.
+    var idle = 0
     for _ in 0..<Self.mostRounds {
-      var changed = false
       for pass in passes {
         if try pass.run(on: &program, environment: environment) {
-          changed = true
+          idle = 0
           if verifies { try GraphVerifier.verify(program.graph) }
+        } else {
+          idle += 1
         }
+        if idle == passes.count { return }
       }
-      if !changed { return }
     }
   }
 }

@@ -11,6 +11,9 @@ package struct Program: Sendable {
   package private(set) var facts: [Fact?] = []
   /// By value index: the facts of the graph's constants alone.
   package private(set) var constants: [Fact?] = []
+  /// The node that makes each value, and the nodes that read it.
+  package private(set) var producers: ValueTable<NodeID>
+  package private(set) var readers: ReaderTable
   /// By node index: the inputs of which the present facts of its outputs were inferred.
   private var inferredFrom: [[ValueID?]?] = []
   package let registry: OperatorRegistry
@@ -26,6 +29,8 @@ package struct Program: Sendable {
     self.graph = graph
     self.registry = registry
     self.makeSubgraph = makeSubgraph
+    producers = graph.producers()
+    readers = graph.readers()
     try makeOperators()
     try infer()
   }
@@ -37,6 +42,8 @@ package struct Program: Sendable {
   package mutating func apply(_ patch: consuming GraphPatch) throws {
     let changed = patch.changedNodes
     try patch.apply(to: &graph)
+    producers = graph.producers()
+    readers = graph.readers()
     for id in changed where id.index < table.count { forget(id.index) }
     for index in table.indices where !graph.contains(NodeID(index)) { forget(index) }
     try makeOperators()
@@ -88,9 +95,10 @@ extension Program {
     }
     var changed = ValueTable<Void>(graph)
     for id in graph.order {
+      let inputs = graph[id].inputs
+      let isKnown = inferredFrom[id.index].map { $0 == inputs } ?? false
+      if isKnown, !inputs.contains(where: { $0.map(changed.contains) ?? false }) { continue }
       let node = graph[id]
-      let isKnown = inferredFrom[id.index].map { $0 == node.inputs } ?? false
-      if isKnown, !node.inputs.contains(where: { $0.map(changed.contains) ?? false }) { continue }
       let before = node.outputs.map { $0.flatMap { facts[$0.index] } }
       try inferNode(id, node)
       inferredFrom[id.index] = node.inputs

@@ -21,7 +21,9 @@ package struct Graph: Sendable {
 
   package var name: String
   package private(set) var values: [Value] = []
-  private var nodeTable: [Node?] = []
+  /// The empty node where one was removed.
+  private var nodeTable: [Node] = []
+  private var isLive: [Bool] = []
   /// Live nodes, each after the producers of its inputs (once `sort` has run).
   package private(set) var order: [NodeID] = []
   /// Formal inputs; of a subgraph, captured values come last.
@@ -48,32 +50,37 @@ extension Graph {
   @discardableResult
   package mutating func addNode(_ node: Node) -> NodeID {
     nodeTable.append(node)
+    isLive.append(true)
     let id = NodeID(nodeTable.count - 1)
     order.append(id)
     return id
   }
 
   package mutating func removeNode(_ id: NodeID) {
-    nodeTable[id.index] = nil
+    nodeTable[id.index] = .empty
+    isLive[id.index] = false
   }
 
   package func contains(_ id: NodeID) -> Bool {
-    nodeTable.indices.contains(id.index) && nodeTable[id.index] != nil
+    isLive.indices.contains(id.index) && isLive[id.index]
   }
 
   /// A live node; the empty node for one that was removed.
   package subscript(id: NodeID) -> Node {
-    get { nodeTable[id.index] ?? Node(OperatorName(""), inputs: [], outputs: []) }
-    set { nodeTable[id.index] = newValue }
+    _read { yield nodeTable[id.index] }
+    set {
+      nodeTable[id.index] = newValue
+      isLive[id.index] = true
+    }
   }
 
   package subscript(id: ValueID) -> Value {
-    get { values[id.index] }
-    set { values[id.index] = newValue }
+    _read { yield values[id.index] }
+    _modify { yield &values[id.index] }
   }
 
   /// The live nodes in order.
-  package var nodes: [Node] { order.compactMap { nodeTable[$0.index] } }
+  package var nodes: [Node] { order.lazy.filter(contains).map { nodeTable[$0.index] } }
 
   /// A node's name for messages: its own, or its first output's.
   package func label(of id: NodeID) -> String {
@@ -87,21 +94,30 @@ extension Graph {
 
 extension Graph {
   /// The node that makes each value.
-  package func producers() -> [ValueID: NodeID] {
-    var result: [ValueID: NodeID] = [:]
-    for id in order where contains(id) {
-      for case let output? in self[id].outputs { result[output] = id }
+  package func producers() -> ValueTable<NodeID> {
+    var result = ValueTable<NodeID>(self)
+    for id in order {
+      for case let output? in nodeTable[id.index].outputs { result[output] = id }
     }
     return result
   }
 
-  /// The nodes that read each value, in order; a node that reads a value twice is there twice.
-  package func consumers() -> [ValueID: [NodeID]] {
-    var result: [ValueID: [NodeID]] = [:]
-    for id in order where contains(id) {
-      for case let input? in self[id].inputs { result[input, default: []].append(id) }
+  package func readers() -> ReaderTable { ReaderTable(self) }
+
+  func forEachInput(_ body: (NodeID, ValueID) -> Void) {
+    for id in order {
+      for case let input? in nodeTable[id.index].inputs { body(id, input) }
     }
-    return result
+  }
+
+  /// Makes nodes read other values.
+  mutating func replaceInputs(_ replacement: (ValueID) -> ValueID?) {
+    for id in order {
+      for (index, input) in nodeTable[id.index].inputs.enumerated() {
+        guard let input, let other = replacement(input) else { continue }
+        nodeTable[id.index].inputs[index] = other
+      }
+    }
   }
 
   /// Puts every node after the producers of its inputs, keeping the present order where it can: what is out of place
@@ -119,7 +135,7 @@ extension Graph {
       path.append((root, 0))
       state[root.index] = .open
       while let (id, input) = path.last {
-        let inputs = self[id].inputs
+        let inputs = nodeTable[id.index].inputs
         guard input < inputs.count else {
           state[id.index] = .placed
           sorted.append(id)
@@ -146,16 +162,16 @@ extension Graph {
 
   /// Removes nodes whose outputs nobody needs.
   package mutating func removeDeadNodes() {
-    var needed = Set(outputs)
-    for id in order.reversed() where contains(id) {
-      let node = self[id]
-      if node.outputs.contains(where: { $0.map(needed.contains) ?? false }) {
-        for case let input? in node.inputs { needed.insert(input) }
+    var needed = ValueTable<Void>(self)
+    for output in outputs { needed.insert(output) }
+    for id in order.reversed() {
+      if nodeTable[id.index].outputs.contains(where: { $0.map(needed.contains) ?? false }) {
+        for case let input? in nodeTable[id.index].inputs { needed.insert(input) }
       } else {
-        nodeTable[id.index] = nil
+        removeNode(id)
       }
     }
-    order.removeAll { nodeTable[$0.index] == nil }
+    order.removeAll { !isLive[$0.index] }
     // Data that no live node reads would otherwise stay in memory with the graph.
     for index in values.indices where values[index].constant != nil && !needed.contains(ValueID(index)) {
       values[index].constant = nil

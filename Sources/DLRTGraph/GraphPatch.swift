@@ -60,13 +60,7 @@ package struct GraphPatch {
     for (id, node) in updated { graph[id] = node }
     for node in newNodes { graph.addNode(node) }
     if !replacements.isEmpty {
-      for id in graph.order where graph.contains(id) {
-        var node = graph[id]
-        for (index, input) in node.inputs.enumerated() {
-          if let input { node.inputs[index] = resolve(input) }
-        }
-        graph[id] = node
-      }
+      graph.replaceInputs { replacements[$0] == nil ? nil : resolve($0) }
       graph.outputs = graph.outputs.map(resolve)
     }
     try graph.sort()

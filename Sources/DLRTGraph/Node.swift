@@ -50,6 +50,8 @@ package struct Node: Sendable {
     self.captureCount = captureCount
   }
 
+  static let empty = Node(OperatorName(""), inputs: [], outputs: [])
+
   /// The inputs that the operator itself declares.
   package var ownInputs: ArraySlice<ValueID?> { inputs.dropLast(captureCount) }
 

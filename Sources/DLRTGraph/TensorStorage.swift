@@ -3,6 +3,8 @@ import Glibc
 /// Memory whose contents the system can bring back, so that pages nobody needs for now may be given up.
 package protocol RestorableMemory: AnyObject {
   func release(_ range: UnsafeRawBufferPointer)
+  /// Brings the pages of a range that is about to be read.
+  func prepare(_ range: UnsafeRawBufferPointer)
 }
 
 /// Memory of a tensor: allocated here, or borrowed from an owner (a mapped file, a caller's buffer) that it keeps alive.
@@ -44,6 +46,11 @@ package final class TensorStorage: @unchecked Sendable {
   /// Gives up the pages of a range, if the system can bring them back from a file.
   package func releasePages(_ range: UnsafeRawBufferPointer) {
     (owner as? any RestorableMemory)?.release(range)
+  }
+
+  /// Brings the pages of a range in few steps instead of a fault for each, if they come from a file.
+  package func preparePages(_ range: UnsafeRawBufferPointer) {
+    (owner as? any RestorableMemory)?.prepare(range)
   }
 
   deinit { if isOwned { free(base) } }

@@ -40,15 +40,27 @@ package final class MappedFile: Sendable {
 }
 
 extension MappedFile: RestorableMemory {
+  private static let page = max(1, sysconf(Int32(_SC_PAGESIZE)))
+
   /// Whole pages within the range leave memory; touching them reads the file again.
   package func release(_ range: UnsafeRawBufferPointer) {
     guard let start = range.baseAddress else { return }
-    let page = max(1, sysconf(Int32(_SC_PAGESIZE)))
-    let first = (Int(bitPattern: start) + page - 1) / page * page
-    let last = (Int(bitPattern: start) + range.count) / page * page
+    let first = (Int(bitPattern: start) + Self.page - 1) / Self.page * Self.page
+    let last = (Int(bitPattern: start) + range.count) / Self.page * Self.page
     if last > first, let address = UnsafeMutableRawPointer(bitPattern: first) {
       madvise(address, last - first, MADV_DONTNEED)
     }
+  }
+
+  /// Below, faults are too few to matter; above, whoever reads the bytes goes step by step, lest all be in memory at once.
+  private static let preparedBytes = 256 << 10...32 << 20
+
+  package func prepare(_ range: UnsafeRawBufferPointer) {
+    guard Self.preparedBytes.contains(range.count), let start = range.baseAddress else { return }
+    let first = Int(bitPattern: start) / Self.page * Self.page
+    let count = Int(bitPattern: start) + range.count - first
+    // Where the system does not know the advice, pages come one by one.
+    if let address = UnsafeMutableRawPointer(bitPattern: first) { madvise(address, count, MADV_POPULATE_READ) }
   }
 }
 

@@ -47,16 +47,39 @@ func packB(_ args: dlk_pack_b_args, _ panels: Range<Int>) {
 
 @inline(__always)
 private func packB<E: PackedElement>(_ element: E.Type, _ args: dlk_pack_b_args, _ panels: Range<Int>) {
+  // Where columns are adjacent, a row's parts for the panels lie one after the other: a few rows go to all panels before
+  // the next, so that memory is read as it lies.
+  let isRowwise = args.n_stride == 1
+  let outer = Int(args.k_outer), inner = Int(args.k_inner)
+  for o in 0..<(isRowwise ? outer : 1) {
+    var first = 0
+    repeat {
+      let rows = isRowwise ? min(16, inner &- first) : inner
+      packPanels(element, args, panels, outer: isRowwise ? o..<o &+ 1 : 0..<outer, inner: first..<first &+ rows)
+      first = first &+ rows
+    } while first < inner
+  }
+}
+
+/// Packs a part of the depth.
+@inline(__always)
+private func packPanels<E: PackedElement>(
+  _ element: E.Type, _ args: dlk_pack_b_args, _ panels: Range<Int>, outer: Range<Int>, inner: Range<Int>
+) {
   let n = Int(args.n), k = Int(args.k_outer &* args.k_inner)
+  let outerStride = Int(args.k_outer_stride) &* E.bytes, innerStride = Int(args.k_inner_stride) &* E.bytes
+  let from = outer.lowerBound &* outerStride &+ inner.lowerBound &* innerStride
+  let row = outer.lowerBound &* Int(args.k_inner) &+ inner.lowerBound
   for panel in panels {
     let column = panel &* panelColumns
     guard column < n else { return }
     let width = min(panelColumns, n &- column)
+    let rowFloats = ceilDivide(width, lanes) &* lanes
     let strip = PackedStrip<E>(
-      source: args.source + column &* Int(args.n_stride) &* E.bytes, target: args.packed + column &* k,
-      outer: Int(args.k_outer), inner: Int(args.k_inner), outerStride: Int(args.k_outer_stride) &* E.bytes,
-      innerStride: Int(args.k_inner_stride) &* E.bytes, columnStride: Int(args.n_stride) &* E.bytes, columns: width,
-      rowFloats: ceilDivide(width, lanes) &* lanes, scale: args.scale)
+      source: args.source + (column &* Int(args.n_stride) &* E.bytes &+ from),
+      target: args.packed + (column &* k &+ row &* rowFloats), outer: outer.count, inner: inner.count,
+      outerStride: outerStride, innerStride: innerStride, columnStride: Int(args.n_stride) &* E.bytes, columns: width,
+      rowFloats: rowFloats, scale: args.scale)
     strip.pack()
   }
 }

@@ -7,14 +7,18 @@ final class ArenaBlock: @unchecked Sendable {
   let base: UnsafeMutableRawPointer
   let byteCount: Int
 
+  private static let largePage = 2 << 20
+
   /// Pages come zeroed and only when touched; large ones where the system offers them, since kernels stream through.
   init(byteCount: Int) throws {
-    let size = max(byteCount, 4096)
+    var size = max(byteCount, 4096)
+    // The system puts whole large pages, and nothing else, where their addresses allow it.
+    if (Self.largePage..<1 << 46).contains(size) { size = (size + Self.largePage - 1) & ~(Self.largePage - 1) }
     guard let base = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), base != MAP_FAILED
     else {
       throw DLRTError(.limitExceeded, "cannot allocate \(byteCount) bytes for a run")
     }
-    if size >= 4 << 20 { madvise(base, size, MADV_HUGEPAGE) }
+    if size >= Self.largePage { madvise(base, size, MADV_HUGEPAGE) }
     self.base = base
     self.byteCount = size
   }

@@ -5,18 +5,12 @@ import DLRTOperators
 /// Questions that passes ask about a program while they look for patterns.
 struct Matcher {
   let program: Program
-  private let producers: [ValueID: NodeID]
-  private let consumers: [ValueID: [NodeID]]
 
-  init(_ program: Program) {
-    self.program = program
-    producers = program.graph.producers()
-    consumers = program.graph.consumers()
-  }
+  init(_ program: Program) { self.program = program }
 
   var graph: Graph { program.graph }
 
-  func producer(_ value: ValueID?) -> NodeID? { value.flatMap { producers[$0] } }
+  func producer(_ value: ValueID?) -> NodeID? { value.flatMap { program.producers[$0] } }
 
   /// The node that makes a value, if it is of that operator of ONNX's default domain.
   func node(_ value: ValueID?, _ op: String) -> Node? {
@@ -27,10 +21,10 @@ struct Matcher {
 
   /// How many nodes and graph outputs read a value.
   func useCount(_ value: ValueID) -> Int {
-    (consumers[value]?.count ?? 0) + graph.outputs.count(where: { $0 == value })
+    program.readers[value].count + graph.outputs.count(where: { $0 == value })
   }
 
-  func readers(of value: ValueID) -> [NodeID] { consumers[value] ?? [] }
+  func readers(of value: ValueID) -> ArraySlice<NodeID> { program.readers[value] }
 
   func type(_ value: ValueID?) -> DataType? { program.fact(value)?.type.dataType }
   func shape(_ value: ValueID?) -> Shape? { program.fact(value)?.shape }
@@ -84,7 +78,7 @@ struct Matcher {
   /// The only node that reads a value, unless the value is also an output of the graph.
   func onlyReader(of value: ValueID) -> NodeID? {
     let readers = readers(of: value)
-    return readers.count == 1 && useCount(value) == 1 ? readers[0] : nil
+    return readers.count == 1 && useCount(value) == 1 ? readers.first : nil
   }
 
   func haveEqualShapes(_ a: ValueID, _ b: ValueID) -> Bool {

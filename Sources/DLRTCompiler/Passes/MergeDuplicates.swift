@@ -11,22 +11,28 @@ package struct MergeDuplicates: Pass {
     let op: OperatorName
     let inputs: [ValueID?]
     let outputCount: Int
-    let attributes: String
   }
 
   package func run(on program: inout Program, environment: PlanEnvironment) throws -> Bool {
     var patch = GraphPatch(program.graph)
-    var first: [Key: [ValueID?]] = [:]
+    // Nodes that differ by their attributes at most; to compare those is dear and rarely needed.
+    var seen: [Key: [NodeID]] = [:]
     var renamed: [ValueID: ValueID] = [:]
     for id in program.graph.order {
+      guard let op = program.op(id), op.isDeterministic else { continue }
       let node = program.graph[id]
-      guard let op = program.op(id), op.isDeterministic, let attributes = node.comparableAttributes else { continue }
       let inputs = node.inputs.map { input in input.map { renamed[$0] ?? $0 } }
-      let key = Key(op: node.op, inputs: inputs, outputCount: node.outputs.count, attributes: attributes)
-      guard let outputs = first[key] else {
-        first[key] = node.outputs
+      let key = Key(op: node.op, inputs: inputs, outputCount: node.outputs.count)
+      guard let alike = seen[key] else {
+        seen[key] = [id]
         continue
       }
+      guard let attributes = node.comparableAttributes else { continue }
+      guard let first = alike.first(where: { program.graph[$0].comparableAttributes == attributes }) else {
+        seen[key]?.append(id)
+        continue
+      }
+      let outputs = program.graph[first].outputs
       // An output that only the later node has cannot be taken from the earlier one.
       guard zip(node.outputs, outputs).allSatisfy({ $0 == nil || $1 != nil }) else { continue }
       for case (let old?, let new?) in zip(node.outputs, outputs) {

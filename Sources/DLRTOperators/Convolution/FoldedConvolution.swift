@@ -32,13 +32,13 @@ struct FoldedConvolution: Sendable {
   func step(_ planning: Planning) throws -> Step {
     let weightFloats = problem.groups * height * depth
     let packed = try planning.constant(1).map { tensor in
-      try planning.packed(tensor, format: "f32-transposed-\(problem.groups)") { tensor in
-        let storage = try TensorStorage(byteCount: weightFloats * 4)
+      try planning.packed(
+        tensor, format: "f32-transposed-\(problem.groups)", byteCount: weightFloats * 4
+      ) { tensor, target in
         tensor.withUnsafeBytes { bytes in
           guard let base = bytes.baseAddress else { return }
-          transposeWeights(base, storage.base.assumingMemoryBound(to: Float.self))
+          transposeWeights(base, target.assumingMemoryBound(to: Float.self))
         }
-        return storage
       }
     }
     let laneBytes = lanes * laneFloats * 4

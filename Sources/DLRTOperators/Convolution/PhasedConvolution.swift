@@ -120,7 +120,7 @@ struct PhasedConvolution: Sendable {
     let axes = problem.geometry.axes
     let format =
       "\(kernels.isa.name)-f32-phases-\(problem.groups)-\(axes.map { [$0.stride, $0.dilation, $0.padBegin] })"
-    let packed = try planning.packed(weights, format: format, pack)
+    let packed = try planning.packed(weights, format: format, byteCount: weightFloats * 4, pack)
     let inputSize = problem.geometry.outputSize &* inputChannels
     let outputSize = problem.geometry.inputSize &* outputChannels
     let paddingFloats = (axes.last?.kernel ?? 1) &* problem.inputChannels
@@ -169,9 +169,8 @@ struct PhasedConvolution: Sendable {
   }
 
   /// W `[C, M / group, kernel…]` as panels for each phase and group, of which the rows are tap by tap the channels.
-  private func pack(_ tensor: Tensor) throws -> TensorStorage {
-    let storage = try TensorStorage(byteCount: weightFloats * 4)
-    let target = storage.base.assumingMemoryBound(to: Float.self)
+  private func pack(_ tensor: Tensor, _ target: UnsafeMutableRawPointer) throws {
+    let target = target.assumingMemoryBound(to: Float.self)
     let kernel = Array(repeating: 1, count: 3 - problem.geometry.axes.count) + problem.geometry.kernel
     let (taps, channels) = (kernel.product, problem.inputChannels)
     let panels = Int64((problem.outputChannels + panelWidth - 1) / panelWidth)
@@ -211,7 +210,6 @@ struct PhasedConvolution: Sendable {
         }
       }
     }
-    return storage
   }
 
   private var panelWidth: Int { Int(kernels.table.pointee.gemm_panel) }

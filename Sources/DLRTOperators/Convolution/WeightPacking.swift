@@ -42,13 +42,11 @@ struct WeightPacking: Sendable {
   /// Constant weights, packed once for the model by all threads.
   func packed(_ tensor: Tensor, _ planning: Planning) throws -> TensorStorage {
     let format = "\(kernels.isa.name)-f32-\(layout)-\(problem.groups)"
-    return try planning.packed(tensor, format: format) { tensor in
-      let storage = try TensorStorage(byteCount: bytes)
+    return try planning.packed(tensor, format: format, byteCount: bytes) { tensor, target in
       tensor.withUnsafeBytes { bytes in
         guard let source = bytes.baseAddress else { return }
-        pack(source, storage.base.assumingMemoryBound(to: Float.self), planning.environment.pool)
+        pack(source, target.assumingMemoryBound(to: Float.self), planning.environment.pool)
       }
-      return storage
     }
   }
 

@@ -75,7 +75,16 @@ extension Planning {
 
   /// A constant in a kernel's own layout: made once for the model, shared by all plans and threads.
   ///
-  /// - Parameter format: names the layout; equal formats of one tensor and instruction set give the same bytes.
+  /// - Parameters:
+  ///   - format: names the layout; equal formats of one tensor and instruction set give the same bytes.
+  ///   - fill: writes `byteCount` bytes.
+  package func packed(
+    _ tensor: Tensor, format: String, byteCount: Int, _ fill: (Tensor, UnsafeMutableRawPointer) throws -> Void
+  ) throws -> TensorStorage {
+    try environment.weights.packed(tensor, format: "\(kernels.isa.name) \(format)", byteCount: byteCount, fill)
+  }
+
+  /// As above, in memory that `make` finds itself.
   package func packed(
     _ tensor: Tensor, format: String, _ make: (Tensor) throws -> TensorStorage
   ) throws -> TensorStorage {

@@ -26,24 +26,45 @@ package final class WeightStore: Sendable {
   }
 
   private let state = Locked(State())
+  private let memory = WeightMemory()
 
   package init() {}
 
   /// Notes constants that live as long as the model.
   package func keep(_ constants: some Sequence<Tensor>) {
     state.withLock { state in
-      for constant in constants { state.lasting.insert(ObjectIdentifier(constant.storage)) }
+      for constant in constants where state.lasting.insert(ObjectIdentifier(constant.storage)).inserted {
+        memory.expect(constant.byteCount)
+      }
+    }
+  }
+
+  /// - Parameter fill: writes the packed form.
+  package func packed(
+    _ tensor: Tensor, format: String, byteCount: Int, _ fill: (Tensor, UnsafeMutableRawPointer) throws -> Void
+  ) throws -> TensorStorage {
+    try packed(tensor, format: format) { tensor, isLasting in
+      let storage = try isLasting ? memory.take(byteCount) : TensorStorage(byteCount: byteCount)
+      try fill(tensor, storage.base)
+      return storage
     }
   }
 
   package func packed(
     _ tensor: Tensor, format: String, _ make: (Tensor) throws -> TensorStorage
   ) throws -> TensorStorage {
+    try packed(tensor, format: format) { tensor, _ in try make(tensor) }
+  }
+
+  private func packed(
+    _ tensor: Tensor, format: String, _ make: (Tensor, _ isLasting: Bool) throws -> TensorStorage
+  ) throws -> TensorStorage {
     let storage = ObjectIdentifier(tensor.storage)
     let key = Key(storage: storage, offset: tensor.byteOffset, shape: tensor.shape, format: format)
     let (found, isLasting) = state.withLock { ($0.entries[key]?.packed, $0.lasting.contains(storage)) }
     if let found { return found }
-    let made = try make(tensor)
+    tensor.withUnsafeBytes { tensor.storage.preparePages($0) }
+    let made = try make(tensor, isLasting)
     guard isLasting else { return made }
     // Most constants have one reader, which now has its own copy.
     tensor.withUnsafeBytes { tensor.storage.releasePages($0) }
@@ -59,7 +80,11 @@ package final class WeightStore: Sendable {
   /// A constant whose elements may be read through typed pointers; files do not promise alignment.
   package func aligned(_ tensor: Tensor) throws -> Tensor {
     if tensor.isAligned { return tensor }
-    let storage = try packed(tensor, format: "aligned") { try $0.copied().storage }
+    // Elements of strings refer to memory of their own.
+    if tensor.type == .string { return try tensor.copied() }
+    let storage = try packed(tensor, format: "aligned", byteCount: tensor.byteCount) { tensor, target in
+      tensor.withUnsafeBytes { UnsafeMutableRawBufferPointer(start: target, count: $0.count).copyMemory(from: $0) }
+    }
     return Tensor(tensor.type, tensor.shape, storage)
   }
 

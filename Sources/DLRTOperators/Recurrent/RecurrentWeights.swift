@@ -46,21 +46,20 @@ struct RecurrentWeights: Sendable {
     threads = directions == 1 && isLarge ? planning.threads : 1
     packed = nil
     guard isFloat, let constant = planning.constant(input) else { return }
-    let source = try planning.environment.weights.aligned(constant)
     let weights = self
-    packed = try planning.packed(constant, format: "\(kernels.isa.name)-recurrent-\(parts)") { _ in
-      let storage = try TensorStorage(byteCount: directions * weights.perDirection * 4)
-      weights.pack(
-        source.pointer.assumingMemoryBound(to: Float.self), storage.base.assumingMemoryBound(to: Float.self))
-      return storage
+    packed = try planning.packed(
+      constant, format: "recurrent-\(parts)", byteCount: directions * perDirection * 4
+    ) { constant, target in
+      weights.pack(constant.pointer, target.assumingMemoryBound(to: Float.self))
     }
   }
 
-  private func pack(_ source: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Float>) {
+  /// - Parameter source: may have any alignment.
+  private func pack(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>) {
     for direction in 0..<directions {
       for (index, part) in parts.enumerated() {
         var arguments = dlk_pack_b_args(
-          source + (direction &* width &+ part.lowerBound) &* hidden, k: hidden, n: part.count, kStride: 1,
+          source + (direction &* width &+ part.lowerBound) &* hidden &* 4, k: hidden, n: part.count, kStride: 1,
           nStride: hidden, packed: target + (direction &* perDirection &+ places[index]))
         kernels.table.pointee.pack_b(&arguments, 0, panels(part))
       }

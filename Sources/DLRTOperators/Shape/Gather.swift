@@ -44,7 +44,7 @@ package struct Gather: Operator {
     }
     let move = BlockMove(gathering: block)
     let chunks = move.chunks(outer &* count)
-    return Step(kernel: "gather", workspace: table.workspace) { io in
+    return Step(kernel: "gather", workspace: table.workspace, unalignedInputs: [0]) { io in
       let offsets = try table.resolve(io)
       guard block > 0 else { return }
       let source = io.input(0)

@@ -136,20 +136,31 @@ extension FloatProduct {
   ) throws -> TensorStorage {
     let matrices = made.matrices(.b)
     let format = "\(kernels.isa.name)-gemm-\(product.k)x\(product.n)-\(product.b.row)-\(product.b.column)-\(matrices)"
-    return try planning.packed(b, format: format) { tensor in
-      let storage = try TensorStorage(byteCount: matrices * packedCount * 4)
-      let target = storage.base.assumingMemoryBound(to: Float.self)
+    let width = Int(kernels.table.pointee.gemm_panel)
+    let panels = (product.n + width - 1) / width
+    // Where a panel's elements are adjacent, what is packed already can leave memory before the rest is read.
+    let isDone = matrices == 1 && product.b.row == 1 && product.b.column == product.k
+    let step = isDone ? max(1, releasedBytes / max(width * product.k * 4, 1)) : panels
+    return try planning.packed(b, format: format, byteCount: matrices * packedCount * 4) { tensor, target in
+      let target = target.assumingMemoryBound(to: Float.self)
       let source = tensor.pointer
       forEachMatrix(made, product, .b) { place, offset in
         var arguments = dlk_pack_b_args(
           source + offset * 4, k: product.k, n: product.n, kStride: product.b.row, nStride: product.b.column,
           packed: target + place)
-        let width = Int64(kernels.table.pointee.gemm_panel)
-        kernels.table.pointee.pack_b(&arguments, 0, (Int64(product.n) + width - 1) / width)
+        for first in stride(from: 0, to: panels, by: step) {
+          let end = min(first + step, panels)
+          let bytes = UnsafeRawBufferPointer(
+            start: source + first * width * product.k * 4, count: (end - first) * width * product.k * 4)
+          if step < panels { tensor.storage.preparePages(bytes) }
+          kernels.table.pointee.pack_b(&arguments, Int64(first), Int64(end))
+          if end < panels { tensor.storage.releasePages(bytes) }
+        }
       }
-      return storage
     }
   }
+
+  private static let releasedBytes = 8 << 20
 
   private static func copyRows(
     _ a: Tensor, _ made: MatrixProduct, _ product: MatrixProduct, _ planning: Planning, _ copiedCount: Int
@@ -157,14 +168,12 @@ extension FloatProduct {
     let matrices = made.matrices(.a)
     let format = "rows-\(product.m)x\(product.k)-\(product.a.row)-\(product.a.column)-\(matrices)"
     let tensor = try planning.environment.weights.aligned(a)
-    return try planning.packed(a, format: format) { _ in
-      let storage = try TensorStorage(byteCount: matrices * copiedCount * 4)
-      let target = storage.base.assumingMemoryBound(to: Float.self)
+    return try planning.packed(a, format: format, byteCount: matrices * copiedCount * 4) { _, target in
+      let target = target.assumingMemoryBound(to: Float.self)
       let source = tensor.pointer.assumingMemoryBound(to: Float.self)
       forEachMatrix(made, product, .a) { place, offset in
         copyRows(product, source + offset, target + place, 0..<product.m)
       }
-      return storage
     }
   }
 

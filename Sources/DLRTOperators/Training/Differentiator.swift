@@ -4,7 +4,7 @@ import DLRTGraph
 struct Differentiator {
   private(set) var graph: Graph
   private let label: String
-  private let producers: [ValueID: NodeID]
+  private let producers: ValueTable<NodeID>
 
   /// - Parameter label: the name that the new nodes get.
   init(_ graph: Graph, label: String) {

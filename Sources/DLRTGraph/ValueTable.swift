@@ -1,0 +1,48 @@
+/// Something about some of a graph's values: passes and planning look values up too often to hash them.
+package struct ValueTable<Entry> {
+  @usableFromInline var entries: [Entry?]
+
+  package init(_ graph: Graph) { entries = Array(repeating: nil, count: graph.values.count) }
+
+  /// nil for values that are newer than the table.
+  @inlinable package subscript(value: ValueID) -> Entry? {
+    get { value.index < entries.count ? entries[value.index] : nil }
+    set { entries[value.index] = newValue }
+  }
+
+  @inlinable package func contains(_ value: ValueID) -> Bool { self[value] != nil }
+}
+
+extension ValueTable<Void> {
+  @inlinable package mutating func insert(_ value: ValueID) { self[value] = () }
+}
+
+extension ValueTable: Sendable where Entry: Sendable {}
+
+/// The nodes that read each value.
+package struct ReaderTable: Sendable {
+  /// The readers of value `i` are `nodes[starts[i]..<starts[i + 1]]`.
+  private var starts: [Int]
+  private var nodes: [NodeID]
+
+  init(_ graph: Graph) {
+    let count = graph.values.count
+    var starts = [Int](repeating: 0, count: count + 1)
+    graph.forEachInput { _, value in starts[value.index + 1] += 1 }
+    for index in 0..<count { starts[index + 1] += starts[index] }
+    var nodes = [NodeID](repeating: NodeID(0), count: starts[count])
+    var next = starts
+    graph.forEachInput { id, value in
+      nodes[next[value.index]] = id
+      next[value.index] += 1
+    }
+    self.starts = starts
+    self.nodes = nodes
+  }
+
+  /// In order; a node that reads a value twice is there twice.
+  package subscript(value: ValueID) -> ArraySlice<NodeID> {
+    guard value.index + 1 < starts.count else { return [] }
+    return nodes[starts[value.index]..<starts[value.index + 1]]
+  }
+}
