@@ -39,8 +39,8 @@ if xargs nm -u <"$scratch/swift" | grep -q PropertiesV4nameSSSgvg; then
   echo "link-library: Unicode.Scalar.Properties.name is used, but left out here" >&2
   exit 1
 fi
-objcopy --redefine-sym _swift_stdlib_getScalarName=dlrt_no_scalar_name "$scratch/Swift.o"
-echo 'long dlrt_no_scalar_name(void) { return 0; }' | ${CC:-cc} -fPIC -x c -c - -o "$scratch/name.o"
+objcopy --redefine-sym _swift_stdlib_getScalarName=no_scalar_name "$scratch/Swift.o"
+echo 'long no_scalar_name(void) { return 0; }' | ${CC:-cc} -fPIC -x c -c - -o "$scratch/name.o"
 echo "$scratch/name.o" >>"$scratch/objects"
 echo "$scratch/Swift.o" | tee -a "$scratch/swift" >>"$scratch/objects"
 # shellcheck disable=SC2046
