@@ -2,7 +2,8 @@ import CKernelSupport
 
 func depthwise(_ args: dlk_depthwise_args, _ rows: Range<Int>) {
   let epilogue = DepthwiseEpilogue(args)
-  if args.window.dilation_w == 1, let kernel = slidingKernel(args.window) {
+  let isGrouped = args.group > 1
+  if args.window.dilation_w == 1, let kernel = slidingKernel(args) {
     forEachOutputRow(args.window, args.x, args.x_pixels, args.y, args.y_pixels, rows, ring: Int(args.x_ring)) { row in
       slide(SlidingRow(args, row, epilogue), kernel)
       epilogue.activate(row.y, row.yStep, Int(args.window.out_w), Int(args.channels))
@@ -16,7 +17,13 @@ func depthwise(_ args: dlk_depthwise_args, _ rows: Range<Int>) {
     let (y, whole) = (part.y, part.pixels)
     while part.pixels > 0 {
       let count = part.pixels >= 4 ? 4 : 1
-      if count == 1 {
+      if isGrouped {
+        if count == 1 {
+          runChannels(GroupedTile<1>.self, GroupedTile<1>.self, part, args, epilogue)
+        } else {
+          runChannels(GroupedTile<4>.self, GroupedTile<4>.self, part, args, epilogue)
+        }
+      } else if count == 1 {
         runChannels(DepthwiseTile<1, 4>.self, DepthwiseTile<1, 1>.self, part, args, epilogue)
       } else {
         runChannels(DepthwiseTile<4, 2>.self, DepthwiseTile<4, 1>.self, part, args, epilogue)
@@ -59,7 +66,7 @@ struct DepthwiseEpilogue {
 
 // Any window.
 
-private protocol ChannelTile {
+protocol ChannelTile {
   static var vectors: Int { get }
   static func run<C: ColumnAccess>(
     _ c: C.Type, _ part: WindowPart, _ args: dlk_depthwise_args, _ channel: Int, _ count: Int,

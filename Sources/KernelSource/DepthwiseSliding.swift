@@ -5,11 +5,13 @@ import CKernelSupport
 /// Which of the sliding tiles fits the window.
 enum SlidingKernel { case wide3, wide3By2, wide5, wide5By2, wide7 }
 
-func slidingKernel(_ window: dlk_window) -> SlidingKernel? {
+func slidingKernel(_ args: dlk_depthwise_args) -> SlidingKernel? {
+  let window = args.window
   guard window.kernel_d &* window.kernel_h <= SlidingRow.mostLines else { return nil }
   return switch (window.kernel_w, window.stride_w) {
   case (3, 1): .wide3
   case (3, 2): .wide3By2
+  case _ where args.group > 1: nil
   case (5, 1): .wide5
   case (5, 2): .wide5By2
   case (7, 1): .wide7
@@ -28,19 +30,20 @@ struct SlidingRow {
   let yStep: Int
   let tapStep: Int
   let channels: Int
+  let group: Int
   let bias: Source?
   let epilogue: DepthwiseEpilogue
   let inWidth, outWidth, pad: Int
 
   init(_ args: dlk_depthwise_args, _ row: WindowRow, _ epilogue: DepthwiseEpilogue) {
     (y, yStep, tapStep) = (row.y, row.yStep, row.tapStep)
-    (channels, bias, self.epilogue) = (Int(args.channels), args.bias, epilogue)
+    (channels, group, bias, self.epilogue) = (Int(args.channels), Int(args.group), args.bias, epilogue)
     (inWidth, outWidth, pad) = (Int(args.window.in_w), Int(args.window.out_w), Int(args.window.pad_w))
     for plane in 0..<row.planes {
       for line in 0..<row.lines {
         let tapLine = (row.firstPlane &+ plane) &* Int(args.window.kernel_h) &+ row.firstLine &+ line
         lines[count] = row.x + (plane &* row.planeStep &+ row.ring.offset(line, row.lineStep))
-        weights[count] = args.weights + tapLine &* Int(args.window.kernel_w) &* channels
+        weights[count] = args.weights + tapLine &* Int(args.window.kernel_w) &* group &* channels
         count = count &+ 1
       }
     }
@@ -68,6 +71,8 @@ func slide(_ row: SlidingRow, _ kernel: SlidingKernel) {
 
 private func slideFour(_ row: UnsafePointer<SlidingRow>, _ pixel: Int, _ kernel: SlidingKernel) {
   switch kernel {
+  case .wide3 where row.pointee.group > 1: GroupedSlidingTile<3, 1, 4>.run(row, pixel)
+  case .wide3By2 where row.pointee.group > 1: GroupedSlidingTile<3, 2, 4>.run(row, pixel)
   case .wide3: SlidingTile<3, 1, 4>.run(row, pixel)
   case .wide3By2: SlidingTile<3, 2, 4>.run(row, pixel)
   case .wide5: SlidingTile<5, 1, 4>.run(row, pixel)
@@ -78,6 +83,8 @@ private func slideFour(_ row: UnsafePointer<SlidingRow>, _ pixel: Int, _ kernel:
 
 private func slideSeven(_ row: UnsafePointer<SlidingRow>, _ pixel: Int, _ kernel: SlidingKernel) {
   switch kernel {
+  case .wide3 where row.pointee.group > 1: GroupedSlidingTile<3, 1, 7>.run(row, pixel)
+  case .wide3By2 where row.pointee.group > 1: GroupedSlidingTile<3, 2, 7>.run(row, pixel)
   case .wide3: SlidingTile<3, 1, 7>.run(row, pixel)
   case .wide3By2: SlidingTile<3, 2, 7>.run(row, pixel)
   case .wide5: SlidingTile<5, 1, 7>.run(row, pixel)

@@ -108,6 +108,36 @@ import Testing
     try check(n, transposes: 3)
   }
 
+  /// As in ConvNeXt: channels are brought to the end for what works on them, and back.
+  @Test func aDetourThroughTheOtherLayout() throws {
+    var n = Network()
+    let stem = try n.conv(n.x)
+    let turned = n.b.node("Transpose", [try n.conv(stem)], ["perm": .ints([0, 2, 3, 1])])
+    let product = n.b.node("MatMul", [n.b.node("Softmax", [turned]), try n.weights([8, 8])])
+    let back = n.b.node("Transpose", [product], ["perm": .ints([0, 3, 1, 2])])
+    let scaled = n.b.node("Mul", [try n.weights([8, 1, 1]), back])
+    n.b.output(try n.conv(n.b.node("Add", [scaled, stem])))
+    try check(n, transposes: 2)
+  }
+
+  /// Where nothing works in the new layout, everything stays as it was.
+  @Test func transposesAlone() throws {
+    var n = Network()
+    let back = n.b.node("Transpose", [n.x], ["perm": .ints([0, 3, 1, 2])])
+    n.b.output(n.b.node("MatMul", [back, try n.weights([10, 5])]), n.b.node("Exp", [back]))
+    try check(n, transposes: 2)
+  }
+
+  @Test(arguments: [2, 4]) func shuffledChannels(_ groups: Int) throws {
+    var n = Network()
+    let parted = n.b.node("Reshape", [try n.conv(n.x), try n.ints([0, groups, 8 / groups, 10, 12])])
+    let turned = n.b.node("Transpose", [parted], ["perm": .ints([0, 2, 1, 3, 4])])
+    let shuffled = n.b.node("Reshape", [turned, try n.ints([0, 8, 10, 12])])
+    n.b.output(n.b.node("Add", [try n.conv(shuffled), shuffled]))
+    // In, out, and the shuffle itself.
+    try check(n, transposes: 3, ["ai.dlrt::ConvNHWC": 2])
+  }
+
   @Test(arguments: ["nearest", "linear"]) func resizing(_ mode: String) throws {
     var n = Network()
     let scales = n.b.constant(try Tensor([1, 1, 2, 1.5] as [Float], shape: [4]))

@@ -237,6 +237,28 @@ DLK_INLINE bool dlk_has_nan(dlk_vf a) {
 #endif
 }
 
+/// Lane `i` of the result is lane `index[i]` of `a`, indices being below the number of lanes.
+DLK_INLINE dlk_vf dlk_permute(dlk_vf a, dlk_vi index) {
+#if DLK_VECTOR_BYTES == 64
+  return _mm512_permutexvar_ps((__m512i)index, a);
+#elif DLK_VECTOR_BYTES == 32
+  return _mm256_permutevar8x32_ps(a, (__m256i)index);
+#else
+  return (dlk_vf){a[index[0]], a[index[1]], a[index[2]], a[index[3]]};
+#endif
+}
+
+/// The numbers of the lanes.
+DLK_INLINE dlk_vi dlk_lane_numbers(void) {
+#if DLK_VECTOR_BYTES == 64
+  return (dlk_vi){0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+#elif DLK_VECTOR_BYTES == 32
+  return (dlk_vi){0, 1, 2, 3, 4, 5, 6, 7};
+#else
+  return (dlk_vi){0, 1, 2, 3};
+#endif
+}
+
 /// Interleaves the lower halves: a0 b0 a1 b1 …
 DLK_INLINE dlk_vf dlk_zip_low(dlk_vf a, dlk_vf b) {
 #if DLK_VECTOR_BYTES == 16

@@ -17,7 +17,7 @@ extension ChannelsLastWalk {
     case "Resize": try resize(id, node)
     case "Transpose": transpose(id, node)
     case "Shape": try shape(id, node)
-    case "Flatten", "Reshape": try flatten(id, node)
+    case "Flatten", "Reshape": if try !shuffle(id, node) { try flatten(id, node) }
     case let name where name.hasPrefix("Reduce"): try reduce(id, node)
     default: try elementwise(id, node)
     }

@@ -27,6 +27,8 @@ struct ChannelsLastWalk {
   private var moved: [ValueID] = []
   /// Nodes that no longer exist in their old form.
   private var converted: Set<NodeID> = []
+  /// Those of them that only brought a value to the old layout; where somebody still wants that, they come again.
+  private var returns: Set<NodeID> = []
 
   init(_ program: Program) {
     matcher = Matcher(program)
@@ -37,7 +39,8 @@ struct ChannelsLastWalk {
 
   mutating func visit(_ id: NodeID) throws {
     let node = graph[id]
-    guard node.op.domain.isEmpty, node.captureCount == 0 else { return }
+    guard node.op.domain.isEmpty, node.captureCount == 0, !converted.contains(id) else { return }
+    if takeBack(id, node) { return }
     if try anchor(id, node) { return }
     guard node.inputs.contains(where: { $0.map { twins[$0] != nil } ?? false }) else { return }
     try follow(id, node)
@@ -45,7 +48,7 @@ struct ChannelsLastWalk {
 
   /// The patch, with a Transpose for every value that is still read in the old layout; nil when nothing changed.
   consuming func finished() throws -> GraphPatch? {
-    guard !converted.isEmpty else { return nil }
+    guard converted.count > returns.count else { return nil }
     for value in moved {
       let isRead = graph.outputs.contains(value) || matcher.readers(of: value).contains { !converted.contains($0) }
       guard isRead, let twin = twins[value], let rank = matcher.shape(value)?.rank else { continue }
@@ -59,6 +62,22 @@ struct ChannelsLastWalk {
 }
 
 // MARK: What rules do
+
+extension ChannelsLastWalk {
+  /// A Transpose from the new layout to the old one, as around a normalisation of channels: its input is the twin of its
+  /// output. Of rank 3 there are too many that mean something else.
+  private mutating func takeBack(_ id: NodeID, _ node: Node) -> Bool {
+    guard node.op == OperatorName("Transpose"), let input = node.input(0), let output = node.output(0),
+      let rank = rank(input), rank >= 4, case .ints(let perm) = node.attributes["perm"],
+      perm == Layout.toChannelsFirst(rank), twins[input] == nil, graph.constant(input) == nil
+    else { return false }
+    twins[output] = input
+    moved.append(output)
+    converted.insert(id)
+    returns.insert(id)
+    return true
+  }
+}
 
 extension ChannelsLastWalk {
   func twin(_ value: ValueID?) -> ValueID? { value.flatMap { twins[$0] } }
@@ -105,6 +124,12 @@ extension ChannelsLastWalk {
   /// Removes a node whose output another value is.
   mutating func remove(_ id: NodeID, output: ValueID, with value: ValueID) {
     patch.replace(output, with: value)
+    patch.remove(id)
+    converted.insert(id)
+  }
+
+  /// Drops a node whose only reader gets what it needs otherwise.
+  mutating func absorb(_ id: NodeID) {
     patch.remove(id)
     converted.insert(id)
   }

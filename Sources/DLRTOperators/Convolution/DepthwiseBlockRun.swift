@@ -151,6 +151,7 @@ struct DepthwiseBlockRun: Sendable {
     var args = dlk_depthwise_args()
     args.window = geometry.kernelWindow
     args.channels = Int64(depthwise.groups)
+    args.group = 1
     args.x_pixels = dlk_pixels(geometry.input, pixelStride: depthwise.groups)
     args.y_pixels = dlk_pixels(geometry.output, pixelStride: depthwise.groups)
     args.weights = depthwiseWeights.pointer(io, scratch)

@@ -10,7 +10,7 @@ struct PixelConvolution: Sendable {
   private let hasAddend: Bool
 
   private enum Method: Sendable {
-    /// Each channel by itself.
+    /// Each channel by itself, or groups of a few channels.
     case depthwise
     /// 1 × 1 without stride: one matrix product over the pixels of all images.
     case product
@@ -33,7 +33,7 @@ struct PixelConvolution: Sendable {
     let geometry = problem.geometry
     let isPlanar = geometry.axes.dropLast(2).isEmpty
     let isCopied = isPlanar && problem.groups == 1 && problem.inputChannels <= Self.fewChannels
-    if problem.isDepthwise, problem.outputChannels == 1, !hasAddend, !op.isInputChannelsFirst {
+    if Self.hasSmallGroups(problem, kernels), !hasAddend, !op.isInputChannelsFirst {
       method = .depthwise
     } else if isCopied, op.isInputChannelsFirst || !geometry.isPointwise {
       method = .copiedWindow
@@ -46,6 +46,14 @@ struct PixelConvolution: Sendable {
     } else {
       method = .window
     }
+  }
+
+  /// One channel a group, or whole groups in a vector that can be permuted; as many channels out as in.
+  private static func hasSmallGroups(_ problem: ConvolutionProblem, _ kernels: KernelSet) -> Bool {
+    let vector = Int(kernels.table.pointee.vector_floats)
+    guard problem.groups > 1, problem.inputChannels == problem.outputChannels else { return false }
+    return problem.inputChannels == 1
+      || vector >= 8 && problem.inputChannels < vector && vector % problem.inputChannels == 0
   }
 
   var inputChannels: Int { problem.groups &* problem.inputChannels }
@@ -104,17 +112,20 @@ extension PixelConvolution {
     let geometry = problem.geometry
     let rows = geometry.outputRows
     let window = geometry.kernelWindow
-    let cost = Double(geometry.axes[geometry.axes.count - 1].output * inputChannels * geometry.kernelSize) / 20
+    let width = geometry.axes[geometry.axes.count - 1].output
+    let cost = Double(width * inputChannels * geometry.kernelSize * problem.inputChannels) / 40
     let chunks = Chunks(problem.batch &* rows, cost: cost)
     let (inputSize, outputSize) = (geometry.inputSize &* inputChannels, geometry.outputSize &* outputChannels)
     let (xPixels, yPixels) = (
       dlk_pixels(geometry.input, pixelStride: inputChannels), dlk_pixels(geometry.output, pixelStride: outputChannels)
     )
-    return Step(kernel: name("depthwise"), workspace: weights == nil ? packing.bytes : 0) { io in
+    return Step(
+      kernel: name(problem.inputChannels == 1 ? "depthwise" : "grouped"), workspace: weights == nil ? packing.bytes : 0) { io in
       let (x, y) = (io.input(0, as: Float.self), io.output(0, as: Float.self))
       var args = dlk_depthwise_args()
       args.window = window
       args.channels = Int64(inputChannels)
+      args.group = Int64(problem.inputChannels)
       args.x_pixels = xPixels
       args.y_pixels = yPixels
       args.weights = packing.weights(weights, io, at: io.workspace)

@@ -5,7 +5,7 @@ import DLRTParallel
 /// Brings weights `[M, C / group, kernel…]` into the kernels' form, group by group.
 struct WeightPacking: Sendable {
   enum Layout: Sendable {
-    /// `[tap][channel]`, of all groups together, for one channel in and out of each.
+    /// `[tap][channel of a group][channel]`, of all groups together, for as many channels out as in.
     case taps
     /// Panels of `pack_b`.
     case panels
@@ -25,7 +25,7 @@ struct WeightPacking: Sendable {
     let depth = problem.geometry.kernelSize &* problem.inputChannels
     let (channels, n) = (Int64(problem.inputChannels), Int64(problem.outputChannels))
     switch layout {
-    case .taps: floatsPerGroup = depth
+    case .taps: floatsPerGroup = depth &* problem.outputChannels
     case .panels: floatsPerGroup = Int(kernels.table.pointee.packed_b_floats(Int64(depth), n))
     case .winograd(let tile):
       floatsPerGroup = Int(kernels.table.pointee.packed_winograd_floats(Int64(tile), channels, n))
@@ -99,10 +99,13 @@ struct WeightPacking: Sendable {
 
   private func packTaps(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>) {
     let taps = problem.geometry.kernelSize
-    for channel in 0..<problem.groups {
-      for tap in 0..<taps {
-        target[tap &* problem.groups &+ channel] = source.loadUnaligned(
-          fromByteOffset: (channel &* taps &+ tap) &* 4, as: Float.self)
+    let (members, channels) = (problem.inputChannels, problem.groups &* problem.outputChannels)
+    for channel in 0..<channels {
+      for k in 0..<members {
+        for tap in 0..<taps {
+          target[(tap &* members &+ k) &* channels &+ channel] = source.loadUnaligned(
+            fromByteOffset: ((channel &* members &+ k) &* taps &+ tap) &* 4, as: Float.self)
+        }
       }
     }
   }

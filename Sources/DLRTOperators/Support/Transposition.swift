@@ -18,6 +18,10 @@ struct Transposition: PlainTask {
         Self.separate(source, target, rows, columns, targetStep)
         return
       }
+      if size == 4, columns == 2, targetStep == 2 &* size {
+        Self.interleave(source, source + sourceStep, target, rows)
+        return
+      }
       // Squares of four-byte elements are transposed in registers.
       let tiled = size == 4 ? rows & ~3 : 0
       var column = 0
@@ -80,6 +84,29 @@ struct Transposition: PlainTask {
         target.storeBytes(of: element, toByteOffset: channel &* targetStep &+ column &* 4, as: UInt32.self)
       }
       column = column &+ 1
+    }
+  }
+
+  /// Joins two runs element by element, as of channels that are shuffled in two groups.
+  private static func interleave(
+    _ first: UnsafeRawPointer, _ second: UnsafeRawPointer, _ target: UnsafeMutableRawPointer, _ count: Int
+  ) {
+    typealias Line = SIMD4<UInt32>
+    var index = 0
+    while index &+ 4 <= count {
+      let a = first.loadUnaligned(fromByteOffset: index &* 4, as: Line.self)
+      let b = second.loadUnaligned(fromByteOffset: index &* 4, as: Line.self)
+      target.storeBytes(of: Line(a[0], b[0], a[1], b[1]), toByteOffset: index &* 8, as: Line.self)
+      target.storeBytes(of: Line(a[2], b[2], a[3], b[3]), toByteOffset: index &* 8 &+ 16, as: Line.self)
+      index = index &+ 4
+    }
+    while index < count {
+      target.storeBytes(
+        of: first.loadUnaligned(fromByteOffset: index &* 4, as: UInt32.self), toByteOffset: index &* 8, as: UInt32.self)
+      target.storeBytes(
+        of: second.loadUnaligned(fromByteOffset: index &* 4, as: UInt32.self), toByteOffset: index &* 8 &+ 4,
+        as: UInt32.self)
+      index = index &+ 1
     }
   }
 

@@ -1,0 +1,96 @@
+import CKernelSupport
+
+// Convolutions of small groups of channels. A vector holds whole groups; for each channel of a group it is permuted so that
+// every lane has the one of its own group.
+
+/// The lanes that have channel 0 of each lane's group.
+@inline(__always) private func firstLanes(_ group: Int) -> VI {
+  dlk_lane_numbers() & VI(repeating: -Int32(truncatingIfNeeded: group))
+}
+
+/// `P` pixels, whose windows are cut alike by the border, by one vector of channels.
+enum GroupedTile<let P: Int>: ChannelTile {
+  @inline(__always) static var vectors: Int { 1 }
+
+  @inline(__always)
+  static func run<C: ColumnAccess>(
+    _ c: C.Type, _ part: WindowPart, _ args: dlk_depthwise_args, _ channel: Int, _ count: Int,
+    _ epilogue: DepthwiseEpilogue
+  ) {
+    let channels = Int(args.channels), window = args.window, group = Int(args.group)
+    var sums = InlineArray<P, VF> { _ in VF() }
+    if let bias = args.bias { for p in 0..<P { sums[p] = C.load(bias + channel, count) } }
+    for plane in 0..<part.planes {
+      for line in 0..<part.lines {
+        let tap =
+          ((part.firstPlane &+ plane) &* Int(window.kernel_h) &+ part.firstLine &+ line) &* Int(window.kernel_w)
+          &+ part.firstAcross
+        var weights: Source = args.weights + (tap &* group &* channels &+ channel)
+        var x = part.x + (plane &* part.planeStep &+ part.ring.offset(line, part.lineStep) &+ channel)
+        for _ in 0..<part.across {
+          let values = InlineArray<P, VF> { C.load(x + $0 &* part.pixelStep, count) }
+          var source = firstLanes(group)
+          for _ in 0..<group {
+            let w = C.load(weights, count)
+            for p in 0..<P { sums[p] = dlk_fma(dlk_permute(values[p], source), w, sums[p]) }
+            weights += channels
+            source = source &+ VI(repeating: 1)
+          }
+          x += part.tapStep
+        }
+      }
+    }
+    for p in 0..<P { C.store(part.y + (p &* part.yStep &+ channel), epilogue.clamp(sums[p]), count) }
+  }
+}
+
+/// The same for neighbouring pixels: each permuted vector serves all the taps that meet it.
+enum GroupedSlidingTile<let Width: Int, let Stride: Int, let P: Int> {
+  @inline(never)
+  static func run(_ row: UnsafePointer<SlidingRow>, _ pixel: Int) {
+    let left = pixel &* Stride &- row.pointee.pad
+    let inside = max(0, -left)..<max(0, row.pointee.inWidth &- left)
+    let offset = left &* row.pointee.tapStep, y = row.pointee.y + pixel &* row.pointee.yStep
+    let pixels = min(P, row.pointee.outWidth &- pixel)
+    let channels = row.pointee.channels
+    var channel = 0
+    while channel < channels {
+      let count = min(lanes, channels &- channel)
+      if count == lanes {
+        tile(WholeColumns.self, row, offset, y, inside, pixels, channel, 0)
+      } else {
+        tile(PartialColumns.self, row, offset, y, inside, pixels, channel, count)
+      }
+      channel = channel &+ lanes
+    }
+  }
+
+  @inline(__always)
+  private static func tile<C: ColumnAccess>(
+    _ columns: C.Type, _ row: UnsafePointer<SlidingRow>, _ offset: Int, _ y: Target, _ inside: Range<Int>,
+    _ pixels: Int, _ channel: Int, _ count: Int
+  ) {
+    let channels = row.pointee.channels, tapStep = row.pointee.tapStep, group = row.pointee.group
+    var sums = InlineArray<P, VF> { _ in VF() }
+    if let bias = row.pointee.bias { for p in 0..<P { sums[p] = C.load(bias + channel, count) } }
+    for line in 0..<row.pointee.count {
+      guard let base = row.pointee.lines[line], let taps = row.pointee.weights[line] else { break }
+      let from = base + (offset &+ channel)
+      var source = firstLanes(group)
+      for k in 0..<group {
+        let w = InlineArray<Width, VF> { C.load(taps + (($0 &* group &+ k) &* channels &+ channel), count) }
+        for i in 0..<(P &- 1) &* Stride &+ Width {
+          guard i >= inside.lowerBound && i < inside.upperBound else { continue }
+          let value = dlk_permute(C.load(from + i &* tapStep, count), source)
+          for p in 0..<P {
+            let tap = i &- p &* Stride
+            if tap >= 0 && tap < Width { sums[p] = dlk_fma(value, w[tap], sums[p]) }
+          }
+        }
+        source = source &+ VI(repeating: 1)
+      }
+    }
+    let epilogue = row.pointee.epilogue, yStep = row.pointee.yStep
+    for p in 0..<P where p < pixels { C.store(y + (p &* yStep &+ channel), epilogue.clamp(sums[p]), count) }
+  }
+}
