@@ -3,26 +3,31 @@ import CKernelSupport
 func pool(_ args: dlk_pool_args, _ rows: Range<Int>) {
   let channels = Int(args.channels), window = args.window, height = Int(window.out_h)
   forEachWindowPart(window, args.x, args.x_pixels, args.y, args.y_pixels, rows) { part, row, pixel in
-    for p in 0..<part.pixels {
-      let x = part.x + p &* part.pixelStep, y = part.y + p &* part.yStep
-      switch args.function {
-      case DLK_POOL_MAX: poolPixel(PoolMaximum.self, part, x, y, channels, 1)
-      default:
-        var size = part.planes &* part.lines &* part.across
-        if args.function == DLK_POOL_AVERAGE_PADDED {
-          size =
-            padded(
-              row / height, window.in_d, window.kernel_d, window.stride_d, window.dilation_d, window.pad_d,
-              window.pad_end_d)
-            &* padded(
-              row % height, window.in_h, window.kernel_h, window.stride_h, window.dilation_h, window.pad_h,
-              window.pad_end_h)
-            &* padded(
-              pixel &+ p, window.in_w, window.kernel_w, window.stride_w, window.dilation_w, window.pad_w,
-              window.pad_end_w)
-        }
-        poolPixel(PoolSum.self, part, x, y, channels, 1 / Float(size))
+    // Where a part holds several pixels, their windows are whole across, so that one size goes for all.
+    var size = part.planes &* part.lines &* part.across
+    if args.function == DLK_POOL_AVERAGE_PADDED {
+      size =
+        padded(
+          row / height, window.in_d, window.kernel_d, window.stride_d, window.dilation_d, window.pad_d,
+          window.pad_end_d)
+        &* padded(
+          row % height, window.in_h, window.kernel_h, window.stride_h, window.dilation_h, window.pad_h,
+          window.pad_end_h)
+        &* padded(
+          pixel, window.in_w, window.kernel_w, window.stride_w, window.dilation_w, window.pad_w, window.pad_end_w)
+    }
+    var part = part
+    while part.pixels > 0 {
+      let count = part.pixels >= 4 ? 4 : 1
+      switch (args.function, count) {
+      case (DLK_POOL_MAX, 4): poolPixels(PoolTile<PoolMaximum, 4>.self, part, channels, 1)
+      case (DLK_POOL_MAX, _): poolPixels(PoolTile<PoolMaximum, 1>.self, part, channels, 1)
+      case (_, 4): poolPixels(PoolTile<PoolSum, 4>.self, part, channels, 1 / Float(size))
+      default: poolPixels(PoolTile<PoolSum, 1>.self, part, channels, 1 / Float(size))
       }
+      part.x += count &* part.pixelStep
+      part.y += count &* part.yStep
+      part.pixels = part.pixels &- count
     }
   }
 }
@@ -50,38 +55,49 @@ private enum PoolSum: PoolFunction {
   @inline(__always) static func join(_ a: VF, _ b: VF) -> VF { a + b }
 }
 
-@inline(__always)
-private func poolPixel<F: PoolFunction>(
-  _ f: F.Type, _ part: WindowPart, _ x: Source, _ y: Target, _ channels: Int, _ factor: Float
-) {
-  var channel = 0
-  while channel &+ 4 &* lanes <= channels {
-    PoolTile<F, WholeColumns, 4>.run(part, x + channel, y + channel, 0, factor)
-    channel = channel &+ 4 &* lanes
-  }
-  while channel &+ lanes <= channels {
-    PoolTile<F, WholeColumns, 1>.run(part, x + channel, y + channel, 0, factor)
-    channel = channel &+ lanes
-  }
-  if channel < channels {
-    PoolTile<F, PartialColumns, 1>.run(part, x + channel, y + channel, channels &- channel, factor)
-  }
-}
-
-private enum PoolTile<F: PoolFunction, C: ColumnAccess, let NV: Int> {
+/// `P` pixels whose windows are cut alike.
+private enum PoolTile<F: PoolFunction, let P: Int> {
   @inline(__always)
-  static func run(_ part: WindowPart, _ x: Source, _ y: Target, _ count: Int, _ factor: Float) {
-    var values = InlineArray<NV, VF> { _ in constant(F.identity) }
+  static func run<C: ColumnAccess, let NV: Int>(
+    _ c: C.Type, _ vectors: PoolVectors<NV>.Type, _ part: WindowPart, _ channel: Int, _ count: Int, _ factor: Float
+  ) {
+    var values = InlineArray<P, InlineArray<NV, VF>> { _ in InlineArray<NV, VF> { _ in constant(F.identity) } }
     for plane in 0..<part.planes {
       for line in 0..<part.lines {
-        var x = x + (plane &* part.planeStep &+ line &* part.lineStep)
+        var x = part.x + (plane &* part.planeStep &+ line &* part.lineStep &+ channel)
         for _ in 0..<part.across {
-          for j in 0..<NV { values[j] = F.join(values[j], C.load(x + j &* lanes, count)) }
+          for p in 0..<P {
+            for j in 0..<NV {
+              values[p][j] = F.join(values[p][j], C.load(x + (p &* part.pixelStep &+ j &* lanes), count))
+            }
+          }
           x += part.tapStep
         }
       }
     }
-    if F.identity == 0 { for j in 0..<NV { values[j] *= constant(factor) } }
-    for j in 0..<NV { C.store(y + j &* lanes, values[j], count) }
+    if F.identity == 0 { for p in 0..<P { for j in 0..<NV { values[p][j] *= constant(factor) } } }
+    for p in 0..<P {
+      for j in 0..<NV { C.store(part.y + (p &* part.yStep &+ channel &+ j &* lanes), values[p][j], count) }
+    }
+  }
+}
+
+private enum PoolVectors<let NV: Int> {}
+
+@inline(__always)
+private func poolPixels<F: PoolFunction, let P: Int>(
+  _ tile: PoolTile<F, P>.Type, _ part: WindowPart, _ channels: Int, _ factor: Float
+) {
+  var channel = 0
+  while channel &+ 2 &* lanes <= channels {
+    PoolTile<F, P>.run(WholeColumns.self, PoolVectors<2>.self, part, channel, 0, factor)
+    channel = channel &+ 2 &* lanes
+  }
+  if channel &+ lanes <= channels {
+    PoolTile<F, P>.run(WholeColumns.self, PoolVectors<1>.self, part, channel, 0, factor)
+    channel = channel &+ lanes
+  }
+  if channel < channels {
+    PoolTile<F, P>.run(PartialColumns.self, PoolVectors<1>.self, part, channel, channels &- channel, factor)
   }
 }

@@ -46,7 +46,8 @@ package struct StridedCopy: Sendable {
     } else if walk.second[walk.rank - 1] == size, let inner = walk.first.lastIndex(of: size) {
       let columns = walk.remove(walk.rank - 1)
       let rows = walk.remove(inner)
-      let strip = max(1, 256 / size)
+      // Many transpositions are work enough for all threads as they are.
+      let strip = walk.count >= 256 ? max(1, rows.size) : max(1, 256 / size)
       strips = (rows.size + strip - 1) / strip
       bytes = min(strip, rows.size) &* columns.size &* size
       part = .transposition(
