@@ -156,6 +156,15 @@ import Testing
     try check(b, [input([3, 16])], leaves: ["ai.dlrt::FusedMatMul": 1])
   }
 
+  /// Short rows are taken several at a time, whichever operand stays along them or between them.
+  @Test(arguments: [[1], [3, 1], [7], [5, 1, 1], [5, 3, 1], [5, 1, 7], [1, 1, 1]])
+  func chainsOverShortRows(_ shape: [Int]) throws {
+    var b = GraphBuilder()
+    let x = b.input("x", .float32, [5, 3, 7]), y = b.input("y", .float32, Shape(shape))
+    b.output(b.node("Relu", [b.node("Sub", [b.node("Mul", [x, y]), b.node("Add", [y, b.node("Exp", [x])])])]))
+    try check(b, [input([5, 3, 7]), input(shape)], leaves: ["ai.dlrt::FusedElementwise": 1])
+  }
+
   @Test func elementwiseChainsBecomeOnePass() throws {
     var b = GraphBuilder()
     let x = b.input("x", .float32, [.symbol("N"), 3, 5])

@@ -120,7 +120,8 @@ extension PixelConvolution {
       dlk_pixels(geometry.input, pixelStride: inputChannels), dlk_pixels(geometry.output, pixelStride: outputChannels)
     )
     return Step(
-      kernel: name(problem.inputChannels == 1 ? "depthwise" : "grouped"), workspace: weights == nil ? packing.bytes : 0) { io in
+      kernel: name(problem.inputChannels == 1 ? "depthwise" : "grouped"), workspace: weights == nil ? packing.bytes : 0
+    ) { io in
       let (x, y) = (io.input(0, as: Float.self), io.output(0, as: Float.self))
       var args = dlk_depthwise_args()
       args.window = window

@@ -40,13 +40,20 @@ package struct FusedElementwise: Operator {
 }
 
 /// The program with everything decided that a run needs.
+///
+/// It walks the output in blocks that stay in the first-level cache: parts of long runs, or several of the short rows over
+/// which inputs broadcast, such as the channels of pixels.
 private struct FusedRun: Sendable {
-  private static let block = 512
+  private static let block = 1024
+  /// Rows up to this long are taken several at a time.
+  private static let shortRow = 512
 
   private let instructions: [Instruction]
   private let inputCount: Int
   private let registerCount: Int
   private let walk: Broadcast
+  /// The walk over rows where they are short.
+  private let rows: Broadcast?
   private let chunks: Chunks
   private let kernels: KernelSet
 
@@ -64,6 +71,23 @@ private struct FusedRun: Sendable {
     case register(Int)
   }
 
+  /// One block of the output and where its operands are.
+  private struct Block {
+    let rows: Int
+    let columns: Int
+    /// What the walk says of the inputs, and how far beyond it the block begins, in runs' elements or in rows.
+    let offsets: UnsafePointer<Int>
+    let start: Int
+    let inputs: UnsafePointer<UnsafePointer<Float>>
+    let registers: UnsafeMutablePointer<Float>
+  }
+
+  private struct Operand {
+    let start: UnsafePointer<Float>
+    let columnStride: Int
+    let rowStride: Int
+  }
+
   init(_ program: ElementwiseProgram, _ walk: Broadcast, _ kernels: KernelSet) {
     let registers = program.registers()
     func place(_ value: Int) -> Place {
@@ -76,11 +100,13 @@ private struct FusedRun: Sendable {
         register: index == program.instructions.count - 1 ? nil : registers.ofInstruction[index])
     }
     inputCount = program.inputCount
-    // One more for inputs that do not advance, where a kernel wants a vector.
-    registerCount = registers.count + 1
+    registerCount = registers.count
     self.walk = walk
     self.kernels = kernels
-    chunks = Chunks(walk.count, cost: 0.3 * Double(program.instructions.count), multiple: 64)
+    rows = walk.inner <= Self.shortRow && walk.inner < walk.count ? walk.rows : nil
+    let cost = 0.3 * Double(program.instructions.count)
+    chunks =
+      rows.map { Chunks($0.count, cost: cost * Double(walk.inner)) } ?? Chunks(walk.count, cost: cost, multiple: 64)
   }
 
   var workspace: Int { chunks.count &* registerCount &* Self.block &* MemoryLayout<Float>.size }
@@ -92,75 +118,70 @@ private struct FusedRun: Sendable {
       for index in 0..<inputCount { inputs[index] = io.input(index, as: Float.self) }
       guard let sources = inputs.baseAddress else { return }
       let table = UnsafePointer(sources)
+      let step = rows == nil ? Self.block : Self.block / max(walk.inner, 1)
       io.parallel(chunks.count) { chunk in
         let registers = scratch + (chunk &* registerCount &* Self.block)
-        walk.forEachRun(in: chunks[chunk]) { position, length, offsets in
-          run(position, length, offsets, table, output, registers)
+        (rows ?? walk).forEachRun(in: chunks[chunk]) { position, length, offsets in
+          var start = 0
+          while start < length {
+            let count = min(step, length &- start)
+            let block = Block(
+              rows: rows == nil ? 1 : count, columns: rows == nil ? count : walk.inner, offsets: offsets, start: start,
+              inputs: table, registers: registers)
+            run(block, output + (position &+ start) &* (rows == nil ? 1 : walk.inner))
+            start = start &+ count
+          }
         }
       }
     }
   }
 
   @inline(__always)
-  private func run(
-    _ position: Int, _ length: Int, _ offsets: UnsafePointer<Int>, _ inputs: UnsafePointer<UnsafePointer<Float>>,
-    _ output: UnsafeMutablePointer<Float>, _ registers: UnsafeMutablePointer<Float>
-  ) {
-    var start = 0
-    while start < length {
-      let count = min(Self.block, length &- start)
-      for instruction in instructions {
-        let target = instruction.register.map { registers + ($0 &* Self.block) } ?? output + (position &+ start)
-        execute(instruction, offsets, start, count, inputs, registers, target)
+  private func run(_ block: Block, _ output: UnsafeMutablePointer<Float>) {
+    for instruction in instructions {
+      let target = instruction.register.map { block.registers + ($0 &* Self.block) } ?? output
+      let x = locate(instruction.x, block)
+      switch instruction.operation {
+      case .unary(let function, let a, let b, _): apply(function, a, b, x, block, target)
+      case .binary(let function, _, _):
+        let y = locate(instruction.y, block)
+        var arguments = dlk_binary_args(
+          function: function, rows: Int64(block.rows), columns: Int64(block.columns), x: x.start,
+          x_row_stride: Int64(x.rowStride), x_column_stride: Int64(x.columnStride), y: y.start,
+          y_row_stride: Int64(y.rowStride), y_column_stride: Int64(y.columnStride), out: target,
+          out_row_stride: Int64(block.columns))
+        kernels.table.pointee.binary(&arguments)
       }
-      start = start &+ count
+    }
+  }
+
+  private func apply(
+    _ function: dlk_unary, _ a: Float, _ b: Float, _ x: Operand, _ block: Block, _ target: UnsafeMutablePointer<Float>
+  ) {
+    if x.columnStride == 1, block.rows == 1 || x.rowStride == block.columns {
+      kernels.table.pointee.unary(function, a, b, x.start, target, Int64(block.rows &* block.columns))
+      return
+    }
+    for row in 0..<block.rows {
+      let (from, to) = (x.start + row &* x.rowStride, target + row &* block.columns)
+      kernels.table.pointee.unary(function, a, b, from, to, Int64(x.columnStride == 1 ? block.columns : 1))
+      if x.columnStride == 0 { to.update(repeating: to[0], count: block.columns) }
     }
   }
 
   @inline(__always)
-  private func execute(
-    _ instruction: Instruction, _ offsets: UnsafePointer<Int>, _ start: Int, _ count: Int,
-    _ inputs: UnsafePointer<UnsafePointer<Float>>, _ registers: UnsafeMutablePointer<Float>,
-    _ target: UnsafeMutablePointer<Float>
-  ) {
-    let (x, xStride) = locate(instruction.x, offsets, start, inputs, registers)
-    switch instruction.operation {
-    case .unary(let function, let a, let b, _):
-      if xStride == 1 {
-        kernels.table.pointee.unary(function, a, b, x, target, Int64(count))
-      } else {
-        kernels.table.pointee.unary(function, a, b, x, target, 1)
-        target.update(repeating: target[0], count: count)
-      }
-    case .binary(let function, _, _):
-      let (y, yStride) = locate(instruction.y, offsets, start, inputs, registers)
-      var left = x
-      var leftStride = xStride
-      if xStride == 0 && yStride == 0 {
-        let filled = registers + ((registerCount &- 1) &* Self.block)
-        filled.update(repeating: x[0], count: count)
-        left = UnsafePointer(filled)
-        leftStride = 1
-      }
-      var arguments = dlk_binary_args(
-        function: function, rows: 1, columns: Int64(count), x: left, x_row_stride: 0,
-        x_column_stride: Int64(leftStride), y: y, y_row_stride: 0, y_column_stride: Int64(yStride), out: target,
-        out_row_stride: 0)
-      kernels.table.pointee.binary(&arguments)
-    }
-  }
-
-  @inline(__always)
-  private func locate(
-    _ place: Place, _ offsets: UnsafePointer<Int>, _ start: Int, _ inputs: UnsafePointer<UnsafePointer<Float>>,
-    _ registers: UnsafeMutablePointer<Float>
-  ) -> (UnsafePointer<Float>, Int) {
+  private func locate(_ place: Place, _ block: Block) -> Operand {
     switch place {
     case .input(let index):
-      let stride = walk.innerStrides[index]
-      return (inputs[index] + (offsets[index] &+ start &* stride), stride)
+      let base = block.inputs[index] + block.offsets[index], column = walk.innerStrides[index]
+      guard let rows else {
+        return Operand(start: base + block.start &* column, columnStride: column, rowStride: 0)
+      }
+      let row = rows.innerStrides[index]
+      return Operand(start: base + block.start &* row, columnStride: column, rowStride: row)
     case .register(let index):
-      return (UnsafePointer(registers + (index &* Self.block)), 1)
+      return Operand(
+        start: UnsafePointer(block.registers + (index &* Self.block)), columnStride: 1, rowStride: block.columns)
     }
   }
 }
