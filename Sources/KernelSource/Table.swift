@@ -21,6 +21,7 @@ nonisolated(unsafe) let tableStorage: UnsafeMutablePointer<dlk_kernel_table> = {
       pack_winograd: { packWinograd($0.pointee, Int($1)..<Int($2)) },
       winograd: { winograd($0.pointee, tiles: Int($1)..<Int($2), panels: Int($3)..<Int($4)) },
       depthwise: { depthwise($0.pointee, Int($1)..<Int($2)) },
+      narrow_groups: { narrowGroups($0.pointee, Int($1)..<Int($2)) },
       pool: { pool($0.pointee, Int($1)..<Int($2)) },
       packed_recurrent_floats: { Int64(packedRecurrentFloats(gates: Int($0), hidden: Int($1), k: Int($2))) },
       pack_recurrent: { packRecurrent($0.pointee, Int($1)..<Int($2)) },

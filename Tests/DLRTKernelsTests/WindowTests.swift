@@ -224,6 +224,48 @@ private struct WindowCase: CustomStringConvertible {
     }
   }
 
+  @Test(arguments: KernelLibrary.available)
+  func narrowGroupsMatchNaive(isa: ISA) {
+    let kernels = KernelLibrary.table(for: isa)
+    for seed in 0..<800 {
+      var random = SeededGenerator(seed)
+      let test = WindowCase(&random)
+      let group = random.pick([2, 4, 8])
+      guard group < Int(kernels.pointee.vector_floats), test.channels % group == 0, test.window.kernel_w == 3,
+        test.window.dilation_w == 1, test.window.stride_w <= 2
+      else { continue }
+      let weights = Guarded(random: test.taps * group * test.channels, &random)
+      let bias = Guarded(random: test.channels, &random), y = test.output(test.channels)
+      var args = dlk_narrow_groups_args()
+      (args.window, args.group, args.channels) = (test.window, Int64(group), Int64(test.channels))
+      (args.x, args.x_pixels, args.y, args.y_pixels) = (test.image.pointer, test.x, y.base, test.y)
+      (args.weights, args.bias, args.a, args.b) = (weights.pointer, bias.pointer, -0.5, 0.5)
+      args.activation = random.pick([DLK_UNARY_IDENTITY, DLK_UNARY_CLIP, DLK_UNARY_HARD_SWISH])
+      let middle = Int64(random.int(0...Int(test.outRows)))
+      kernels.pointee.narrow_groups(&args, 0, middle)
+      kernels.pointee.narrow_groups(&args, middle, test.outRows)
+      for pixel in 0..<test.outPixels {
+        let (place, taps) = test.under(pixel)
+        for c in 0..<test.channels {
+          var sum = Double(bias[c])
+          for (tap, from) in taps.enumerated() {
+            guard let from else { continue }
+            for member in 0..<group {
+              sum +=
+                Double(test.image[from + c / group * group + member])
+                * Double(weights[(tap * group + member) * test.channels + c])
+            }
+          }
+          let value = exact(args.activation, -0.5, 0.5, Float(sum)), got = Double(y[place + c])
+          if !(abs(got - value) <= 5e-5) {
+            Issue.record("seed \(seed), \(test), group \(group): pixel \(pixel) [\(c)] expected \(value), got \(got)")
+            return
+          }
+        }
+      }
+    }
+  }
+
   /// Rows kept in a ring, of which each output row needs the last few, give what the whole image gives.
   @Test(arguments: KernelLibrary.available)
   func depthwiseReadsARingOfRows(isa: ISA) {

@@ -259,6 +259,29 @@ DLK_INLINE dlk_vf dlk_zip_high(dlk_vf a, dlk_vf b) {
 #endif
 }
 
+/// For each lane the number of the lane that is member `member` of its group of `group` neighbours, a power of two.
+DLK_INLINE dlk_vi dlk_group_lanes(int32_t group, int32_t member) {
+#if DLK_VECTOR_BYTES == 16
+  dlk_vi lane = {0, 1, 2, 3};
+#elif DLK_VECTOR_BYTES == 32
+  dlk_vi lane = {0, 1, 2, 3, 4, 5, 6, 7};
+#else
+  dlk_vi lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+#endif
+  return (lane & -group) + member;
+}
+
+/// The lanes of `a` that `lanes` names.
+DLK_INLINE dlk_vf dlk_permute(dlk_vf a, dlk_vi lanes) {
+#if DLK_VECTOR_BYTES == 16
+  return (dlk_vf){a[lanes[0]], a[lanes[1]], a[lanes[2]], a[lanes[3]]};
+#elif DLK_VECTOR_BYTES == 32
+  return _mm256_permutevar8x32_ps(a, (__m256i)lanes);
+#else
+  return _mm512_permutexvar_ps((__m512i)lanes, a);
+#endif
+}
+
 /// Part 0, 1 or 2 of a0 b0 c0 a1 b1 c1 …
 DLK_INLINE dlk_vf dlk_interleave3(dlk_vf a, dlk_vf b, dlk_vf c, int part) {
   typedef float pair __attribute__((vector_size(2 * DLK_VECTOR_BYTES)));

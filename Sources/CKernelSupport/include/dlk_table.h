@@ -47,6 +47,8 @@ typedef struct dlk_kernel_table {
                             int64_t panel_begin, int64_t panel_end);
   /// Rows are output rows, counted over the planes (d, h).
   void (*_Nonnull depthwise)(const dlk_depthwise_args *_Nonnull args, int64_t row_begin, int64_t row_end);
+  /// Rows as in `depthwise`.
+  void (*_Nonnull narrow_groups)(const dlk_narrow_groups_args *_Nonnull args, int64_t row_begin, int64_t row_end);
   void (*_Nonnull pool)(const dlk_pool_args *_Nonnull args, int64_t row_begin, int64_t row_end);
 
   int64_t (*_Nonnull packed_recurrent_floats)(int64_t gates, int64_t hidden, int64_t k);

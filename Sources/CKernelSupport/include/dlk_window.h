@@ -53,6 +53,23 @@ typedef struct dlk_depthwise_args {
   dlk_pixels y_pixels;
 } dlk_depthwise_args;
 
+/// A convolution of narrow groups, as many channels out as in: y[pixel][c] = f(Σ_tap Σ_member x[pixel under tap][first
+/// channel of c's group + member] · w[tap][member][c] + bias[c]). The window is 3 wide, its stride across 1 or 2, its
+/// dilation across 1.
+typedef struct dlk_narrow_groups_args {
+  dlk_window window;
+  int64_t group;         ///< channels of a group: 2, 4 or 8, and fewer than a vector's floats
+  int64_t channels;      ///< of all groups
+  const float *x;
+  dlk_pixels x_pixels;
+  const float *weights;  ///< [tap][group][channels]
+  const float *bias;     ///< [channels], or null
+  dlk_unary activation;  ///< f, with its parameters; relu and clip are free
+  float a, b;
+  float *y;
+  dlk_pixels y_pixels;
+} dlk_narrow_groups_args;
+
 typedef enum dlk_pooling : int32_t {
   DLK_POOL_MAX = 0,         ///< −∞ where the window holds no pixel
   DLK_POOL_AVERAGE,         ///< over the pixels inside the image

@@ -5,13 +5,15 @@ import DLRTGraph
 struct PixelConvolution: Sendable {
   let problem: ConvolutionProblem
   let kernels: KernelSet
-  private let op: ConvNHWC
+  let op: ConvNHWC
   private let method: Method
   private let hasAddend: Bool
 
   private enum Method: Sendable {
     /// Each channel by itself.
     case depthwise
+    /// Groups narrower than a vector, several in each.
+    case narrowGroups
     /// 1 × 1 without stride: one matrix product over the pixels of all images.
     case product
     /// Rows of pixels under the window, group by group.
@@ -35,6 +37,8 @@ struct PixelConvolution: Sendable {
     let isCopied = isPlanar && problem.groups == 1 && problem.inputChannels <= Self.fewChannels
     if problem.isDepthwise, problem.outputChannels == 1, !hasAddend, !op.isInputChannelsFirst {
       method = .depthwise
+    } else if !hasAddend, problem.hasNarrowGroups(planning.kernels) {
+      method = .narrowGroups
     } else if isCopied, op.isInputChannelsFirst || !geometry.isPointwise {
       method = .copiedWindow
     } else if op.isInputChannelsFirst {
@@ -56,6 +60,7 @@ struct PixelConvolution: Sendable {
   private var layout: WeightPacking.Layout {
     switch method {
     case .depthwise: .taps
+    case .narrowGroups: .members
     case .product, .window, .copiedWindow: .panels
     case .winograd(let tile): .winograd(tile: tile)
     }
@@ -68,6 +73,7 @@ struct PixelConvolution: Sendable {
     var step =
       switch method {
       case .depthwise: depthwise(weights, packing)
+      case .narrowGroups: narrowGroups(weights, packing)
       case .product: product(weights, packing, planning)
       case .window: window(weights, packing, planning, copy: nil)
       case .copiedWindow: window(weights, packing, planning, copy: ImageCopy(problem, op))

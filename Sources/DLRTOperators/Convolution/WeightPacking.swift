@@ -7,6 +7,8 @@ struct WeightPacking: Sendable {
   enum Layout: Sendable {
     /// `[tap][channel]`, of all groups together, for one channel in and out of each.
     case taps
+    /// `[tap][member of the group][channel]`, of all groups together, for as many channels out as in.
+    case members
     /// Panels of `pack_b`.
     case panels
     /// Panels of `pack_winograd`.
@@ -26,6 +28,7 @@ struct WeightPacking: Sendable {
     let (channels, n) = (Int64(problem.inputChannels), Int64(problem.outputChannels))
     switch layout {
     case .taps: floatsPerGroup = depth
+    case .members: floatsPerGroup = depth &* problem.outputChannels
     case .panels: floatsPerGroup = Int(kernels.table.pointee.packed_b_floats(Int64(depth), n))
     case .winograd(let tile):
       floatsPerGroup = Int(kernels.table.pointee.packed_winograd_floats(Int64(tile), channels, n))
@@ -61,7 +64,10 @@ struct WeightPacking: Sendable {
   }
 
   private func pack(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ pool: ThreadPool) {
-    if case .taps = layout { return packTaps(source, target) }
+    switch layout {
+    case .taps, .members: return packTaps(source, target)
+    case .panels, .winograd: break
+    }
     let groupBytes = problem.outputChannels &* problem.inputChannels &* problem.geometry.kernelSize &* 4
     // Packing runs at the speed of memory, some bytes in a nanosecond.
     let chunks = Chunks(problem.groups &* panels, cost: Double(bytes) / Double(max(problem.groups &* panels, 1)) / 4)
@@ -98,11 +104,14 @@ struct WeightPacking: Sendable {
   }
 
   private func packTaps(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>) {
-    let taps = problem.geometry.kernelSize
-    for channel in 0..<problem.groups {
-      for tap in 0..<taps {
-        target[tap &* problem.groups &+ channel] = source.loadUnaligned(
-          fromByteOffset: (channel &* taps &+ tap) &* 4, as: Float.self)
+    let (taps, members) = (problem.geometry.kernelSize, problem.inputChannels)
+    let channels = problem.groups &* problem.outputChannels
+    for channel in 0..<channels {
+      for member in 0..<members {
+        for tap in 0..<taps {
+          target[(tap &* members &+ member) &* channels &+ channel] = source.loadUnaligned(
+            fromByteOffset: ((channel &* members &+ member) &* taps &+ tap) &* 4, as: Float.self)
+        }
       }
     }
   }
