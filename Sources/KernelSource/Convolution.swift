@@ -12,6 +12,8 @@ private struct WindowRows: RowSource {
   /// Taps across a row of the window: one where a row is a single run of memory.
   let tapsAcross: Int
   let addresses: UnsafeMutablePointer<Source>
+  /// Floats from a window's first pixel to each tap's; taps beyond `tapLimit` have none.
+  let offsets: UnsafeMutablePointer<Int>
   /// Where `addresses` holds whole blocks, tile by tile; else a tile's taps are found when they are asked for.
   let keepsBlocks: Bool
 
@@ -40,15 +42,41 @@ private struct WindowRows: RowSource {
     addresses[offset &* taps &+ (taps &- 1) &* count &+ i]
   }
 
+  /// Fills in `offsets`.
+  func measure() {
+    let across = Int(window.dilation_w &* pixels.pixel_stride), down = Int(window.dilation_h &* pixels.row_stride)
+    let deep = Int(window.dilation_d &* pixels.plane_stride)
+    for tap in 0..<min(taps, tapLimit) {
+      let line = tap / tapsAcross, plane = line / Int(window.kernel_h)
+      offsets[tap] =
+        (tap &- line &* tapsAcross) &* across &+ (line &- plane &* Int(window.kernel_h)) &* down &+ plane &* deep
+    }
+  }
+
   /// `[tap][row]` for `count` output pixels from `row` on.
   private func fill(_ target: UnsafeMutablePointer<Source>, row: Int, count: Int, taps range: Range<Int>) {
     let (outW, outH) = (Int(window.out_w), Int(window.out_h))
-    var ox = row % outW, oy = row / outW % outH, oz = row / outW / outH
+    var ox = row % outW, oy = row / outW, oz = 0
+    if window.out_d > 1 { (oy, oz) = (oy % outH, oy / outH) }
+    let isMeasured = range.upperBound <= tapLimit
+    let lastW = Int(window.in_w) &- (Int(window.kernel_w) &- 1) &* Int(window.dilation_w)
+    let lastH = Int(window.in_h) &- (Int(window.kernel_h) &- 1) &* Int(window.dilation_h)
+    let lastD = Int(window.in_d) &- (Int(window.kernel_d) &- 1) &* Int(window.dilation_d)
     for i in 0..<count {
       let left = ox &* Int(window.stride_w) &- Int(window.pad_w)
       let top = oy &* Int(window.stride_h) &- Int(window.pad_h)
       let front = oz &* Int(window.stride_d) &- Int(window.pad_d)
       var place = target + i
+      if isMeasured, left >= 0, left < lastW, top >= 0, top < lastH, front >= 0, front < lastD {
+        let first =
+          x + (front &* Int(pixels.plane_stride) &+ top &* Int(pixels.row_stride) &+ left &* Int(pixels.pixel_stride))
+        for tap in range {
+          place.pointee = first + offsets[tap]
+          place += count
+        }
+        (ox, oy, oz) = next(ox, oy, oz)
+        continue
+      }
       var kx = range.lowerBound % tapsAcross
       var ky = range.lowerBound / tapsAcross % Int(window.kernel_h)
       var kz = range.lowerBound / tapsAcross / Int(window.kernel_h)
@@ -69,12 +97,13 @@ private struct WindowRows: RowSource {
           line = self.line(front, top, kz, ky)
         }
       }
-      ox = ox &+ 1
-      if ox == outW {
-        (ox, oy) = (0, oy &+ 1)
-        if oy == outH { (oy, oz) = (0, oz &+ 1) }
-      }
+      (ox, oy, oz) = next(ox, oy, oz)
     }
+  }
+
+  @inline(__always) private func next(_ ox: Int, _ oy: Int, _ oz: Int) -> (Int, Int, Int) {
+    if ox &+ 1 < Int(window.out_w) { return (ox &+ 1, oy, oz) }
+    return oy &+ 1 < Int(window.out_h) ? (0, oy &+ 1, oz) : (0, 0, oz &+ 1)
   }
 
   /// The image's row under one row of the window, if there is one.
@@ -98,18 +127,23 @@ func convolve(_ args: dlk_conv_args, _ pixels: Range<Int>, _ panels: Range<Int>)
 
   var scratch = DriverScratch()
   var addresses = InlineArray<1024, Source> { [padding = args.padding!] _ in padding }
+  var offsets = InlineArray<64, Int> { _ in 0 }
   withUnsafeMutablePointer(to: &scratch) { scratch in
     withAddress(of: &addresses) { addresses in
-      let rows = WindowRows(
-        x: args.x, pixels: args.x_pixels, window: window, padding: args.padding, tapsAcross: tapsAcross,
-        addresses: addresses.assumingMemoryBound(to: Source.self), keepsBlocks: taps <= WindowRows.capacity / 16)
-      forEachRun(of: pixels, window, args.y_pixels) { run, offset in
-        var driver = ProductDriver(
-          rows: rows, depth: depth, n: Int(args.n),
-          b: PanelSource(base: args.weights, layout: .packed(columns: Int(args.n))),
-          c: args.y + offset, cStride: Int(args.y_pixels.pixel_stride), epilogue: Epilogue(args.epilogue),
-          scratch: scratch)
-        driver.run(rows: run, panels: panels)
+      withAddress(of: &offsets) { offsets in
+        let rows = WindowRows(
+          x: args.x, pixels: args.x_pixels, window: window, padding: args.padding, tapsAcross: tapsAcross,
+          addresses: addresses.assumingMemoryBound(to: Source.self),
+          offsets: offsets.assumingMemoryBound(to: Int.self), keepsBlocks: taps <= WindowRows.capacity / 16)
+        rows.measure()
+        forEachRun(of: pixels, window, args.y_pixels) { run, offset in
+          var driver = ProductDriver(
+            rows: rows, depth: depth, n: Int(args.n),
+            b: PanelSource(base: args.weights, layout: .packed(columns: Int(args.n))),
+            c: args.y + offset, cStride: Int(args.y_pixels.pixel_stride), epilogue: Epilogue(args.epilogue),
+            scratch: scratch)
+          driver.run(rows: run, panels: panels)
+        }
       }
     }
   }

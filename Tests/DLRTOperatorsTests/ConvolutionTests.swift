@@ -139,6 +139,12 @@ private func zeros(_ shape: [Int], _ type: DataType = .float32) throws -> Tensor
     Case(channels: (3, 5), size: [5, 6, 4], kernel: [3, 2, 3], strides: [1, 2, 1], pads: [1, 0, 1, 1, 0, 1]),
     Case(channels: (2, 3), size: [3, 4, 3, 3], kernel: [2, 2, 1, 2]),
     Case(channels: (3, 2), size: [1, 1], pads: [1, 1, 1, 1]),
+    Case(batch: 2, channels: (5, 7), size: [8, 6], kernel: [2, 2], strides: [2, 2]),
+    Case(channels: (3, 20), size: [7, 12], kernel: [3, 4], strides: [2, 4], pads: [1, 0, 1, 0]),
+    // Groups narrower than a vector.
+    Case(batch: 2, groups: 6, channels: (4, 4), size: [6, 21], pads: [1, 1, 1, 1]),
+    Case(groups: 5, channels: (8, 8), size: [7, 9], strides: [2, 2], pads: [1, 1, 1, 1]),
+    Case(groups: 9, channels: (2, 2), size: [5, 10], kernel: [2, 3], pads: [0, 2, 1, 0]),
     // Large enough for Winograd's method, with tiles of 4 and of 2.
     Case(batch: 2, channels: (24, 40), size: [17, 15], pads: [1, 1, 1, 1]),
     Case(groups: 2, channels: (32, 20), size: [14, 16], pads: [0, 1, 2, 1]),

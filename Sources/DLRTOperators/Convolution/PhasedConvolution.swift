@@ -35,6 +35,8 @@ struct PhasedConvolution: Sendable {
   private let phases: [Phase]
   private let units: Int
   private let weightFloats: Int
+  /// Outputs that one input pixel makes across, taken for more channels of a single one.
+  private let spread: Int
 
   /// Stands for arguments without pointers, so that they may travel.
   fileprivate struct Phase: @unchecked Sendable {
@@ -53,8 +55,10 @@ struct PhasedConvolution: Sendable {
   private var inputChannels: Int { problem.groups &* problem.inputChannels }
   private var outputChannels: Int { problem.groups &* problem.outputChannels }
 
-  init(_ problem: ConvolutionProblem, _ activation: UnaryKernel, _ planning: Planning) throws {
+  init(_ given: ConvolutionProblem, _ activation: UnaryKernel, _ planning: Planning) throws {
+    let (problem, spread) = Self.widened(given)
     self.problem = problem
+    self.spread = spread
     self.activation = activation
     kernels = planning.kernels
     let axes = Array(repeating: .single, count: 3 - problem.geometry.axes.count) + problem.geometry.axes
@@ -93,6 +97,21 @@ struct PhasedConvolution: Sendable {
     weightFloats = weights
   }
 
+  /// Where windows lie side by side across, the outputs of an input pixel are adjacent in memory, as if they were its
+  /// channels.
+  private static func widened(_ problem: ConvolutionProblem) -> (ConvolutionProblem, spread: Int) {
+    let axes = problem.geometry.axes
+    guard problem.groups == 1, let last = axes.last, last.stride > 1, last.kernel == last.stride, last.dilation == 1,
+      last.padBegin == 0, last.input == last.output * last.stride
+    else { return (problem, 1) }
+    let across = WindowAxis(
+      input: last.output, output: last.output, kernel: 1, stride: 1, dilation: 1, padBegin: 0, padEnd: 0)
+    let widened = ConvolutionProblem(
+      batch: problem.batch, groups: 1, inputChannels: problem.inputChannels,
+      outputChannels: problem.outputChannels * last.stride, geometry: ConvolutionGeometry(axes.dropLast() + [across]))
+    return (widened, last.stride)
+  }
+
   private static func arguments(
     _ problem: ConvolutionProblem, _ axes: [WindowAxis], _ phase: [AxisPhase]
   ) -> dlk_conv_args {
@@ -119,16 +138,18 @@ struct PhasedConvolution: Sendable {
   func step(_ weights: Tensor, _ planning: Planning) throws -> Step {
     let axes = problem.geometry.axes
     let format =
-      "\(kernels.isa.name)-f32-phases-\(problem.groups)-\(axes.map { [$0.stride, $0.dilation, $0.padBegin] })"
+      "\(kernels.isa.name)-f32-phases-\(problem.groups)-\(spread)-\(axes.map { [$0.stride, $0.dilation, $0.padBegin] })"
     let packed = try planning.packed(weights, format: format, byteCount: weightFloats * 4, pack)
     let inputSize = problem.geometry.outputSize &* inputChannels
     let outputSize = problem.geometry.inputSize &* outputChannels
     let paddingFloats = (axes.last?.kernel ?? 1) &* problem.inputChannels
+    let biasFloats = spread > 1 ? outputChannels : 0
     return Step(
-      kernel: "\(kernels.isa.name)-f32-phases", flops: problem.flops, workspace: paddingFloats &* 4, skippedInputs: [1]
+      kernel: "\(kernels.isa.name)-f32-phases", flops: problem.flops, workspace: (paddingFloats &+ biasFloats) &* 4,
+      skippedInputs: [1]
     ) { io in
       let (x, y) = (io.input(0, as: Float.self), io.output(0, as: Float.self))
-      let bias = io.hasInput(2) ? io.input(2, as: Float.self) : nil
+      let bias = wholeBias(io, io.workspace.assumingMemoryBound(to: Float.self) + paddingFloats)
       let padding = io.workspace.assumingMemoryBound(to: Float.self)
       padding.update(repeating: 0, count: paddingFloats)
       let panels = packed.base.assumingMemoryBound(to: Float.self)
@@ -154,6 +175,16 @@ struct PhasedConvolution: Sendable {
     }
   }
 
+  /// The bias of every output channel, put down in `scratch` where a model's channel stands for several.
+  private func wholeBias(_ io: borrowing StepIO, _ scratch: UnsafeMutablePointer<Float>) -> UnsafePointer<Float>? {
+    guard io.hasInput(2) else { return nil }
+    let bias = io.input(2, as: Float.self)
+    if spread == 1 { return bias }
+    let count = outputChannels / spread
+    for index in 0..<spread { (scratch + index &* count).update(from: bias, count: count) }
+    return UnsafePointer(scratch)
+  }
+
   /// Pixels that no tap reaches hold the bias alone.
   private func fill(_ args: dlk_conv_args, _ pixels: Range<Int>) {
     let (width, height, count) = (Int(args.window.out_w), Int(args.window.out_h), problem.outputChannels)
@@ -175,6 +206,7 @@ struct PhasedConvolution: Sendable {
     let (taps, channels) = (kernel.product, problem.inputChannels)
     let panels = Int64((problem.outputChannels + panelWidth - 1) / panelWidth)
     let rowFloats = channels * problem.outputChannels
+    let perPixel = problem.outputChannels / spread
     let block = try TensorStorage(byteCount: taps * rowFloats * 4)
     let rows = block.base.assumingMemoryBound(to: Float.self)
     tensor.withUnsafeBytes { bytes in
@@ -186,10 +218,13 @@ struct PhasedConvolution: Sendable {
             for h in phase.axes[1].taps {
               for w in phase.axes[2].taps {
                 let tap = (d * kernel[1] + h) * kernel[2] + w
-                let source = base + (group * rowFloats * taps + tap) * 4
+                let source = base + (group * rowFloats * taps + tap * spread) * 4
                 for index in 0..<rowFloats {
+                  // Channel by channel of X, `spread` times the model's output channels.
+                  let (place, output) = (index / perPixel, index % perPixel)
+                  let from = place / spread * perPixel + output
                   rows[row * rowFloats + index] = source.loadUnaligned(
-                    fromByteOffset: index * taps * 4, as: Float.self)
+                    fromByteOffset: (from * taps * spread + place % spread) * 4, as: Float.self)
                 }
                 row += 1
               }
