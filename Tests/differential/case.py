@@ -1,4 +1,5 @@
 """What a random case is made of: a model, its inputs, and how far answers may lie apart."""
+
 import numpy as np
 import onnx
 from ml_dtypes import bfloat16
@@ -17,10 +18,12 @@ GENERATORS = {}
 
 def operator(*names, weight=1):
     """Registers a function that makes cases of these operators."""
+
     def register(function):
         for name in names:
             GENERATORS.setdefault(name, []).append((function, weight))
         return function
+
     return register
 
 
@@ -35,8 +38,9 @@ class Case:
         self.input_types = {}
         self.rtol, self.atol = 1e-3, 1e-5
         self.count = 0
-        versions = [s.since_version for s in onnx.defs.get_all_schemas_with_history()
-                    if s.name == name and s.domain == ""]
+        versions = [
+            s.since_version for s in onnx.defs.get_all_schemas_with_history() if s.name == name and s.domain == ""
+        ]
         self.opset = opset or (self.pick_opset(sorted(versions)) if versions else int(rng.integers(13, NEWEST + 1)))
         fitting = [v for v in versions if v <= self.opset]
         self.version = max(fitting) if fitting else 1
@@ -44,8 +48,11 @@ class Case:
 
     def pick_opset(self, versions):
         """An operator-set version; each version of the operator is equally likely."""
-        ranges = [(max(start, OLDEST), min(end - 1, NEWEST))
-                  for start, end in zip(versions, versions[1:] + [NEWEST + 1]) if end > OLDEST and start <= NEWEST]
+        ranges = [
+            (max(start, OLDEST), min(end - 1, NEWEST))
+            for start, end in zip(versions, versions[1:] + [NEWEST + 1])
+            if end > OLDEST and start <= NEWEST
+        ]
         if not ranges:
             raise Skip
         low, high = ranges[self.rng.integers(len(ranges))]
@@ -77,7 +84,7 @@ class Case:
     def subshape(self, shape):
         """A shape that broadcasts with this one."""
         own = [1 if self.chance(0.3) else size for size in shape]
-        return own[self.integer(0, len(own)):] if self.chance(0.3) else own
+        return own[self.integer(0, len(own)) :] if self.chance(0.3) else own
 
     def array(self, kind, shape, low=None, high=None):
         """Random elements of a type; floats about normal, or even between bounds."""
@@ -92,7 +99,9 @@ class Case:
         if kind.kind in "iu":
             info = np.iinfo(kind)
             if low is None:
-                low, high = (max(info.min, -20), 20) if self.chance(0.7) else (max(info.min, -1000), min(info.max, 1000))
+                low, high = (
+                    (max(info.min, -20), 20) if self.chance(0.7) else (max(info.min, -1000), min(info.max, 1000))
+                )
             return self.rng.integers(low, high, shape, endpoint=True).astype(kind)
         if low is not None:
             return (low + (high - low) * self.rng.random(shape)).astype(kind)
@@ -116,9 +125,13 @@ class Case:
 
     def constant(self, array):
         name = self.fresh("w")
-        tensor = numpy_helper.from_array(np.asarray(array), name) if np.asarray(array).dtype != object else \
-            helper.make_tensor(name, TensorProto.STRING, np.asarray(array).shape,
-                               [s.encode() for s in np.asarray(array).ravel()])
+        tensor = (
+            numpy_helper.from_array(np.asarray(array), name)
+            if np.asarray(array).dtype != object
+            else helper.make_tensor(
+                name, TensorProto.STRING, np.asarray(array).shape, [s.encode() for s in np.asarray(array).ravel()]
+            )
+        )
         if self.chance(0.2):
             self.nodes.append(helper.make_node("Constant", [], [name], value=tensor))
         else:
@@ -142,11 +155,15 @@ class Case:
 
     def model(self, types=None):
         graph = helper.make_graph(
-            self.nodes, self.name,
+            self.nodes,
+            self.name,
             [helper.make_value_info(name, type_proto) for name, type_proto in self.input_types.items()],
-            [helper.make_value_info(name, types[name]) if types and name in types else onnx.ValueInfoProto(name=name)
-             for name in self.outputs],
-            list(self.weights.values()))
+            [
+                helper.make_value_info(name, types[name]) if types and name in types else onnx.ValueInfoProto(name=name)
+                for name in self.outputs
+            ],
+            list(self.weights.values()),
+        )
         imports = [helper.make_opsetid(domain, version) for domain, version in self.domains.items()]
         return helper.make_model(graph, opset_imports=imports, ir_version=10)
 

@@ -1,7 +1,9 @@
 """Where ONNX Runtime does not follow the standard: a reason for each, and no comparison."""
 
+
 def attribute(node, name, default=None):
     from onnx import helper
+
     for entry in node.attribute:
         if entry.name == name:
             return helper.get_attribute_value(entry)
@@ -11,6 +13,7 @@ def attribute(node, name, default=None):
 def known(made, name):
     """The elements of an input that the case knows: a constant or a fed array."""
     from onnx import helper, numpy_helper
+
     if name in made.inputs:
         return made.inputs[name]
     if name in made.weights:
@@ -85,7 +88,36 @@ def affine_grid(made, node):
         return "aligned corners of one point divide zero by zero"
 
 
+def gather(made, node):
+    array, axis = known(made, node.input[0]), attribute(node, "axis", 0)
+    if array is not None and array.dtype == object and axis not in (-1, array.ndim - 1):
+        return "of blocks of strings only the first is moved where an index is negative"
+
+
+def sign(made, node):
+    array = known(made, node.input[0])
+    if array is not None and array.dtype.kind == "f" and (array != array).any():
+        return "the sign of NaN is NaN, as in NumPy, from which the standard's examples come"
+
+
+def window(made, node):
+    if attribute(node, "periodic") == 0 and known(made, node.input[0]) == 1:
+        return "a symmetric window of one point divides zero by zero"
+
+
 RULES = {
-    "AffineGrid": affine_grid, "AveragePool": average_pool, "ConvTranspose": conv_transpose, "ReduceMean": reduce_mean,
-    "Resize": resize, "Slice": slice_, "SplitToSequence": split_to_sequence, "StringSplit": string_split,
+    "AffineGrid": affine_grid,
+    "AveragePool": average_pool,
+    "BlackmanWindow": window,
+    "ConvTranspose": conv_transpose,
+    "LpPool": average_pool,
+    "Gather": gather,
+    "HammingWindow": window,
+    "HannWindow": window,
+    "ReduceMean": reduce_mean,
+    "Resize": resize,
+    "Sign": sign,
+    "Slice": slice_,
+    "SplitToSequence": split_to_sequence,
+    "StringSplit": string_split,
 }

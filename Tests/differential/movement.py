@@ -1,7 +1,8 @@
 """Operators that move, pick and arrange elements."""
+
 import numpy as np
 
-from case import FLOATS, INTEGERS, NUMBERS, Skip, operator
+from case import FLOATS, NUMBERS, Skip, operator
 
 ANY = NUMBERS + ["bool", "string"]
 
@@ -58,8 +59,13 @@ def squeeze(c):
 def flatten(c):
     shape = c.shape(1 if c.version < 11 else 0, 4)
     low = -len(shape) if c.version >= 11 else 0
-    c.output(c.node("Flatten", [c.feed(c.array(c.pick(NUMBERS), shape))], axis=c.pick([None, c.integer(low, len(shape))])
-                    if shape or c.version < 11 else c.pick([0])))
+    c.output(
+        c.node(
+            "Flatten",
+            [c.feed(c.array(c.pick(NUMBERS), shape))],
+            axis=c.pick([None, c.integer(low, len(shape))]) if shape or c.version < 11 else c.pick([0]),
+        )
+    )
 
 
 @operator("Concat")
@@ -116,11 +122,13 @@ def slice_(c):
         size = shape[axis]
         step = c.pick([1, 1, 1, 2, 3, -1, -2]) if c.version >= 10 else 1
         starts.append(c.integer(-size - 2, size + 2))
-        ends.append(c.pick([c.integer(-size - 2, size + 2), 2**31 - 1, 2**63 - 1, -2**31, -2**63 + 1]))
+        ends.append(c.pick([c.integer(-size - 2, size + 2), 2**31 - 1, 2**63 - 1, -(2**31), -(2**63) + 1]))
         steps.append(step)
     x = c.feed(c.array(kind, shape))
     if c.version < 10:
-        return c.output(c.node("Slice", [x], starts=starts, ends=ends, axes=axes if c.chance(0.8) or len(axes) != rank else None))
+        return c.output(
+            c.node("Slice", [x], starts=starts, ends=ends, axes=axes if c.chance(0.8) or len(axes) != rank else None)
+        )
     kind = np.int64 if max(map(abs, ends)) > 2**31 else c.pick([np.int32, np.int64])
     named = [a - rank if c.chance(0.3) else a for a in axes]
     vector = lambda v: c.value(np.array(v, kind), 0.7)
@@ -139,8 +147,11 @@ def gather(c):
         last = c.integer(1, len(shape) - batch)
         lead = shape[:batch] + c.shape(0 if batch else 1, 2, most=100)
         indices = np.stack([c.rng.integers(-shape[batch + i], shape[batch + i], lead) for i in range(last)], -1)
-        return c.output(c.node("GatherND", [c.feed(c.array(kind, shape)), c.value(indices.astype(np.int64))],
-                               batch_dims=batch or None))
+        return c.output(
+            c.node(
+                "GatherND", [c.feed(c.array(kind, shape)), c.value(indices.astype(np.int64))], batch_dims=batch or None
+            )
+        )
     axis = axis_of(c, len(shape))
     size = shape[axis]
     if c.name == "Gather":
@@ -149,8 +160,13 @@ def gather(c):
         own = [c.integer(1, s) for s in shape]
         own[axis] = c.size()
         indices = c.rng.integers(-size, size, own)
-    c.output(c.node(c.name, [c.value(c.array(kind, shape), 0.2), c.feed(indices.astype(index_kind))],
-                    axis=axis if c.chance(0.8) or c.name != "Gather" else (0 if axis % len(shape) == 0 else axis)))
+    c.output(
+        c.node(
+            c.name,
+            [c.value(c.array(kind, shape), 0.2), c.feed(indices.astype(index_kind))],
+            axis=axis if c.chance(0.8) or c.name != "Gather" else (0 if axis % len(shape) == 0 else axis),
+        )
+    )
 
 
 @operator("ScatterElements", "ScatterND", "Scatter", weight=2)
@@ -171,7 +187,9 @@ def scatter(c):
         axis = axis_of(c, len(shape))
         own = [c.integer(1, s) for s in shape]
         if reduction == "none":
-            order = np.argsort(c.rng.random(own[:axis % len(shape)] + [shape[axis]] + own[axis % len(shape) + 1:]), axis)
+            order = np.argsort(
+                c.rng.random(own[: axis % len(shape)] + [shape[axis]] + own[axis % len(shape) + 1 :]), axis
+            )
             indices = np.take(order, range(own[axis]), axis)
         else:
             indices = c.rng.integers(-shape[axis], shape[axis], own)
@@ -188,7 +206,9 @@ def pad(c):
     shape = c.shape(1, 4, zero=0)
     modes = ["constant", "reflect", "edge"] + (["wrap"] if c.version >= 19 else [])
     mode = c.pick(modes)
-    kind = c.pick(["float32", "float64"] if c.version < 13 else ["float32", "float64", "int32", "int64", "uint8", "int8", "bool"])
+    kind = c.pick(
+        ["float32", "float64"] if c.version < 13 else ["float32", "float64", "int32", "int64", "uint8", "int8", "bool"]
+    )
     begin, end = [], []
     for size in shape:
         most = size - 1 if mode == "reflect" else size if mode == "wrap" else 3
@@ -196,8 +216,15 @@ def pad(c):
         begin.append(c.integer(low, min(most, 4)))
         end.append(c.integer(low, min(most, 4)))
     if c.version < 11:
-        return c.output(c.node("Pad", [c.feed(c.array("float32", shape))], mode=c.pick([mode]), pads=begin + end,
-                               value=1.5 if c.chance(0.5) else None))
+        return c.output(
+            c.node(
+                "Pad",
+                [c.feed(c.array("float32", shape))],
+                mode=c.pick([mode]),
+                pads=begin + end,
+                value=1.5 if c.chance(0.5) else None,
+            )
+        )
     inputs = [c.feed(c.array(kind, shape))]
     axes = list(range(len(shape)))
     if c.version >= 18 and c.chance(0.4):
@@ -216,7 +243,9 @@ def expand(c):
     shape = c.shape(0 if c.name == "Expand" else 1, 4)
     kind = c.pick(NUMBERS + ["bool"])
     if c.name == "Expand":
-        second = np.array(c.subshape(shape) if c.chance(0.3) else [c.integer(1, 3) for _ in range(c.integer(0, 1))] + shape, np.int64)
+        second = np.array(
+            c.subshape(shape) if c.chance(0.3) else [c.integer(1, 3) for _ in range(c.integer(0, 1))] + shape, np.int64
+        )
         return c.output(c.node("Expand", [c.feed(c.array(kind, c.subshape(shape))), c.value(second, 0.7)]))
     repeats = np.array([c.integer(0 if c.chance(0.05) else 1, 3) for _ in shape], np.int64)
     c.output(c.node("Tile", [c.feed(c.array(kind, shape)), c.value(repeats, 0.7)]))
@@ -234,6 +263,7 @@ def shape_(c):
 @operator("ConstantOfShape")
 def constant_of_shape(c):
     from onnx import numpy_helper
+
     kind = c.pick(["float32", "float64", "float16", "int64", "int32", "uint8", "bool", "int8"])
     value = numpy_helper.from_array(c.array(kind, [1])) if c.chance(0.8) else None
     c.output(c.node("ConstantOfShape", [c.value(np.array(c.shape(0, 4), np.int64))], value=value))
@@ -256,43 +286,81 @@ def range_(c):
 def depth(c):
     block = c.integer(1, 3)
     n, ch, h, w = c.integer(1, 2), c.integer(1, 4), c.integer(1, 5), c.integer(1, 5)
-    kind = c.pick(["float32", "float64"] if c.version < 13 or c.name == "SpaceToDepth" else ["float32", "float64", "uint8"])
+    kind = c.pick(
+        ["float32", "float64"] if c.version < 13 or c.name == "SpaceToDepth" else ["float32", "float64", "uint8"]
+    )
     if c.name == "DepthToSpace":
         mode = c.pick(["DCR", "CRD", None]) if c.version >= 11 else None
-        return c.output(c.node(c.name, [c.feed(c.array(kind, [n, ch * block * block, h, w]))], blocksize=block, mode=mode))
+        return c.output(
+            c.node(c.name, [c.feed(c.array(kind, [n, ch * block * block, h, w]))], blocksize=block, mode=mode)
+        )
     c.output(c.node(c.name, [c.feed(c.array(kind, [n, ch, h * block, w * block]))], blocksize=block))
 
 
 @operator("OneHot")
 def one_hot(c):
-    depth, kind, value_kind = c.integer(1, 7), c.pick(["int64", "int32", "float32"]), c.pick(["float32", "int64", "int32"])
+    depth, kind, value_kind = (
+        c.integer(1, 7),
+        c.pick(["int64", "int32", "float32"]),
+        c.pick(["float32", "int64", "int32"]),
+    )
     shape = c.shape(1, 3, zero=0, most=200)
     low = -depth if c.version >= 11 and c.chance(0.6) else 0
     extra = 2 if c.chance(0.2) else -1
     indices = c.rng.integers(low, depth + extra + 1, shape).astype(kind)
-    c.output(c.node("OneHot", [c.feed(indices), c.value(np.array(depth if c.chance(0.5) else [depth], np.int64), 0.7),
-                               c.value(c.array(value_kind, [2]))], axis=c.pick([None, axis_of(c, len(shape) + 1)])))
+    c.output(
+        c.node(
+            "OneHot",
+            [
+                c.feed(indices),
+                c.value(np.array(depth if c.chance(0.5) else [depth], np.int64), 0.7),
+                c.value(c.array(value_kind, [2])),
+            ],
+            axis=c.pick([None, axis_of(c, len(shape) + 1)]),
+        )
+    )
 
 
 @operator("EyeLike")
 def eye(c):
-    c.output(c.node("EyeLike", [c.feed(c.array(c.pick(["float32", "int64", "int32", "float64"]), [c.size(0), c.size(0)]))],
-                    k=c.pick([None, c.integer(-5, 5)]), dtype=c.pick([None, 1, 7, 11, 6])))
+    c.output(
+        c.node(
+            "EyeLike",
+            [c.feed(c.array(c.pick(["float32", "int64", "int32", "float64"]), [c.size(0), c.size(0)]))],
+            k=c.pick([None, c.integer(-5, 5)]),
+            dtype=c.pick([None, 1, 7, 11, 6]),
+        )
+    )
 
 
 @operator("Trilu")
 def trilu(c):
     shape = c.shape(2, 4)
     k = c.value(np.array(c.integer(-6, 6), np.int64)) if c.chance(0.6) else ""
-    c.output(c.node("Trilu", [c.feed(c.array(c.pick(["float32", "float64", "int64", "bool"]), shape)), k],
-                    upper=c.pick([None, 0, 1])))
+    c.output(
+        c.node(
+            "Trilu",
+            [c.feed(c.array(c.pick(["float32", "float64", "int64", "bool"]), shape)), k],
+            upper=c.pick([None, 0, 1]),
+        )
+    )
 
 
 @operator("NonZero")
 def non_zero(c):
     kind = c.pick(["float32", "bool", "int32", "int64", "uint8"])
-    c.output(c.node("NonZero", [c.feed(c.array(kind, c.shape(1, 4), 0, 1) if kind not in ("float32", "bool")
-                                       else c.array(kind, c.shape(1, 4)))]))
+    c.output(
+        c.node(
+            "NonZero",
+            [
+                c.feed(
+                    c.array(kind, c.shape(1, 4), 0, 1)
+                    if kind not in ("float32", "bool")
+                    else c.array(kind, c.shape(1, 4))
+                )
+            ],
+        )
+    )
 
 
 @operator("Compress")
@@ -329,7 +397,9 @@ def unique(c):
     kind = c.pick(["float32", "float64", "int64", "int8", "string"])
     x = c.array(kind, shape, 0, 3) if kind != "string" else c.array(kind, shape)
     x = np.round(x) if kind.startswith("f") else x
-    c.output(*c.node("Unique", [c.feed(x)], 4, axis=c.pick([None, axis_of(c, len(shape))]), sorted=c.pick([None, 0, 1])))
+    c.output(
+        *c.node("Unique", [c.feed(x)], 4, axis=c.pick([None, axis_of(c, len(shape))]), sorted=c.pick([None, 0, 1]))
+    )
 
 
 @operator("ReverseSequence")
@@ -337,8 +407,14 @@ def reverse(c):
     shape = [c.size(0), c.size(0)] + c.shape(0, 2, zero=0, most=30)
     time, batch = c.pick([(0, 1), (1, 0)])
     lengths = c.rng.integers(1, shape[time] + 1, shape[batch])
-    c.output(c.node("ReverseSequence", [c.feed(c.array(c.pick(["float32", "int64", "string"]), shape)),
-                                        c.value(lengths.astype(np.int64))], time_axis=time, batch_axis=batch))
+    c.output(
+        c.node(
+            "ReverseSequence",
+            [c.feed(c.array(c.pick(["float32", "int64", "string"]), shape)), c.value(lengths.astype(np.int64))],
+            time_axis=time,
+            batch_axis=batch,
+        )
+    )
 
 
 @operator("CenterCropPad")
@@ -353,12 +429,25 @@ def center(c):
 def col2im(c):
     n, ch = c.integer(1, 2), c.integer(1, 3)
     image, block = [c.integer(4, 8), c.integer(4, 8)], [c.integer(1, 3), c.integer(1, 3)]
-    strides, dilations, pads = ([c.integer(1, 2) for _ in range(2)], [c.integer(1, 2) for _ in range(2)],
-                                [c.integer(0, 1) for _ in range(4)])
+    strides, dilations, pads = (
+        [c.integer(1, 2) for _ in range(2)],
+        [c.integer(1, 2) for _ in range(2)],
+        [c.integer(0, 1) for _ in range(4)],
+    )
     count = 1
     for i in range(2):
         places = (image[i] + pads[i] + pads[i + 2] - dilations[i] * (block[i] - 1) - 1) // strides[i] + 1
         count *= max(places, 1)
-    c.output(c.node("Col2Im", [c.feed(c.array("float32", [n, ch * block[0] * block[1], count])),
-                               c.constant(np.array(image, np.int64)), c.constant(np.array(block, np.int64))],
-                    strides=strides, dilations=dilations, pads=pads))
+    c.output(
+        c.node(
+            "Col2Im",
+            [
+                c.feed(c.array("float32", [n, ch * block[0] * block[1], count])),
+                c.constant(np.array(image, np.int64)),
+                c.constant(np.array(block, np.int64)),
+            ],
+            strides=strides,
+            dilations=dilations,
+            pads=pads,
+        )
+    )

@@ -7,6 +7,7 @@ CASES is a folder of ONNX test folders, such as build/conformance/node. A mutant
 numbers, shapes, types, connections or bytes changed. Mutants run with 3 GB of address space; one that ends with a
 signal, or takes more than 20 s, is kept in DIR (build/mutants). Exits with 1 when there is one.
 """
+
 import argparse
 import pathlib
 import resource
@@ -17,11 +18,31 @@ import tempfile
 
 import numpy as np
 import onnx
-from onnx import AttributeProto, helper, numpy_helper
+from onnx import AttributeProto, numpy_helper
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BATCH, SECONDS, MEMORY = 100, 20, 3 << 30
-EXTREME = [0, 1, -1, 2, 3, -2, 7, 100, 2**31 - 1, -2**31, 2**31, 2**32, 2**40, 2**62, 2**63 - 1, -2**63, 1 << 20, 65536, -100]
+EXTREME = [
+    0,
+    1,
+    -1,
+    2,
+    3,
+    -2,
+    7,
+    100,
+    2**31 - 1,
+    -(2**31),
+    2**31,
+    2**32,
+    2**40,
+    2**62,
+    2**63 - 1,
+    -(2**63),
+    1 << 20,
+    65536,
+    -100,
+]
 ODD_FLOATS = [0.0, -1.0, float("nan"), float("inf"), -float("inf"), 1e30, -1e30, 1e-30, 2.5]
 
 
@@ -33,7 +54,11 @@ class Mutator:
         return values[int(self.rng.integers(len(values)))]
 
     def integer(self, value):
-        return self.pick(EXTREME) if self.rng.random() < 0.7 else max(-2**63, min(value + int(self.rng.integers(-3, 4)), 2**63 - 1))
+        return (
+            self.pick(EXTREME)
+            if self.rng.random() < 0.7
+            else max(-(2**63), min(value + int(self.rng.integers(-3, 4)), 2**63 - 1))
+        )
 
     def nodes(self, graph):
         found = list(graph.node)
@@ -61,7 +86,9 @@ class Mutator:
         elif entry.type == AttributeProto.FLOATS and entry.floats:
             entry.floats[int(self.rng.integers(len(entry.floats)))] = self.pick(ODD_FLOATS)
         elif entry.type == AttributeProto.STRING:
-            entry.s = self.pick([b"", b"SAME_UPPER", b"linear", b"\xff\xfe", b"reflect", b"ab,bc->ac", b"...->", b"(((" ])
+            entry.s = self.pick(
+                [b"", b"SAME_UPPER", b"linear", b"\xff\xfe", b"reflect", b"ab,bc->ac", b"...->", b"((("]
+            )
         elif entry.type == AttributeProto.TENSOR:
             entry.t.CopyFrom(self.tensor(entry.t))
 
@@ -92,7 +119,9 @@ class Mutator:
             if np.prod(shape) < 1 << 22:
                 array = np.resize(array, shape) if array.size else np.zeros(shape, array.dtype)
         elif array.dtype != object:
-            array = array.astype(self.pick([np.float32, np.float64, np.float16, np.int64, np.int32, np.uint8, np.int8, np.bool_]))
+            array = array.astype(
+                self.pick([np.float32, np.float64, np.float16, np.int64, np.int32, np.uint8, np.int8, np.bool_])
+            )
         try:
             made = numpy_helper.from_array(array, tensor.name)
         except Exception:
@@ -142,8 +171,29 @@ class Mutator:
 
     def operator(self, model, data):
         node = self.pick(self.nodes(model.graph))
-        node.op_type = self.pick(["Add", "Reshape", "Gather", "Slice", "Concat", "Conv", "MatMul", "Squeeze", "Expand", "Tile", "Pad",
-                                  "Resize", "TopK", "ScatterND", "Softmax", "Split", "Transpose", "Range", "ConstantOfShape"])
+        node.op_type = self.pick(
+            [
+                "Add",
+                "Reshape",
+                "Gather",
+                "Slice",
+                "Concat",
+                "Conv",
+                "MatMul",
+                "Squeeze",
+                "Expand",
+                "Tile",
+                "Pad",
+                "Resize",
+                "TopK",
+                "ScatterND",
+                "Softmax",
+                "Split",
+                "Transpose",
+                "Range",
+                "ConstantOfShape",
+            ]
+        )
 
     def opset(self, model, data):
         if model.opset_import:
@@ -160,7 +210,9 @@ class Mutator:
         else:
             model = onnx.load_from_string(raw)
             for _ in range(int(self.rng.integers(1, 4))):
-                self.pick([self.attribute] * 4 + [self.element] * 6 + [self.connection, self.operator, self.opset])(model, data)
+                self.pick([self.attribute] * 4 + [self.element] * 6 + [self.connection, self.operator, self.opset])(
+                    model, data
+                )
             raw = model.SerializeToString()
         (target / "test_data_set_0").mkdir(parents=True)
         (target / "model.onnx").write_bytes(raw)
@@ -176,8 +228,13 @@ def limit():
 def run(command, folders, options):
     """The mutants that are not handled, with what became of them."""
     try:
-        done = subprocess.run([command, "test", "--quiet", *options, *map(str, folders)], capture_output=True, text=True,
-                              preexec_fn=limit, timeout=SECONDS if len(folders) == 1 else SECONDS * 3)
+        done = subprocess.run(
+            [command, "test", "--quiet", *options, *map(str, folders)],
+            capture_output=True,
+            text=True,
+            preexec_fn=limit,
+            timeout=SECONDS if len(folders) == 1 else SECONDS * 3,
+        )
         if done.returncode in (0, 1):
             return {}
         why = f"ended with {done.returncode}: {' '.join(done.stderr.split())[:300]}"

@@ -1,13 +1,24 @@
 """Sums, products, convolutions, normalisations, recurrences and what comes with them."""
-import numpy as np
-from onnx import TensorProto, helper
 
-from case import FLOATS, Skip, operator
+import numpy as np
+
+from case import operator
 from movement import axis_of
 
 
-@operator("ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceL1", "ReduceL2", "ReduceLogSum",
-          "ReduceLogSumExp", "ReduceSumSquare", weight=2)
+@operator(
+    "ReduceSum",
+    "ReduceMean",
+    "ReduceMax",
+    "ReduceMin",
+    "ReduceProd",
+    "ReduceL1",
+    "ReduceL2",
+    "ReduceLogSum",
+    "ReduceLogSumExp",
+    "ReduceSumSquare",
+    weight=2,
+)
 def reduce(c):
     shape = c.shape(0 if c.chance(0.1) else 1, 5, zero=0.03)
     kinds = ["float32", "float64", "int32", "int64"]
@@ -39,8 +50,10 @@ def reduce(c):
 def arg(c):
     shape = c.shape(1, 4, zero=0)
     kinds = ["float32", "float64", "int32"] + (["int8", "uint8"] if c.version >= 12 else [])
-    attributes = {"axis": axis_of(c, len(shape)) if c.version >= 11 else c.integer(0, len(shape) - 1),
-                  "keepdims": c.pick([None, 0, 1])}
+    attributes = {
+        "axis": axis_of(c, len(shape)) if c.version >= 11 else c.integer(0, len(shape) - 1),
+        "keepdims": c.pick([None, 0, 1]),
+    }
     if c.version >= 12:
         attributes["select_last_index"] = c.pick([None, 0, 1])
     c.output(c.node(c.name, [c.feed(c.array(c.pick(kinds), shape))], **attributes))
@@ -56,7 +69,9 @@ def softmax(c):
 
 @operator("MatMul", weight=3)
 def matmul(c):
-    kind = c.pick(["float32", "float32", "float64", "int32", "int64", "uint32"] if c.version >= 9 else ["float32", "float64"])
+    kind = c.pick(
+        ["float32", "float32", "float64", "int32", "int64", "uint32"] if c.version >= 9 else ["float32", "float64"]
+    )
     m, k, n = c.size(), c.size(), c.size()
     batch = c.shape(0, 2, most=12)
     left, right = c.subshape(batch) + [m, k], (c.subshape(batch) if c.chance(0.5) else []) + [k, n]
@@ -74,7 +89,9 @@ def gemm(c):
     ta, tb = c.pick([None, 0, 1]), c.pick([None, 0, 1])
     inputs = [c.feed(c.array(kind, [k, m] if ta else [m, k])), c.value(c.array(kind, [n, k] if tb else [k, n]), 0.5)]
     if c.version < 11 or c.chance(0.8):
-        inputs.append(c.value(c.array(kind, c.pick([[m, n], [n], [1, n], [m, 1], [1], []]) if c.version >= 7 else [m, n])))
+        inputs.append(
+            c.value(c.array(kind, c.pick([[m, n], [n], [1, n], [m, 1], [1], []]) if c.version >= 7 else [m, n]))
+        )
     number = lambda: float(np.float32(c.rng.uniform(-2, 2))) if c.chance(0.4) else None
     c.output(c.node("Gemm", inputs, transA=ta, transB=tb, alpha=number(), beta=number()))
 
@@ -137,8 +154,12 @@ def conv_transpose(c):
     sizes = [c.integer(1, 7) for _ in range(rank)]
     kernel = [c.integer(1, 4) for _ in range(rank)]
     strides = [c.integer(1, 3) for _ in range(rank)]
-    attributes = {"kernel_shape": kernel if c.chance(0.7) else None, "strides": strides,
-                  "dilations": c.pick([None, [c.integer(1, 2) for _ in kernel]]), "group": group}
+    attributes = {
+        "kernel_shape": kernel if c.chance(0.7) else None,
+        "strides": strides,
+        "dilations": c.pick([None, [c.integer(1, 2) for _ in kernel]]),
+        "group": group,
+    }
     if c.chance(0.7):
         attributes["pads"] = c.pick([None, [c.integer(0, max((k - 1) // 2, 0)) for k in kernel + kernel]])
         attributes["output_padding"] = c.pick([None, [c.integer(0, s - 1) for s in strides]])
@@ -156,8 +177,11 @@ def pool(c):
     rank = c.pick([1, 2, 2, 3])
     sizes = [c.integer(1, 10 if rank < 3 else 6) for _ in range(rank)]
     attributes = window(c, rank, sizes)
-    if (c.name == "MaxPool" and c.version < 10) or (c.name == "AveragePool" and c.version < 19) or \
-            (c.name == "LpPool" and c.version < 18):
+    if (
+        (c.name == "MaxPool" and c.version < 10)
+        or (c.name == "AveragePool" and c.version < 19)
+        or (c.name == "LpPool" and c.version < 18)
+    ):
         attributes["dilations"] = None
     if (c.version >= 10 and c.name != "LpPool") or c.version >= 18:
         attributes["ceil_mode"] = c.pick([None, 0, 1])
@@ -211,7 +235,16 @@ def normalization(c):
         shape = shape[:2] + [c.integer(2, 6), c.integer(2, 6)]
     x = c.feed(c.array("float32", shape))
     if c.name == "LRN":
-        return c.output(c.node("LRN", [x], size=c.pick([1, 3, 5]), alpha=c.pick([None, 0.5]), beta=c.pick([None, 0.5]), bias=c.pick([None, 2.0])))
+        return c.output(
+            c.node(
+                "LRN",
+                [x],
+                size=c.pick([1, 3, 5]),
+                alpha=c.pick([None, 0.5]),
+                beta=c.pick([None, 0.5]),
+                bias=c.pick([None, 2.0]),
+            )
+        )
     if c.name == "LpNormalization":
         return c.output(c.node("LpNormalization", [x], axis=axis_of(c, len(shape)), p=c.pick([1, 2])))
     if c.name == "MeanVarianceNormalization":
@@ -232,7 +265,9 @@ def layer_norm(c):
     if c.name == "LayerNormalization" and c.chance(0.6):
         inputs.append(c.value(c.array(kind, own), 0.7))
     outputs = c.pick([1, 1, 3]) if c.name == "LayerNormalization" and kind == "float32" else 1
-    y = c.node(c.name, inputs, outputs, axis=axis if axis != -1 or c.chance(0.5) else None, epsilon=c.pick([None, 1e-3]))
+    y = c.node(
+        c.name, inputs, outputs, axis=axis if axis != -1 or c.chance(0.5) else None, epsilon=c.pick([None, 1e-3])
+    )
     c.output(*(y if outputs > 1 else [y]))
     c.loose(2e-3, 1e-4)
 
@@ -254,14 +289,30 @@ def recurrent(c):
     inputs = [x, w, r, b, lengths, state()]
     if c.name == "LSTM":
         inputs += [state(), c.value(c.array("float32", [ways, 3 * h])) if c.chance(0.3) else ""]
-    attributes = {"hidden_size": h, "direction": direction if direction != "forward" or c.chance(0.5) else None,
-                  "layout": layout, "clip": c.pick([None, None, None, 0.7])}
+    attributes = {
+        "hidden_size": h,
+        "direction": direction if direction != "forward" or c.chance(0.5) else None,
+        "layout": layout,
+        "clip": c.pick([None, None, None, 0.7]),
+    }
     if c.name == "GRU":
         attributes["linear_before_reset"] = c.pick([None, 0, 1])
     if c.name == "LSTM":
         attributes["input_forget"] = c.pick([None, None, 0])
     if c.chance(0.3):
-        names = ["Tanh", "Sigmoid", "Relu", "Softsign", "HardSigmoid", "LeakyRelu", "Affine", "Elu", "ScaledTanh", "ThresholdedRelu", "Softplus"]
+        names = [
+            "Tanh",
+            "Sigmoid",
+            "Relu",
+            "Softsign",
+            "HardSigmoid",
+            "LeakyRelu",
+            "Affine",
+            "Elu",
+            "ScaledTanh",
+            "ThresholdedRelu",
+            "Softplus",
+        ]
         each = {"LSTM": 3, "GRU": 2, "RNN": 1}[c.name]
         attributes["activations"] = [c.pick(names[:6]) for _ in range(each * ways)]
     outputs = [c.fresh(), c.fresh()] + ([c.fresh()] if c.name == "LSTM" else [])
@@ -336,8 +387,21 @@ def integer_products(c):
         return c.output(c.node(c.name, [x, c.value(w, 0.7), zero("uint8"), zero(w_kind)], group=group, **attributes))
     c.integers = 1
     per_channel = c.chance(0.4)
-    wz = c.value(np.zeros([filters * group] if per_channel else [], w_kind), 1) if w_kind == "int8" else c.constant(np.array(3, "uint8") if not per_channel else np.full([filters * group], 3, "uint8"))
-    inputs = [x, scale(), zero("uint8"), c.constant(w), scale([filters * group] if per_channel else []), wz, scale(), zero("uint8")]
+    wz = (
+        c.value(np.zeros([filters * group] if per_channel else [], w_kind), 1)
+        if w_kind == "int8"
+        else c.constant(np.array(3, "uint8") if not per_channel else np.full([filters * group], 3, "uint8"))
+    )
+    inputs = [
+        x,
+        scale(),
+        zero("uint8"),
+        c.constant(w),
+        scale([filters * group] if per_channel else []),
+        wz,
+        scale(),
+        zero("uint8"),
+    ]
     if c.chance(0.5):
         inputs.append(c.constant(c.array("int32", [filters * group])))
     c.output(c.node(c.name, inputs, group=group, **attributes))
@@ -358,13 +422,26 @@ def loss(c):
     x = c.feed(c.array("float32", [n, classes] + rest))
     labels = c.rng.integers(0, classes, [n] + rest).astype(c.pick(["int32", "int64"]))
     weights = c.value(c.array("float32", [classes], 0.1, 2)) if c.chance(0.5) else ""
-    c.output(c.node(c.name, [x, c.feed(labels), weights], reduction=c.pick([None, "none", "mean", "sum"]),
-                    ignore_index=c.pick([None, 0, 1])))
+    c.output(
+        c.node(
+            c.name,
+            [x, c.feed(labels), weights],
+            reduction=c.pick([None, "none", "mean", "sum"]),
+            ignore_index=c.pick([None, 0, 1]),
+        )
+    )
 
 
 @operator("Attention", weight=4)
 def attention(c):
-    batch, heads, q, k, d, dv = c.integer(1, 2), c.integer(1, 3), c.integer(1, 6), c.integer(1, 7), c.integer(1, 9), c.integer(1, 9)
+    batch, heads, q, k, d, dv = (
+        c.integer(1, 2),
+        c.integer(1, 3),
+        c.integer(1, 6),
+        c.integer(1, 7),
+        c.integer(1, 9),
+        c.integer(1, 9),
+    )
     groups = c.pick([1, 1, 2])
     if c.chance(0.5):
         shapes = [[batch, q, heads * groups * d], [batch, k, heads * d], [batch, k, heads * dv]]

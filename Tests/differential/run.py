@@ -8,6 +8,7 @@ optimised and as the file has it. Models that differ are kept in DIR (build/diff
 outputs, in the form that `dlrt test` reads. What ONNX Runtime refuses is no case; what it does against the standard
 is in deviations.py. Exits with 1 when something differs.
 """
+
 import argparse
 import collections
 import json
@@ -50,7 +51,9 @@ def message(value, name):
         return numpy_helper.from_list(value, name)
     value = np.asarray(value)
     if value.dtype == object or value.dtype.kind in "US":
-        return onnx.helper.make_tensor(name, onnx.TensorProto.STRING, value.shape, [str(s).encode() for s in value.ravel()])
+        return onnx.helper.make_tensor(
+            name, onnx.TensorProto.STRING, value.shape, [str(s).encode() for s in value.ravel()]
+        )
     return numpy_helper.from_array(value, name)
 
 
@@ -66,21 +69,35 @@ def from_bfloat16(value):
 def answer(made):
     """ONNX Runtime's outputs and their types; raises what it raises."""
     import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = 1
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = onnxruntime.InferenceSession(made.model().SerializeToString(), options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        made.model().SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
     declared = session.get_outputs()
     if any(array.dtype.name == "bfloat16" for array in made.inputs.values()):
-        inputs = {name: onnxruntime.OrtValue.ortvalue_from_numpy_with_onnx_type(array.view(np.uint16), onnx.TensorProto.BFLOAT16)
-                  if array.dtype.name == "bfloat16" else onnxruntime.OrtValue.ortvalue_from_numpy(array)
-                  for name, array in made.inputs.items()}
+        inputs = {
+            name: (
+                onnxruntime.OrtValue.ortvalue_from_numpy_with_onnx_type(
+                    array.view(np.uint16), onnx.TensorProto.BFLOAT16
+                )
+                if array.dtype.name == "bfloat16"
+                else onnxruntime.OrtValue.ortvalue_from_numpy(array)
+            )
+            for name, array in made.inputs.items()
+        }
         values = [result.numpy() for result in session.run_with_ort_values(made.outputs, inputs)]
     elif any("bfloat16" in port.type for port in declared):
         results = session.run_with_ort_values(
-            made.outputs, {name: onnxruntime.OrtValue.ortvalue_from_numpy(array) for name, array in made.inputs.items()})
-        values = [from_bfloat16(result) if "bfloat16" in port.type else result.numpy() for result, port in zip(results, declared)]
+            made.outputs, {name: onnxruntime.OrtValue.ortvalue_from_numpy(array) for name, array in made.inputs.items()}
+        )
+        values = [
+            from_bfloat16(result) if "bfloat16" in port.type else result.numpy()
+            for result, port in zip(results, declared)
+        ]
     else:
         values = session.run(made.outputs, made.inputs)
     types = {}
@@ -192,13 +209,20 @@ def judge(command, folders, options):
     if not folders:
         return {}
     with tempfile.NamedTemporaryFile(suffix=".json") as report:
-        done = subprocess.run([command, "test", "--quiet", "--threads", "2", "--json", report.name, *options, *map(str, folders)],
-                              capture_output=True, text=True)
+        done = subprocess.run(
+            [command, "test", "--quiet", "--threads", "2", "--json", report.name, *options, *map(str, folders)],
+            capture_output=True,
+            text=True,
+        )
         if done.returncode in (0, 1):
             entries = json.loads(pathlib.Path(report.name).read_text())["cases"]
-            return {pathlib.Path(e["folder"]): e.get("message", "was skipped") for e in entries if e["result"] != "passed"}
+            return {
+                pathlib.Path(e["folder"]): e.get("message", "was skipped") for e in entries if e["result"] != "passed"
+            }
     if len(folders) == 1:
-        return {folders[0]: f"the command ended with {done.returncode}: {(done.stderr.strip().splitlines() or [''])[-1]}"}
+        return {
+            folders[0]: f"the command ended with {done.returncode}: {(done.stderr.strip().splitlines() or [''])[-1]}"
+        }
     half = len(folders) // 2
     return judge(command, folders[:half], options) | judge(command, folders[half:], options)
 
@@ -221,7 +245,9 @@ def main():
     if args.operator:
         unknown = set(args.operator) - set(names)
         if unknown:
-            sys.exit(f"differential: there are no cases of {', '.join(sorted(unknown))}; --list names those that there are")
+            sys.exit(
+                f"differential: there are no cases of {', '.join(sorted(unknown))}; --list names those that there are"
+            )
         names = sorted(args.operator)
     print(f"differential: seed {args.seed}, cases {args.first} to {args.first + args.cases - 1}")
     shutil.rmtree(args.keep, ignore_errors=True)
@@ -248,12 +274,16 @@ def main():
                         kept.parent.mkdir(parents=True, exist_ok=True)
                         shutil.copytree(folder, kept)
                     why = why.replace(str(folder) + "/", "")
-                    print(f"DIFFERS {name} ({note}{' '.join([''] + options)}) --seed {args.seed} --first {number}: {why}\n  {kept}")
+                    again = f"--seed {args.seed} --first {number}"
+                    print(f"DIFFERS {name} ({' '.join([note, *options])}) {again}: {why}\n  {kept}")
     if args.verbose:
         for text, count in refusals.most_common():
             print(f"refused {count}: {text}")
-    print(f"differential: {counts['ready']} cases of {len(covered)} operators compared, {failures} differ; ONNX Runtime refused "
-          f"{counts['refused']}, known to deviate {counts['deviates']}, no case {counts['none'] + counts['broken']}")
+    print(
+        f"differential: {counts['ready']} cases of {len(covered)} operators compared, {failures} differ; "
+        f"ONNX Runtime refused {counts['refused']}, known to deviate {counts['deviates']}, "
+        f"no case {counts['none'] + counts['broken']}"
+    )
     return 1 if failures or counts["broken"] else 0
 
 

@@ -1,4 +1,5 @@
 """Images, signals, text, sequences and control flow."""
+
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
@@ -28,6 +29,12 @@ def resize(c):
     attributes = {"mode": mode, "coordinate_transformation_mode": c.pick(frames)}
     if mode == "nearest":
         attributes["nearest_mode"] = c.pick([None, "round_prefer_floor", "round_prefer_ceil", "floor", "ceil"])
+        if attributes["nearest_mode"] in ("floor", "ceil"):
+            # Where a coordinate is a whole number, the last bit of the scale decides.
+            scales = [1.0] * lead + [c.pick([0.5, 1.0, 2.0]) for _ in range(rank - lead)]
+            sizes = [max(int(s * f), 1) for s, f in zip(shape, scales)]
+            if any(s * f != size for s, f, size in zip(shape, scales, sizes)):
+                raise Skip
     if mode == "cubic":
         attributes["cubic_coeff_a"] = c.pick([None, -0.5])
         attributes["exclude_outside"] = c.pick([None, 0, 1])
@@ -61,16 +68,28 @@ def grid_sample(c):
     modes = ["bilinear", "nearest", "bicubic"] if old else ["linear", "nearest", "cubic"]
     x = c.feed(c.array("float32", [n, ch, c.integer(2, 6), c.integer(2, 6)]))
     grid = c.feed(c.array("float32", [n, c.integer(1, 5), c.integer(1, 5), 2], -1.3, 1.3))
-    c.output(c.node("GridSample", [x, grid], mode=c.pick(modes), padding_mode=c.pick([None, "zeros", "border", "reflection"]),
-                    align_corners=c.pick([None, 0, 1])))
+    c.output(
+        c.node(
+            "GridSample",
+            [x, grid],
+            mode=c.pick(modes),
+            padding_mode=c.pick([None, "zeros", "border", "reflection"]),
+            align_corners=c.pick([None, 0, 1]),
+        )
+    )
     c.loose(2e-3, 2e-4)
 
 
 @operator("AffineGrid")
 def affine_grid(c):
     n, h, w = c.integer(1, 3), c.integer(1, 5), c.integer(1, 5)
-    c.output(c.node("AffineGrid", [c.feed(c.array("float32", [n, 2, 3])), c.constant(np.array([n, 2, h, w], np.int64))],
-                    align_corners=c.pick([None, 0, 1])))
+    c.output(
+        c.node(
+            "AffineGrid",
+            [c.feed(c.array("float32", [n, 2, 3])), c.constant(np.array([n, 2, h, w], np.int64))],
+            align_corners=c.pick([None, 0, 1]),
+        )
+    )
 
 
 @operator("RoiAlign", "MaxRoiPool")
@@ -82,8 +101,13 @@ def roi_align(c):
     if c.name == "MaxRoiPool":
         boxes = np.concatenate([batch[:, None], np.floor(np.minimum(corner, min(h, w) - 1))], 1).astype(np.float32)
         return c.output(c.node("MaxRoiPool", [x, c.feed(boxes)], pooled_shape=[c.integer(1, 3), c.integer(1, 3)]))
-    attributes = {"mode": c.pick([None, "avg", "max"]), "output_height": c.integer(1, 3), "output_width": c.integer(1, 3),
-                  "sampling_ratio": c.pick([None, 0, 1, 2]), "spatial_scale": c.pick([None, 1.0, 0.5])}
+    attributes = {
+        "mode": c.pick([None, "avg", "max"]),
+        "output_height": c.integer(1, 3),
+        "output_width": c.integer(1, 3),
+        "sampling_ratio": c.pick([None, 0, 1, 2]),
+        "spatial_scale": c.pick([None, 1.0, 0.5]),
+    }
     if c.version >= 16:
         attributes["coordinate_transformation_mode"] = c.pick([None, "half_pixel", "output_half_pixel"])
     c.output(c.node("RoiAlign", [x, c.feed(corner), c.feed(batch.astype(np.int64))], **attributes))
@@ -93,9 +117,13 @@ def roi_align(c):
 def suppression(c):
     n, boxes, classes = c.integer(1, 2), c.integer(1, 9), c.integer(1, 3)
     corners = np.sort(c.rng.random([n, boxes, 2, 2]), 2).reshape(n, boxes, 4).astype(np.float32)
-    inputs = [c.feed(corners), c.feed(c.array("float32", [n, classes, boxes], 0, 1)),
-              c.value(np.array([c.integer(0, 5)], np.int64)), c.value(np.array([c.rng.random()], np.float32)),
-              c.value(np.array([c.rng.random() * 0.5], np.float32)) if c.chance(0.6) else ""]
+    inputs = [
+        c.feed(corners),
+        c.feed(c.array("float32", [n, classes, boxes], 0, 1)),
+        c.value(np.array([c.integer(0, 5)], np.int64)),
+        c.value(np.array([c.rng.random()], np.float32)),
+        c.value(np.array([c.rng.random() * 0.5], np.float32)) if c.chance(0.6) else "",
+    ]
     c.output(c.node("NonMaxSuppression", inputs, center_point_box=c.pick([None, 0, 1])))
 
 
@@ -106,8 +134,18 @@ def fourier(c):
         onesided = c.pick([None, 0, 1])
         signal = c.feed(c.array("float32", [n, length, 1]))
         window = c.constant(c.array("float32", [frame], 0.1, 1)) if c.chance(0.6) else ""
-        c.output(c.node("STFT", [signal, c.constant(np.array(c.integer(1, 4), np.int64)), window,
-                                 c.constant(np.array(frame, np.int64)) if not window or c.chance(0.5) else ""], onesided=onesided))
+        c.output(
+            c.node(
+                "STFT",
+                [
+                    signal,
+                    c.constant(np.array(c.integer(1, 4), np.int64)),
+                    window,
+                    c.constant(np.array(frame, np.int64)) if not window or c.chance(0.5) else "",
+                ],
+                onesided=onesided,
+            )
+        )
         return c.loose(1e-3, 1e-4)
     shape = [c.integer(1, 2), c.integer(1, 9), c.integer(1, 9), c.pick([1, 2])]
     axis = c.integer(1, 2)
@@ -124,15 +162,26 @@ def fourier(c):
 
 @operator("HannWindow", "HammingWindow", "BlackmanWindow")
 def windows(c):
-    c.output(c.node(c.name, [c.value(np.array(c.integer(1, 20), np.int64))], periodic=c.pick([None, 0, 1]),
-                    output_datatype=c.pick([None, 1, 11])))
+    c.output(
+        c.node(
+            c.name,
+            [c.value(np.array(c.integer(1, 20), np.int64))],
+            periodic=c.pick([None, 0, 1]),
+            output_datatype=c.pick([None, 1, 11]),
+        )
+    )
 
 
 @operator("MelWeightMatrix")
 def mel(c):
     rate = c.pick([8000, 16000])
-    values = [np.array(c.integer(2, 8), np.int64), np.array(c.pick([16, 32, 64]), np.int64), np.array(rate, np.int64),
-              np.array(0, np.float32), np.array(rate / 2, np.float32)]
+    values = [
+        np.array(c.integer(2, 8), np.int64),
+        np.array(c.pick([16, 32, 64]), np.int64),
+        np.array(rate, np.int64),
+        np.array(0, np.float32),
+        np.array(rate / 2, np.float32),
+    ]
     c.output(c.node("MelWeightMatrix", [c.constant(v) for v in values]))
 
 
@@ -140,28 +189,66 @@ def mel(c):
 def text(c):
     if c.name == "StringConcat":
         shape = c.shape(0, 3)
-        return c.output(c.node("StringConcat", [c.feed(c.array("string", c.subshape(shape))), c.feed(c.array("string", shape))]))
+        return c.output(
+            c.node("StringConcat", [c.feed(c.array("string", c.subshape(shape))), c.feed(c.array("string", shape))])
+        )
     if c.name == "StringSplit":
-        return c.output(*c.node("StringSplit", [c.feed(c.array("string", c.shape(0, 2, most=20)))], 2,
-                                delimiter=c.pick([None, " ", "l", ""]), maxsplit=c.pick([None, 1, 2])))
+        return c.output(
+            *c.node(
+                "StringSplit",
+                [c.feed(c.array("string", c.shape(0, 2, most=20)))],
+                2,
+                delimiter=c.pick([None, " ", "l", ""]),
+                maxsplit=c.pick([None, 1, 2]),
+            )
+        )
     if c.name == "RegexFullMatch":
-        return c.output(c.node("RegexFullMatch", [c.feed(c.array("string", c.shape(0, 2, most=20)))],
-                               pattern=c.pick([r"[a-z]+", r".*", r"\d+", r"(a|b)*", r"H.llo", r"", r"[^a]{2,5}", r"-?\d+\.\d"])))
+        return c.output(
+            c.node(
+                "RegexFullMatch",
+                [c.feed(c.array("string", c.shape(0, 2, most=20)))],
+                pattern=c.pick([r"[a-z]+", r".*", r"\d+", r"(a|b)*", r"H.llo", r"", r"[^a]{2,5}", r"-?\d+\.\d"]),
+            )
+        )
     if c.name == "StringNormalizer":
         shape = [c.integer(1, 6)] if c.chance(0.7) else [1, c.integer(1, 6)]
-        return c.output(c.node("StringNormalizer", [c.feed(c.array("string", shape))], case_change_action=c.pick([None, "LOWER", "UPPER"]),
-                               is_case_sensitive=c.pick([None, 0, 1]), stopwords=c.pick([None, ["monday", "a"]])))
+        return c.output(
+            c.node(
+                "StringNormalizer",
+                [c.feed(c.array("string", shape))],
+                case_change_action=c.pick([None, "LOWER", "UPPER"]),
+                is_case_sensitive=c.pick([None, 0, 1]),
+                stopwords=c.pick([None, ["monday", "a"]]),
+            )
+        )
     shape = [c.integer(1, 12)] if c.chance(0.5) else [c.integer(1, 3), c.integer(1, 12)]
     pairs = c.rng.choice(36, 3, replace=False)
     pool = [int(v) for v in c.rng.permutation(6)] + [int(v) for pair in pairs for v in (pair // 6, pair % 6)]
-    c.output(c.node("TfIdfVectorizer", [c.feed(c.array(c.pick(["int32", "int64"]), shape, 0, 6))], mode=c.pick(["TF", "IDF", "TFIDF"]),
-                    min_gram_length=1, max_gram_length=2, max_skip_count=c.integer(0, 3), ngram_counts=[0, 6],
-                    ngram_indexes=[int(i) for i in c.rng.permutation(9)], pool_int64s=pool,
-                    weights=c.pick([None, [float(np.float32(v)) for v in c.rng.random(9)]])))
+    c.output(
+        c.node(
+            "TfIdfVectorizer",
+            [c.feed(c.array(c.pick(["int32", "int64"]), shape, 0, 6))],
+            mode=c.pick(["TF", "IDF", "TFIDF"]),
+            min_gram_length=1,
+            max_gram_length=2,
+            max_skip_count=c.integer(0, 3),
+            ngram_counts=[0, 6],
+            ngram_indexes=[int(i) for i in c.rng.permutation(9)],
+            pool_int64s=pool,
+            weights=c.pick([None, [float(np.float32(v)) for v in c.rng.random(9)]]),
+        )
+    )
 
 
-@operator("SequenceConstruct", "SequenceAt", "SequenceInsert", "SequenceErase", "SequenceLength", "ConcatFromSequence",
-          "SplitToSequence")
+@operator(
+    "SequenceConstruct",
+    "SequenceAt",
+    "SequenceInsert",
+    "SequenceErase",
+    "SequenceLength",
+    "ConcatFromSequence",
+    "SplitToSequence",
+)
 def sequence(c):
     shape = c.shape(1, 3, zero=0)
     kind = c.pick(["float32", "int64", "string"])
@@ -172,7 +259,9 @@ def sequence(c):
         split = ""
         if c.chance(0.7):
             split = c.value(np.array(c.integer(1, shape[axis]), np.int64), 0.8)
-        return c.output(c.node("SplitToSequence", [c.feed(c.array(kind, shape)), split], axis=axis, keepdims=c.pick([None, 0, 1])))
+        return c.output(
+            c.node("SplitToSequence", [c.feed(c.array(kind, shape)), split], axis=axis, keepdims=c.pick([None, 0, 1]))
+        )
     if c.name == "ConcatFromSequence":
         new = c.pick([None, 0, 1])
         axis = c.integer(-len(shape), len(shape) - 1)
@@ -210,16 +299,30 @@ def loop(c):
     shape = c.shape(1, 2, zero=0, most=60)
     step = c.feed(c.array("float32", shape))
     limit = float(c.rng.uniform(-3, 8))
-    nodes = [helper.make_node("Add", ["state", step], ["next"]),
-             helper.make_node("ReduceSum", ["next"], ["sum"], keepdims=0),
-             helper.make_node("Constant", [], ["limit"], value=numpy_helper.from_array(np.array(limit, np.float32))),
-             helper.make_node("Less", ["sum", "limit"], ["go"]),
-             helper.make_node("Mul", ["next", "next"], ["square"])]
-    body = helper.make_graph(nodes, "body", [tensor_info("i", TensorProto.INT64, []), tensor_info("c", TensorProto.BOOL, []),
-                                             tensor_info("state", shape=shape)],
-                             [tensor_info("go", TensorProto.BOOL, []), tensor_info("next", shape=shape), tensor_info("square", shape=shape)])
+    nodes = [
+        helper.make_node("Add", ["state", step], ["next"]),
+        helper.make_node("ReduceSum", ["next"], ["sum"], keepdims=0),
+        helper.make_node("Constant", [], ["limit"], value=numpy_helper.from_array(np.array(limit, np.float32))),
+        helper.make_node("Less", ["sum", "limit"], ["go"]),
+        helper.make_node("Mul", ["next", "next"], ["square"]),
+    ]
+    body = helper.make_graph(
+        nodes,
+        "body",
+        [
+            tensor_info("i", TensorProto.INT64, []),
+            tensor_info("c", TensorProto.BOOL, []),
+            tensor_info("state", shape=shape),
+        ],
+        [tensor_info("go", TensorProto.BOOL, []), tensor_info("next", shape=shape), tensor_info("square", shape=shape)],
+    )
     trips = c.value(np.array(c.integer(0, 6), np.int64))
-    outputs = c.node("Loop", [trips, c.value(np.array(True)) if c.chance(0.5) else "", c.value(c.array("float32", shape))], 2, body=body)
+    outputs = c.node(
+        "Loop",
+        [trips, c.value(np.array(True)) if c.chance(0.5) else "", c.value(c.array("float32", shape))],
+        2,
+        body=body,
+    )
     c.output(*outputs)
 
 
@@ -229,7 +332,20 @@ def scan(c):
         raise Skip
     steps, size = c.integer(1, 5), c.integer(1, 6)
     nodes = [helper.make_node("Add", ["s", "x"], ["n"]), helper.make_node("Tanh", ["n"], ["y"])]
-    body = helper.make_graph(nodes, "body", [tensor_info("s", shape=[size]), tensor_info("x", shape=[size])],
-                             [tensor_info("n", shape=[size]), tensor_info("y", shape=[size])])
-    c.output(*c.node("Scan", [c.feed(c.array("float32", [size])), c.feed(c.array("float32", [steps, size]))], 2, body=body,
-                     num_scan_inputs=1, scan_input_directions=c.pick([None, [0], [1]]), scan_output_directions=c.pick([None, [0], [1]])))
+    body = helper.make_graph(
+        nodes,
+        "body",
+        [tensor_info("s", shape=[size]), tensor_info("x", shape=[size])],
+        [tensor_info("n", shape=[size]), tensor_info("y", shape=[size])],
+    )
+    c.output(
+        *c.node(
+            "Scan",
+            [c.feed(c.array("float32", [size])), c.feed(c.array("float32", [steps, size]))],
+            2,
+            body=body,
+            num_scan_inputs=1,
+            scan_input_directions=c.pick([None, [0], [1]]),
+            scan_output_directions=c.pick([None, [0], [1]]),
+        )
+    )
