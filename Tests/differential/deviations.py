@@ -54,11 +54,13 @@ def conv_transpose(made, node):
             return "SAME padding makes the output strides * input, also where the kernel is smaller than the stride"
 
 
-def average_pool(made, node):
+def pool(made, node):
     auto = attribute(node, "auto_pad", b"")
     strides = attribute(node, "strides") or []
     if auto.startswith(b"SAME") and any(k < s for k, s in zip(attribute(node, "kernel_shape"), strides)):
-        return "SAME padding is never negative, as ONNX Runtime's other windows have it"
+        return (
+            "SAME padding is never negative, as in TensorFlow, from which it comes, and in ONNX Runtime's convolutions"
+        )
     if auto == b"VALID" and attribute(node, "ceil_mode"):
         return "the standard has another output size for VALID with ceil_mode"
 
@@ -94,6 +96,12 @@ def gather(made, node):
         return "of blocks of strings only the first is moved where an index is negative"
 
 
+def cast(made, node):
+    array = known(made, node.input[0])
+    if attribute(node, "to") == 8 and array is not None and array.dtype == bool:
+        return "bools are written True and False, as in NumPy, from which the standard's examples come"
+
+
 def sign(made, node):
     array = known(made, node.input[0])
     if array is not None and array.dtype.kind == "f" and (array != array).any():
@@ -107,10 +115,12 @@ def window(made, node):
 
 RULES = {
     "AffineGrid": affine_grid,
-    "AveragePool": average_pool,
+    "AveragePool": pool,
     "BlackmanWindow": window,
+    "Cast": cast,
     "ConvTranspose": conv_transpose,
-    "LpPool": average_pool,
+    "LpPool": pool,
+    "MaxPool": pool,
     "Gather": gather,
     "HammingWindow": window,
     "HannWindow": window,

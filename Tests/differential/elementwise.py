@@ -230,6 +230,8 @@ def cast(c):
     from onnx import helper
 
     source, target = c.pick(CASTS + ["string"]), c.pick(CASTS + ["string"])
+    if (source, target) == ("bfloat16", "string"):
+        raise Skip
     shape = c.shape()
     if source == "string":
         if target in ("string", "bool"):
@@ -251,12 +253,12 @@ def cast(c):
             if unsigned
             else c.array(source, shape, -100 if not source.startswith("u") else 0, 100)
         )
-        if target == "string" and source in ("float16", "bfloat16", "float32", "float64"):
+        if target == "string" and source in ("float16", "float32", "float64"):
             # Whole numbers print with a fraction in ONNX's tests and without one in ONNX Runtime.
             x = (np.floor(x.astype("float32")) + 0.25).astype(c.array(source, []).dtype)
     number = helper.np_dtype_to_tensor_dtype(c.array(target, []).dtype) if target != "string" else 8
     if c.name == "CastLike":
-        if target == "string" and source.startswith(("f", "b")) and source != "bool":
+        if target == "string" and source not in INTEGERS:
             raise Skip
         return c.output(c.node("CastLike", [c.feed(x), c.value(c.array(target, c.shape()))]))
     c.output(c.node("Cast", [c.feed(x)], to=number))

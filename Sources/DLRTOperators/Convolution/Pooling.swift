@@ -100,17 +100,22 @@ extension WindowPooling {
     var first: UnsafePointer<Float>?
     var found = 0
     rows.forEachInputRow(of: row) { start, _ in
-      if let first { combine(function, found == 1 ? first : UnsafePointer(joined), plane + start, joined) }
-      if first == nil { first = plane + start }
+      let next: UnsafePointer<Float> = plane + start
+      if let first {
+        let held: UnsafePointer<Float> = found == 1 ? first : UnsafePointer(joined)
+        combine(function, held, next, joined)
+      } else {
+        first = next
+      }
       found += 1
     }
     guard let first else { return reduction.finish(result, rows.width, row) }
-    let source = found == 1 ? first : UnsafePointer(joined)
+    let source: UnsafePointer<Float> = found == 1 ? first : UnsafePointer(joined)
     let target = output + index &* rows.width
     for column in rows.columns {
       if rows.stride == 1 {
         let part = target + column.lower
-        combine(function, part, source + column.offset &+ column.lower, part, column.upper &- column.lower)
+        combine(function, part, source + (column.offset &+ column.lower), part, column.upper &- column.lower)
       } else {
         let elements = UnsafeRawPointer(source).assumingMemoryBound(to: Reduction.Element.self) + column.offset
         for x in column.lower..<column.upper { result[x] = reduction.combine(result[x], elements[x &* rows.stride]) }
