@@ -54,6 +54,15 @@ import Testing
     try check(b, [input([2, 8])], leaves: ["Gelu": 1])
   }
 
+  /// Composites of other domains give numbers the type of an operand in this way.
+  @Test func numbersOfAnOperandsTypeAreConstants() throws {
+    var b = GraphBuilder()
+    let x = b.input("x", .float32, [.symbol("N"), 4])
+    let w = b.constant(try input([4, 3], seed: 2))
+    b.output(b.node("Mul", [b.node("MatMul", [x, w]), b.node("CastLike", [try scalar(0.25, &b), x])]))
+    try check(b, [input([3, 4])], leaves: ["ai.dlrt::FusedMatMul": 1])
+  }
+
   @Test func productsThatAreNoActivationStay() throws {
     var b = GraphBuilder()
     let x = b.input("x", .float32, [4])

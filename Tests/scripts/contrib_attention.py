@@ -3,7 +3,7 @@
 import numpy as np
 
 from case_maker import D, F, I
-from contrib_values import H, HALF, f32, i32, rng
+from contrib_values import H, HALF, f32, i32, rng, scalar
 
 
 def norms(maker):
@@ -280,3 +280,19 @@ def rotary(maker):
         [H],
         tolerance=HALF,
     )
+
+
+def quantized_embeddings(maker):
+    ids, segments = i32([[1, 3, 0], [2, 2, 4]]), i32([[0, 0, 1], [1, 0, 0]])
+    mask = i32([[1, 1, 0], [1, 1, 1]])
+    for name, kind in (("int8", np.int8), ("uint8", np.uint8)):
+        low = np.iinfo(kind).min
+        tables = [rng.integers(low, low + 256, (rows, 8)).astype(kind) for rows in (6, 5, 2)]
+        factors = [rng.integers(low, low + 256, 8).astype(kind) for _ in range(2)]
+        scales = [scalar(value) for value in (0.01, 0.02, 0.03, 0.004, 0.005)]
+        zeros = [scalar(low + value, kind) for value in (120, 130, 125, 0, 128)]
+        for end, part in (("", segments), ("_words", None)):
+            third = [None] * 3 if part is None else [tables[2], scales[2], zeros[2]]
+            inputs = [ids, part] + tables[:2] + [third[0]] + factors + [mask]
+            inputs += scales[:2] + [third[1]] + scales[3:] + zeros[:2] + [third[2]] + zeros[3:]
+            maker.case(f"quantized_embed_{name}{end}", "QEmbedLayerNormalization", inputs, [F, I])

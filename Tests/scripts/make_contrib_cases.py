@@ -33,4 +33,5 @@ if __name__ == "__main__":
         quantized.quantized,
         others.shapes,
         others.experimental,
+        attention.quantized_embeddings,
     )

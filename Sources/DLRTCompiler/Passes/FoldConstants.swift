@@ -36,12 +36,13 @@ package struct FoldConstants: Pass {
   ) throws -> [Tensor?]? {
     var inputs: [Fact?] = []
     var inputBytes = 0
-    for input in node.inputs {
+    for (index, input) in node.inputs.enumerated() {
       guard let input else {
         inputs.append(nil)
         continue
       }
-      guard let constant = known[input] ?? program.graph[input].constant else {
+      guard let constant = try known[input] ?? program.graph[input].constant ?? stranger(node, index, input, program)
+      else {
         return try foldElements(node, program)
       }
       inputs.append(Fact(constant: constant))
@@ -61,6 +62,14 @@ package struct FoldConstants: Pass {
       // A node that fails on its constants may be one that no run reaches; the run will tell.
       return nil
     }
+  }
+
+  /// What stands for an input of which only the type is read, once that is known.
+  private func stranger(_ node: Node, _ index: Int, _ input: ValueID, _ program: Program) throws -> Tensor? {
+    guard node.op == OperatorName("CastLike"), index == 1, let type = program.fact(input)?.type.dataType else {
+      return nil
+    }
+    return try Tensor(zeros: [0], type: type)
   }
 
   /// Shapes that are fixed although the data are not.

@@ -17,7 +17,7 @@ package struct EmbedLayerNormalization: CompositeOperator {
     x.attributes.ignore("mask_index_type")
     let ids = try x.input(0)
     let words = x.add("Gather", [try x.input(2), ids])
-    let positions = try x.embeddedPositions(ids)
+    let positions = x.add("Gather", [try x.input(3), try x.optional(8) ?? x.countedPositions(ids)])
     let sum = x.shared(2)
     if let segments = x.optional(1) {
       guard let table = x.optional(4) else {
@@ -34,18 +34,15 @@ package struct EmbedLayerNormalization: CompositeOperator {
 }
 
 extension Expansion {
-  fileprivate mutating func embeddedPositions(_ ids: ValueID) throws -> ValueID {
-    let table = try input(3)
-    if let given = optional(8) { return add("Gather", [table, given]) }
-    let count = size(ids, 1)
+  /// Positions that count from 0, as many as a sample has words.
+  mutating func countedPositions(_ ids: ValueID) throws -> ValueID {
     let zero = constant(try Tensor(int64: [0], shape: []))
     let one = constant(try Tensor(int64: [1], shape: []))
-    let positions = add("Range", [zero, add("Squeeze", [count]), one])
-    return add("Gather", [table, positions])
+    return add("Range", [zero, add("Squeeze", [size(ids, 1)]), one])
   }
 
   /// The number of ones in each row of the mask, [batch] as int32; zeros without a mask.
-  fileprivate mutating func countMask(_ ids: ValueID, output: Int) throws {
+  mutating func countMask(_ ids: ValueID, output: Int) throws {
     guard wants(output) else { return }
     if let mask = optional(7) {
       results([output], "ReduceSum", [mask, try ints([1])], ["keepdims": .int(0)])

@@ -49,6 +49,7 @@ let contribOperators: [any Operator.Type] = [
   PaddingMask.self,
   ParametricSoftplus.self,
   QAttention.self,
+  QEmbedLayerNormalization.self,
   QGemm.self,
   QLinearAdd.self,
   QLinearAveragePool.self,
