@@ -56,6 +56,9 @@ private func runRecurrent<Cell: RecurrentCell, let G: Int>(
   }
 }
 
+/// Floats between what is used and what is asked for.
+@inline(__always) private var prefetchDistance: Int { 1024 }
+
 /// Items of the batch in the largest tile whose sums fit into the registers.
 @inline(__always) private var recurrentRows: Int { lanes == 16 ? 4 : 2 }
 
@@ -73,7 +76,13 @@ private enum RecurrentTile<Cell: RecurrentCell, C: ColumnAccess, let MR: Int, le
     }
     let h = InlineArray<MR, Source> { args.h + (item &+ $0) &* Int(args.h_row_stride) }
     var weights: Source = args.weights + panel &* panelSize
+    // The hardware follows a run of memory within a page only, and pages are short.
+    var ahead = UnsafeRawPointer(weights + prefetchDistance)
     for k in 0..<depth {
+      for u in 0..<U {
+        for g in 0..<G { dlk_prefetch(ahead + (u &* panelSize &+ g &* lanes) &* 4) }
+      }
+      ahead += G &* lanes &* 4
       for u in 0..<U {
         for g in 0..<G {
           let w = dlk_load(weights + (u &* panelSize &+ g &* lanes))

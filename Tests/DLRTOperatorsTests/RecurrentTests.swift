@@ -44,12 +44,13 @@ import Testing
 
   @Test(arguments: networks, [[5, 2, 0], nil] as [[Int32]?])
   func agreesWithFloat64(_ network: Network, _ lengths: [Int32]?) throws {
-    for hidden in [1, 19, 64] {
+    // The last is large enough for threads to share a direction.
+    for hidden in [1, 19, 64, 130] {
       var numbers = RandomNumbers(seed: 8)
       let inputs = try Self.operands(network, &numbers, hidden: hidden, lengths: lengths)
       let wide = try inputs.map { try $0?.type == .float32 ? $0?.widened : $0 }
       let expected = try Self.run(network, wide)
-      for (constants, threads) in [([], 1), ([1, 2, 3], 1), ([1, 2], 2)] as [(Set<Int>, Int)] {
+      for (constants, threads) in [([], 1), ([1, 2, 3], 1), ([1, 2], 2), ([1, 2], 4)] as [(Set<Int>, Int)] {
         let got = try Self.run(network, inputs, constants: constants, threads: threads)
         for (a, b) in zip(got, expected) { #expect(try a.isNear(b), "hidden \(hidden), constants \(constants)") }
       }
@@ -70,6 +71,23 @@ import Testing
     for index in 1..<got.count {
       #expect(try got[index].isNear(swapped(expected[index], [1, 0, 2]) ?? expected[index], 0))
     }
+  }
+
+  /// Only the last states wanted: outputs of steps go nowhere else.
+  @Test(arguments: networks, [[5, 2, 0], nil] as [[Int32]?])
+  func lastStatesWithoutOutputs(_ network: Network, _ lengths: [Int32]?) throws {
+    var numbers = RandomNumbers(seed: 13)
+    let inputs = try Self.operands(network, &numbers, hidden: 17, lengths: lengths)
+    let expected = try Self.run(network, inputs)
+    var builder = GraphBuilder()
+    let values = inputs.enumerated().map { index, tensor in
+      tensor.map { builder.input("i\(index)", $0.type, Shape($0.shape)) }
+    }
+    let attributes = network.attributes.merging(["direction": .string("bidirectional")]) { $1 }
+    let results = builder.nodes(network.op, values, attributes, outputs: expected.count)
+    for result in results.dropFirst() { builder.output(result) }
+    let got = try builder.run(inputs.compactMap { $0.map { .tensor($0) } }).compactMap(\.tensor)
+    for (a, b) in zip(got, expected.dropFirst()) { #expect(try a.isNear(b, 0)) }
   }
 
   @Test func paddingIsZeroAndStatesStop() throws {

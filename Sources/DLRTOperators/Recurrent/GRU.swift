@@ -35,6 +35,7 @@ private struct GRUCell: RecurrentCell {
   let linearBeforeReset: Bool
   var parts: [Range<Int>] { [0..<2, 2..<3] }
   var scratchRows: Int { 1 }
+  var kernel: RecurrentKernel.Cell? { linearBeforeReset ? .gru : nil }
 
   func keepsRecurrentBias(gate: Int) -> Bool { linearBeforeReset && gate == 2 }
 

@@ -36,6 +36,7 @@ private struct LSTMCell: RecurrentCell {
   let couplesInputAndForget: Bool
   var parts: [Range<Int>] { [0..<4] }
   var scratchRows: Int { 1 }
+  var kernel: RecurrentKernel.Cell? { couplesInputAndForget ? nil : .lstm }
 
   func keepsRecurrentBias(gate: Int) -> Bool { false }
 

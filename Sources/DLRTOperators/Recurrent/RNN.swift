@@ -31,6 +31,7 @@ package struct RNN: Operator {
 private struct RNNCell: RecurrentCell {
   var parts: [Range<Int>] { [0..<1] }
   var scratchRows: Int { 0 }
+  var kernel: RecurrentKernel.Cell? { nil }
 
   func keepsRecurrentBias(gate: Int) -> Bool { false }
 

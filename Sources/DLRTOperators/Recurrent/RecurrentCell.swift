@@ -8,6 +8,8 @@ protocol RecurrentCell: Sendable {
   var scratchRows: Int { get }
   /// Whether a gate's recurrent bias is added by the cell and not together with the input's projection.
   func keepsRecurrentBias(gate: Int) -> Bool
+  /// The kernel that does a whole step with the standard's default functions, if there is one.
+  var kernel: RecurrentKernel.Cell? { get }
   /// - Parameter accumulate: adds rows · weights of a part to rows of results, whose distance comes last.
   func step<T: RealElement>(_ step: RecurrentStep<T>, _ accumulate: RecurrentStep<T>.Product)
 }

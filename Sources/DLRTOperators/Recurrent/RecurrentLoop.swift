@@ -7,42 +7,61 @@ import DLRTKernels
 struct RecurrentLoop<Cell: RecurrentCell>: FloatTask {
   private let options: RecurrentOptions
   private let cell: Cell
-  private let steps: Int
-  private let batch: Int
-  private let hidden: Int
+  private let shape: RecurrentShape
   private let wanted: (y: Bool, h: Bool, c: Bool)
   private let kernels: KernelSet
   private let projection: MatrixProduct
   /// The projection by kernels; nil for float64.
   private let floats: FloatProduct?
-  private let weights: RecurrentWeights
+  private let method: Method
 
+  private enum Method {
+    /// By kernels that do whole steps.
+    case steps(RecurrentKernel)
+    /// Products by kernels or loops, and the cell's arithmetic apart.
+    case parts(RecurrentWeights)
+
+    var isPacked: Bool {
+      switch self {
+      case .steps(let kernel): kernel.isPacked
+      case .parts(let weights): weights.isPacked
+      }
+    }
+  }
+
+  private var steps: Int { shape.steps }
+  private var batch: Int { shape.batch }
+  private var hidden: Int { shape.hidden }
   private var width: Int { options.gates &* hidden }
   private var allWidth: Int { options.directions &* width }
 
   init(_ options: RecurrentOptions, _ cell: Cell, _ planning: Planning) throws {
     self.options = options
     self.cell = cell
-    let x = planning.shape(0)
-    steps = x[options.batchFirst ? 1 : 0]
-    batch = x[options.batchFirst ? 0 : 1]
-    hidden = planning.shape(2)[2]
+    let shape = RecurrentShape(options, planning)
+    self.shape = shape
     wanted = (planning.wants(output: 0), planning.wants(output: 1), planning.wants(output: 2))
     kernels = planning.kernels
-    let columns = options.directions * options.gates * hidden
+    let size = planning.shape(0)[2]
+    let columns = options.directions * options.gates * shape.hidden
     projection = MatrixProduct(
-      m: steps * batch, n: columns, k: x[2], a: .init(columns: x[2]),
-      b: MatrixProduct.Matrix(columns: x[2]).transposed, cRow: columns)
+      m: shape.steps * shape.batch, n: columns, k: size, a: .init(columns: size),
+      b: MatrixProduct.Matrix(columns: size).transposed, cRow: columns)
     floats =
       planning.type(0) == .float32
       ? try FloatProduct(projection, planning, a: planning.constant(0), b: planning.constant(1)) : nil
-    weights = try RecurrentWeights(
-      planning, 2, directions: options.directions, gates: options.gates, parts: cell.parts)
+    if floats != nil, options.isPlain, let kernel = cell.kernel {
+      method = .steps(try RecurrentKernel(kernel, shape, planning))
+    } else {
+      method = .parts(
+        try RecurrentWeights(
+          planning, 2, directions: options.directions, gates: options.gates, parts: cell.parts))
+    }
   }
 
   func step(_ type: DataType, _ name: String) throws -> Step {
     let flops = projection.flops + 2 * steps * batch * allWidth * hidden
-    let skipped = (floats?.skipped(0, 1) ?? []).union(weights.isPacked ? [2] : [])
+    let skipped = (floats?.skipped(0, 1) ?? []).union(method.isPacked ? [2] : [])
     return Step(
       kernel: floats == nil ? name : KernelLibrary.name(name, isa: kernels.isa), flops: flops,
       workspace: Places(self).total * type.size, skippedInputs: skipped, try type.dispatch(self))
@@ -62,12 +81,19 @@ struct RecurrentLoop<Cell: RecurrentCell>: FloatTask {
     init(_ loop: RecurrentLoop) {
       func rounded(_ count: Int) -> Int { (count &+ 15) & ~15 }
       let rows = loop.batch &* loop.hidden
-      perDirection = rounded(2 &* rows &+ loop.batch &* loop.width &+ loop.cell.scratchRows &* rows)
       bias = 0
       projected = rounded(loop.allWidth)
       weights = projected &+ rounded(loop.steps &* loop.batch &* loop.allWidth)
-      states = weights &+ rounded(loop.weights.workspaceCount)
-      scratch = states &+ loop.options.directions &* perDirection
+      switch loop.method {
+      case .steps(let kernel):
+        perDirection = 0
+        states = weights
+        scratch = states &+ rounded(kernel.workspaceCount)
+      case .parts(let own):
+        perDirection = rounded(2 &* rows &+ loop.batch &* loop.width &+ loop.cell.scratchRows &* rows)
+        states = weights &+ rounded(own.workspaceCount)
+        scratch = states &+ loop.options.directions &* perDirection
+      }
       total = scratch &+ max(loop.floats.map { $0.workspace / 4 } ?? loop.projection.loopWorkspace, 0)
     }
   }
@@ -78,10 +104,17 @@ struct RecurrentLoop<Cell: RecurrentCell>: FloatTask {
       let places = Places(self)
       let base = io.workspace.assumingMemoryBound(to: T.self)
       project(io, base, places)
-      let prepared = weights.prepare(io.input(2, as: T.self), base + places.weights)
-      io.parallel(options.directions) { direction in
-        walk(
-          io, direction, base + places.projected, prepared, base + (places.states &+ direction &* places.perDirection))
+      switch method {
+      case .steps(let kernel):
+        let floats = io.workspace.assumingMemoryBound(to: Float.self)
+        kernel.run(io, UnsafePointer(floats + places.projected), floats + places.states, wanted)
+      case .parts(let weights):
+        let prepared = weights.prepare(io.input(2, as: T.self), base + places.weights)
+        io.parallel(options.directions) { direction in
+          walk(
+            io, weights, direction, base + places.projected, prepared,
+            base + (places.states &+ direction &* places.perDirection))
+        }
       }
     }
   }
@@ -126,8 +159,8 @@ struct RecurrentLoop<Cell: RecurrentCell>: FloatTask {
   }
 
   private func walk<T: RealElement>(
-    _ io: borrowing StepIO, _ direction: Int, _ projected: UnsafePointer<T>, _ prepared: UnsafePointer<T>,
-    _ memory: UnsafeMutablePointer<T>
+    _ io: borrowing StepIO, _ weights: RecurrentWeights, _ direction: Int, _ projected: UnsafePointer<T>,
+    _ prepared: UnsafePointer<T>, _ memory: UnsafeMutablePointer<T>
   ) {
     let rows = batch &* hidden
     let (h, c) = (memory, memory + rows)
@@ -141,8 +174,8 @@ struct RecurrentLoop<Cell: RecurrentCell>: FloatTask {
     let y = wanted.y ? io.output(0, as: T.self) : nil
     for step in 0..<steps {
       for sequence in 0..<batch {
-        let time = time(step, direction, lengths.map { Int($0[sequence]) } ?? steps)
-        let row = options.batchFirst ? sequence &* steps &+ time : time &* batch &+ sequence
+        let time = shape.time(step, direction, lengths.map { Int($0[sequence]) } ?? steps)
+        let row = shape.inputRow(time, sequence)
         (gates + sequence &* width).update(
           from: projected + (row &* allWidth &+ direction &* width), count: width)
       }
@@ -158,7 +191,7 @@ struct RecurrentLoop<Cell: RecurrentCell>: FloatTask {
       guard let y else { continue }
       for sequence in 0..<batch {
         let length = lengths.map { Int($0[sequence]) } ?? steps
-        let target = y + outputOffset(time(step, direction, length), direction, sequence)
+        let target = y + shape.outputOffset(shape.time(step, direction, length), direction, sequence)
         if step < length {
           target.update(from: h + sequence &* hidden, count: hidden)
         } else {
@@ -170,29 +203,13 @@ struct RecurrentLoop<Cell: RecurrentCell>: FloatTask {
     if wanted.c { store(io, 2, direction, c) }
   }
 
-  /// The position in time that a step works on; a shorter sequence is reversed within its length.
-  private func time(_ step: Int, _ direction: Int, _ length: Int) -> Int {
-    step < length && options.isReverse(direction) ? length &- 1 &- step : step
-  }
-
-  private func outputOffset(_ time: Int, _ direction: Int, _ sequence: Int) -> Int {
-    let count = options.directions
-    return options.batchFirst
-      ? ((sequence &* steps &+ time) &* count &+ direction) &* hidden
-      : ((time &* count &+ direction) &* batch &+ sequence) &* hidden
-  }
-
-  private func stateOffset(_ direction: Int, _ sequence: Int) -> Int {
-    (options.batchFirst ? sequence &* options.directions &+ direction : direction &* batch &+ sequence) &* hidden
-  }
-
   private func load<T: RealElement>(
     _ io: borrowing StepIO, _ input: Int, _ direction: Int, _ target: UnsafeMutablePointer<T>
   ) {
     for sequence in 0..<batch {
       let row = target + sequence &* hidden
       if io.hasInput(input) {
-        row.update(from: io.input(input, as: T.self) + stateOffset(direction, sequence), count: hidden)
+        row.update(from: io.input(input, as: T.self) + shape.stateOffset(direction, sequence), count: hidden)
       } else {
         row.update(repeating: 0, count: hidden)
       }
@@ -203,7 +220,7 @@ struct RecurrentLoop<Cell: RecurrentCell>: FloatTask {
     _ io: borrowing StepIO, _ output: Int, _ direction: Int, _ source: UnsafeMutablePointer<T>
   ) {
     for sequence in 0..<batch {
-      let target = io.output(output, as: T.self) + stateOffset(direction, sequence)
+      let target = io.output(output, as: T.self) + shape.stateOffset(direction, sequence)
       target.update(from: source + sequence &* hidden, count: hidden)
     }
   }

@@ -15,6 +15,8 @@ struct RecurrentOptions: Sendable {
   /// Bounds the gates before their functions; the cell's state itself is not bounded.
   let clip: Float?
   let batchFirst: Bool
+  /// The cell's functions are the standard's defaults, and nothing is clipped.
+  let isPlain: Bool
   let gates: Int
 
   var directions: Int { direction == .bidirectional ? 2 : 1 }
@@ -37,6 +39,7 @@ struct RecurrentOptions: Sendable {
     let count = direction == .bidirectional ? 2 : 1
     let all = try GateActivation.read(&attributes, defaults: defaults, directions: count)
     activations = (0..<count).map { Array(all[$0 * defaults.count..<($0 + 1) * defaults.count]) }
+    isPlain = clip == nil && activations.allSatisfy { $0 == defaults }
   }
 
   /// Versions before 7 had a flag that said whether the first output is wanted.
