@@ -45,7 +45,8 @@ private func attendAtOnce(_ args: dlk_attention_args, _ row: Int, _ count: Int, 
     let line = scores + i &* seen, visible = visibleKeys(args, row &+ i)
     let (_, sum) = exponentiate(args, row &+ i, 0..<visible, line, startingAt: -.infinity)
     clear(line + visible, seen &- visible)
-    sums[i] = visible == 0 ? 1 : sum
+    // A sum that is not a number must show in the result.
+    sums[i] = sum == 0 ? 1 : sum
   }
   weigh(args, row, count, 0..<seen, scores, adds: false)
   for i in 0..<count { scaleRow(args, row &+ i, 1 / sums[i]) }
@@ -79,7 +80,7 @@ private func attendInBlocks(_ args: dlk_attention_args, _ row: Int, _ count: Int
     weigh(args, row, count, block, scores, adds: true)
     first = block.upperBound
   }
-  for i in 0..<count { scaleRow(args, row &+ i, visibleKeys(args, row &+ i) == 0 ? 1 : 1 / sums[i]) }
+  for i in 0..<count { scaleRow(args, row &+ i, sums[i] == 0 ? 1 : 1 / sums[i]) }
 }
 
 /// scores = q · Kᵀ for some keys, as many floats a row as there are keys.
@@ -89,10 +90,17 @@ private func score(_ args: dlk_attention_args, _ row: Int, _ count: Int, _ keys:
   product.a = args.q + row &* Int(args.q_row_stride)
   product.a_row_stride = args.q_row_stride
   product.b = args.k
+  (product.epilogue.scale, product.epilogue.addend_scale) = (1, 1)
+  if args.k_row_stride != 0 {
+    product.n = Int64(keys.count)
+    product.b += keys.lowerBound &* Int(args.k_row_stride)
+    (product.b_row_stride, product.b_column_stride) = (1, args.k_row_stride)
+    (product.c, product.c_row_stride) = (scores, Int64(keys.count))
+    return gemmDirect(product, 0..<count, 0..<ceilDivide(keys.count, panelColumns))
+  }
   // The product's columns are counted from key 0; its last panel may be a part of a wider packed one.
   product.c = scores - keys.lowerBound
   product.c_row_stride = Int64(keys.count)
-  (product.epilogue.scale, product.epilogue.addend_scale) = (1, 1)
   gemm(
     product, 0..<count, keys.lowerBound / panelColumns..<ceilDivide(keys.upperBound, panelColumns),
     packedColumns: Int(args.keys))
@@ -105,7 +113,11 @@ private func exponentiate(
 ) -> (Float, Float) {
   let count = keys.count
   if count == 0 { return (startingAt, 0) }
-  let scale = constant(args.scale)
+  if args.softcap == 0, args.mask == nil, args.scale > 0 {
+    let top = max(startingAt, largest(scores, count) * args.scale)
+    return top == -.infinity
+      ? noneVisible(scores, count) : (top, exponentials(Source(scores), scores, count, top, scale: args.scale))
+  }
   if args.softcap != 0 {
     let cap = constant(args.softcap), inner = constant(args.scale / args.softcap)
     forEachVector(count) { at, present in
@@ -113,28 +125,27 @@ private func exponentiate(
         scores + at, hyperbolicTangent(dlk_load_partial(scores + at, present) * inner) * cap, present)
     }
   }
-  let factor = args.softcap != 0 ? constant(1) : scale
+  let factor = constant(args.softcap != 0 ? 1 : args.scale), hidden = constant(-.infinity)
   var top = constant(startingAt)
-  if let mask = args.mask {
-    let line = mask + (query &* Int(args.mask_row_stride) &+ keys.lowerBound)
-    forEachVector(count) { at, present in
-      let value = dlk_fma(dlk_load_partial(scores + at, present), factor, dlk_load_partial(line + at, present))
-      dlk_store_partial(scores + at, value, present)
-      top = dlk_max(dlk_select(dlk_first_lanes(present), value, top), top)
+  let line = args.mask.map { $0 + (query &* Int(args.mask_row_stride) &+ keys.lowerBound) }
+  forEachVector(count) { at, present in
+    var value = dlk_load_partial(scores + at, present) * factor
+    if let line {
+      // Selecting instead of adding keeps a hidden infinity or NaN hidden.
+      let bias = dlk_load_partial(line + at, present)
+      value = dlk_select(dlk_equal(bias, hidden), hidden, value + bias)
     }
-  } else {
-    forEachVector(count) { at, present in
-      let value = dlk_load_partial(scores + at, present) * factor
-      dlk_store_partial(scores + at, value, present)
-      top = dlk_max(dlk_select(dlk_first_lanes(present), value, top), top)
-    }
+    dlk_store_partial(scores + at, value, present)
+    top = dlk_max(dlk_select(dlk_first_lanes(present), value, top), top)
   }
   let largest = dlk_largest(top)
-  if largest == -.infinity {
-    clear(scores, count)
-    return (largest, 0)
-  }
-  return (largest, exponentials(Source(scores), scores, count, largest))
+  if largest == -.infinity { return noneVisible(scores, count) }
+  return (largest, exponentials(Source(scores), scores, count, largest, scale: 1))
+}
+
+private func noneVisible(_ scores: Target, _ count: Int) -> (Float, Float) {
+  clear(scores, count)
+  return (-.infinity, 0)
 }
 
 /// out = P · V, or out + P · V, for some keys.

@@ -7,7 +7,7 @@ func softmax(_ args: dlk_softmax_args, _ rows: Range<Int>) {
     let x: Source = args.x + row &* Int(args.x_row_stride)
     let y: Target = args.y + row &* Int(args.y_row_stride)
     if args.logarithm == 0 {
-      let sum = exponentials(x, y, columns, largest(x, columns))
+      let sum = exponentials(x, y, columns, largest(x, columns), scale: 1)
       unary(DLK_UNARY_AFFINE, 1 / sum, 0, Source(y), y, columns)
     } else {
       let top = largest(x, columns)
@@ -23,13 +23,14 @@ func softmax(_ args: dlk_softmax_args, _ rows: Range<Int>) {
   }
 }
 
-/// y = e^(x − top) over `count` > 0 numbers; returns their sum.
-func exponentials(_ x: Source, _ y: Target, _ count: Int, _ top: Float) -> Float {
-  let top = constant(top)
+/// y = e^(scale · x − top) over `count` > 0 numbers; returns their sum.
+func exponentials(_ x: Source, _ y: Target, _ count: Int, _ top: Float, scale: Float) -> Float {
+  let top = constant(-top), scale = constant(scale)
   var even = VF(), odd = VF()
   var i = 0
   while i &+ 2 &* lanes <= count {
-    let first = exponential(dlk_load(x + i) - top), second = exponential(dlk_load(x + (i &+ lanes)) - top)
+    let first = exponential(dlk_fma(dlk_load(x + i), scale, top))
+    let second = exponential(dlk_fma(dlk_load(x + (i &+ lanes)), scale, top))
     dlk_store(y + i, first)
     dlk_store(y + (i &+ lanes), second)
     even += first
@@ -38,7 +39,7 @@ func exponentials(_ x: Source, _ y: Target, _ count: Int, _ top: Float) -> Float
   }
   while i < count {
     let present = min(lanes, count &- i)
-    let value = exponential(dlk_load_partial(x + i, present) - top)
+    let value = exponential(dlk_fma(dlk_load_partial(x + i, present), scale, top))
     dlk_store_partial(y + i, value, present)
     even += dlk_select(dlk_first_lanes(present), value, VF())
     i = i &+ lanes

@@ -145,6 +145,39 @@ import Testing
     try check(b, inputs, leaves: rest.merging(["Attention": 1, "MatMul": 3]) { $1 })
   }
 
+  /// As PyTorch writes it: both operands scaled, Kᵀ made with batch and heads as one axis, heads of K and V repeated, and
+  /// no probabilities where all keys are hidden.
+  @Test(arguments: [1, 2]) func attentionOfPyTorch(_ copies: Int) throws {
+    var b = GraphBuilder()
+    let q = b.input("q", .float32, [2, 4, 6, 8])
+    let mask = b.input("mask", .float32, [6, 6])
+    func ints(_ numbers: [Int64], _ b: inout GraphBuilder) throws -> ValueID {
+      b.constant(try Tensor(numbers, shape: [numbers.count]))
+    }
+    func repeated(_ name: String) throws -> ValueID {
+      let heads = 4 / copies
+      let x = b.input(name, .float32, [2, .known(heads), 6, 8])
+      if copies == 1 { return x }
+      let wide = b.node(
+        "Expand", [b.node("Unsqueeze", [x, ints([2], &b)]), ints([2, Int64(heads), Int64(copies), 6, 8], &b)])
+      return b.node("Reshape", [wide, try ints([2, 4, 6, 8], &b)])
+    }
+    let flat = b.node("Reshape", [try repeated("k"), try ints([-1, 6, 8], &b)])
+    let swapped = b.node("Transpose", [flat], ["perm": .ints([0, 2, 1])])
+    let k = b.node("Reshape", [swapped, try ints([2, 4, 8, 6], &b)])
+    let product = b.node(
+      "MatMul", [b.node("Mul", [q, try scalar(0.5, &b)]), b.node("Mul", [k, try scalar(0.5, &b)])])
+    let probabilities = b.node("Softmax", [b.node("Add", [product, mask])], ["axis": .int(-1)])
+    let safe = b.node("Where", [b.node("IsNaN", [probabilities]), try scalar(0, &b), probabilities])
+    b.output(b.node("MatMul", [safe, try repeated("v")]))
+    var hidden = try input([6, 6], seed: 5).array(of: Float.self)
+    for key in 0..<6 { hidden[6 + key] = -.infinity }
+    let shape = [2, 4 / copies, 6, 8]
+    try check(
+      b, [input([2, 4, 6, 8]), Tensor(hidden, shape: [6, 6]), input(shape, seed: 6), input(shape, seed: 7)],
+      leaves: ["Attention": 1])
+  }
+
   /// A mask of one column serves all keys, which Attention by itself would take for one key.
   @Test(arguments: [1, 6]) func attentionWithMaskOfUnknownWidth(_ width: Int) throws {
     var b = GraphBuilder()

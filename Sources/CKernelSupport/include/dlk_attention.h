@@ -8,14 +8,16 @@ typedef struct dlk_attention_args {
   int64_t depth, value_depth;     ///< elements of a query or key, of a value
   const float *q;
   int64_t q_row_stride;           ///< floats
-  const float *k;                 ///< the keys as `pack_b` leaves them: B[depth][keys], that is Kᵀ
+  const float *k;                 ///< the keys as `pack_b` leaves them: B[depth][keys], that is Kᵀ; or plainly
+  int64_t k_row_stride;           ///< 0: packed; otherwise k is [keys][depth], which is good for a few queries
   const float *v;                 ///< [keys][value_depth]
   int64_t v_row_stride;
   float *out;                     ///< [queries][value_depth]
   int64_t out_row_stride;
   float scale;
   float softcap;                  ///< s becomes softcap · tanh(s / softcap) before the mask is added; 0: none
-  const float *mask;              ///< added to the scaled products, [queries][keys], or null
+  const float *mask;              ///< added to the scaled products, [queries][keys], or null; −∞ hides a key, and a
+                                  ///< query that sees no key gets 0
   int64_t mask_row_stride;        ///< 0: one row for all queries
   int32_t causal;                 ///< boolean: query i sees keys 0 … i + causal_offset only; of none, out is 0
   int64_t causal_offset;

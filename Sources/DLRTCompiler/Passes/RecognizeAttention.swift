@@ -15,7 +15,7 @@ struct RecognizeAttention: Pass {
       let name = program.graph[id].name
       if let packed = pattern.packed(matcher) {
         attributes["q_num_heads"] = .int(packed.heads)
-        attributes["kv_num_heads"] = .int(packed.heads)
+        attributes["kv_num_heads"] = .int(packed.keyHeads)
         let fact = program.fact(packed.output)
         let made = patch.node(
           OperatorName("Attention"), name: name, attributes: attributes,
@@ -43,6 +43,7 @@ struct RecognizeAttention: Pass {
 private struct AttentionPattern {
   let output: ValueID
   let q: ValueID
+  /// Each head of K and V may serve several heads of Q.
   let v: ValueID
   private let mask: ValueID?
   /// The mask's last axis may be 1, which to Attention means one key and not all of them.
@@ -57,8 +58,7 @@ private struct AttentionPattern {
     let node = matcher.graph[id]
     guard node.op == OperatorName("MatMul"), let output = node.output(0), let v = node.input(1),
       matcher.shape(output)?.rank == 4, matcher.shape(v)?.rank == 4, matcher.type(output)?.isFloat == true,
-      let softmax = matcher.node(node.input(0), "Softmax"), Self.isOverLastAxis(softmax),
-      let probabilities = softmax.output(0), matcher.useCount(probabilities) == 1, var scores = softmax.input(0)
+      let softmax = Self.softmax(node.input(0), matcher), var scores = softmax.input(0)
     else { return nil }
     var mask: ValueID?
     if let sum = matcher.node(scores, "Add"), matcher.useCount(scores) == 1,
@@ -74,18 +74,66 @@ private struct AttentionPattern {
     guard let (product, factor) = Self.scaled(scores, matcher), matcher.useCount(product) == 1,
       let matmul = matcher.node(product, "MatMul"), let left = matmul.input(0), let right = matmul.input(1),
       let (q, queryScale) = Self.scaled(left, matcher), let (transposed, keyScale) = Self.scaled(right, matcher),
-      matcher.shape(q)?.rank == 4, let transpose = matcher.node(transposed, "Transpose"),
-      case .ints(let permutation)? = transpose.attributes["perm"],
-      permutation == [0, 1, 3, 2] || permutation == [0, 2, 3, 1], let source = transpose.input(0)
+      matcher.shape(q)?.rank == 4, let (source, permutation) = Self.keys(transposed, matcher)
     else { return nil }
+    let (shared, isShared) = (Self.shared(source, matcher), Self.shared(v, matcher))
     self.output = output
     self.q = q
-    self.v = v
+    // Keys and values must be shared alike.
+    let heads = shared.flatMap { matcher.shape($0)?[1] }
+    let sharesHeads =
+      permutation == [0, 1, 3, 2] && heads != nil
+      && isShared.flatMap { matcher.shape($0)?[1] }.map { heads?.provablyEquals($0) == true } == true
+    self.v = sharesHeads ? isShared ?? v : v
     self.mask = mask
     maskMayRepeat = mask.map { !Self.endsWithKeys(matcher.shape($0), matcher.shape(product)) } ?? false
     scale = Float(factor * queryScale * keyScale)
-    keySource = source
+    keySource = sharesHeads ? shared ?? source : source
     keyPermutation = permutation
+  }
+
+  /// The Softmax that makes the probabilities, perhaps with zeros where all keys of a query are hidden, as Attention has
+  /// them anyway.
+  private static func softmax(_ value: ValueID?, _ matcher: Matcher) -> Node? {
+    guard let value, matcher.useCount(value) == 1 else { return nil }
+    var found = matcher.node(value, "Softmax")
+    if let choice = matcher.node(value, "Where"), matcher.scalar(choice.input(1)) == 0, let chosen = choice.input(2),
+      let test = matcher.node(choice.input(0), "IsNaN"), test.input(0) == chosen, matcher.useCount(chosen) == 2
+    {
+      found = matcher.node(chosen, "Softmax")
+    }
+    return found.flatMap { isOverLastAxis($0) ? $0 : nil }
+  }
+
+  /// K as it is before it becomes Kᵀ, and the permutation that makes it so.
+  private static func keys(_ value: ValueID, _ matcher: Matcher) -> (source: ValueID, permutation: [Int])? {
+    if let transpose = matcher.node(value, "Transpose"), let source = transpose.input(0),
+      case .ints(let permutation)? = transpose.attributes["perm"],
+      permutation == [0, 1, 3, 2] || permutation == [0, 2, 3, 1]
+    {
+      return (source, permutation)
+    }
+    // With batch and heads as one axis meanwhile.
+    guard let back = matcher.node(value, "Reshape"), let transpose = matcher.node(back.input(0), "Transpose"),
+      case .ints([0, 2, 1])? = transpose.attributes["perm"], let joined = matcher.node(transpose.input(0), "Reshape"),
+      let source = joined.input(0), let from = matcher.shape(source), let to = matcher.shape(value), from.rank == 4,
+      to.rank == 4, from[0].provablyEquals(to[0]), from[1].provablyEquals(to[1]), from[3].provablyEquals(to[2]),
+      let flat = matcher.shape(transpose.input(0)), flat.rank == 3, flat[2].provablyEquals(from[3])
+    else { return nil }
+    return (source, [0, 1, 3, 2])
+  }
+
+  /// The source [batch, key heads, positions, size] of a value that repeats each of its heads for several others.
+  private static func shared(_ value: ValueID, _ matcher: Matcher) -> ValueID? {
+    guard let joined = matcher.node(value, "Reshape"), let expand = matcher.node(joined.input(0), "Expand"),
+      let unsqueeze = matcher.node(expand.input(0), "Unsqueeze"), let source = unsqueeze.input(0),
+      let from = matcher.shape(source), let wide = matcher.shape(expand.output(0)),
+      let narrow = matcher.shape(unsqueeze.output(0)), let to = matcher.shape(value), from.rank == 4, to.rank == 4,
+      wide.rank == 5, narrow.rank == 5, narrow[2] == 1, let heads = from[1].value, let copies = wide[2].value,
+      to[1] == .known(heads * copies), wide[1] == from[1], from[3].provablyEquals(to[3]),
+      [0, 1, 3, 4].allSatisfy({ wide[$0].provablyEquals(narrow[$0]) })
+    else { return nil }
+    return source
   }
 
   private static func isOverLastAxis(_ softmax: Node) -> Bool {
@@ -165,19 +213,21 @@ extension AttentionPattern {
     let v: ValueID
     let output: ValueID
     let heads: Int
+    let keyHeads: Int
   }
 
   /// Q, K, V as [batch, positions, heads · size] if that is where they come from and where the output goes.
   func packed(_ matcher: Matcher) -> Packed? {
-    guard let query = split(q, matcher), let value = split(v, matcher), query.heads == value.heads,
+    guard let query = split(q, matcher), let value = split(v, matcher), query.heads % max(value.heads, 1) == 0,
       let key = keyPermutation == [0, 2, 3, 1] ? joined(keySource, matcher) : split(keySource, matcher),
-      key.heads == query.heads, let reader = matcher.onlyReader(of: output), isSwap(matcher.graph[reader]),
+      key.heads == value.heads, let reader = matcher.onlyReader(of: output), isSwap(matcher.graph[reader]),
       let swapped = matcher.graph[reader].output(0), let last = matcher.onlyReader(of: swapped),
       matcher.graph[last].op == OperatorName("Reshape"), let result = matcher.graph[last].output(0),
       let shape = matcher.shape(result), shape.rank == 3, let before = matcher.shape(swapped),
       shape[0].provablyEquals(before[0]), shape[1].provablyEquals(before[1])
     else { return nil }
-    return Packed(q: query.source, k: key.source, v: value.source, output: result, heads: query.heads)
+    return Packed(
+      q: query.source, k: key.source, v: value.source, output: result, heads: query.heads, keyHeads: key.heads)
   }
 
   private func isSwap(_ node: Node) -> Bool {

@@ -46,7 +46,8 @@ package struct Planner {
     var facts = PlanFacts(program: program, environment: environment, memoryLimit: memoryLimit)
     for start in starts { facts.begin(start) }
     try facts.infer(nodes)
-    var builder = StageBuilder(program: program, environment: environment, facts: facts, pendingOutputs: pendingOutputs)
-    return try builder.build(nodes, starts: starts, memoryLimit: memoryLimit)
+    var builder = StageBuilder(
+      nodes, program: program, environment: environment, facts: facts, pendingOutputs: pendingOutputs)
+    return try builder.build(starts: starts, memoryLimit: memoryLimit)
   }
 }

@@ -4,12 +4,14 @@ import DLRTParallel
 
 /// Turns facts into steps, and gives every value its memory.
 struct StageBuilder {
+  private let nodes: [NodeID]
   let program: Program
   let environment: PlanEnvironment
   let facts: PlanFacts
   /// Model outputs that no earlier stage has delivered.
   let pendingOutputs: [Int]
 
+  private let views: StageViews
   private var stage = Stage()
   private var constantIndex: ValueTable<Int>
   /// The buffer that holds each value; values that are views or were computed in place share one.
@@ -41,7 +43,12 @@ struct StageBuilder {
     }
   }
 
-  init(program: Program, environment: PlanEnvironment, facts: PlanFacts, pendingOutputs: [Int]) {
+  /// - Parameter nodes: those that no earlier stage has run.
+  init(
+    _ nodes: [NodeID], program: Program, environment: PlanEnvironment, facts: PlanFacts, pendingOutputs: [Int]
+  ) {
+    self.nodes = nodes
+    views = StageViews(nodes, program: program, environment: environment, facts: facts)
     self.program = program
     self.environment = environment
     self.facts = facts
@@ -51,9 +58,9 @@ struct StageBuilder {
     lastUse = ValueTable(program.graph)
   }
 
-  mutating func build(_ nodes: [NodeID], starts: [Planner.Start], memoryLimit: Int) throws -> Stage {
+  mutating func build(starts: [Planner.Start], memoryLimit: Int) throws -> Stage {
     let graph = program.graph
-    let (run, wait) = split(nodes)
+    let (run, wait) = split()
     stage.remaining = wait
     stage.decisive = facts.decisive.filter { facts[$0] != nil }.sorted { $0.index < $1.index }
     stage.starts = starts.map(\.value)
@@ -61,7 +68,7 @@ struct StageBuilder {
       add(start.value, Buffer(size: 0, kind: .start(index), first: 0, last: Int.max))
     }
     for (position, id) in run.enumerated() {
-      for case let input? in graph[id].inputs { lastUse[input] = position }
+      for case let input? in views.inputs(of: id) { lastUse[input] = position }
     }
     let (read, delivered) = valuesAfter(wait)
     for value in read { lastUse[value] = Int.max }
@@ -103,19 +110,18 @@ struct StageBuilder {
 
 extension StageBuilder {
   /// The nodes that this stage runs, and those that wait; nodes that nobody needs are in neither.
-  private func split(_ nodes: [NodeID]) -> (run: [NodeID], wait: [NodeID]) {
+  private func split() -> (run: [NodeID], wait: [NodeID]) {
     let graph = program.graph
     var needed = ValueTable<Void>(graph)
     for output in pendingOutputs { needed.insert(graph.outputs[output]) }
     var run: [NodeID] = []
     var wait: [NodeID] = []
-    for id in nodes.reversed() {
-      let node = graph[id]
-      let isNeeded = node.outputs.contains { output in
+    for id in nodes.reversed() where !views.absorbed.contains(id) {
+      let isNeeded = views.outputs(of: id).contains { output in
         output.map { needed.contains($0) && facts[$0]?.constant == nil } ?? false
       }
       guard isNeeded else { continue }
-      for case let input? in node.inputs { needed.insert(input) }
+      for case let input? in views.inputs(of: id) { needed.insert(input) }
       if facts.waiting.contains(id) { wait.append(id) } else { run.append(id) }
     }
     return (run.reversed(), wait.reversed())
@@ -157,10 +163,10 @@ extension StageBuilder {
 
   private func shape(_ value: ValueID) -> [Int] { facts[value]?.shape?.sizes ?? [] }
 
-  private func operand(_ value: ValueID) -> Planning.Operand {
+  private func operand(_ value: ValueID, _ view: StridedView? = nil) -> Planning.Operand {
     let fact = facts[value]
     return Planning.Operand(
-      type: fact?.type ?? .tensor(.float32), shape: shape(value), constant: fact?.constant)
+      type: fact?.type ?? .tensor(.float32), shape: shape(value), constant: fact?.constant, view: view)
   }
 
   /// A node with the operands that its step is made for.
@@ -168,6 +174,8 @@ extension StageBuilder {
     let id: NodeID
     let planning: Planning
     let outputs: [ValueID?]
+    /// The input whose bytes are the output's bytes: there is nothing to do.
+    let viewedInput: Int?
 
     /// More than any machine addresses; operators make tables whose sizes follow the outputs'.
     private static let mostBytes = 1 << 47
@@ -184,10 +192,25 @@ extension StageBuilder {
 
   private func request(for id: NodeID) -> Request {
     let node = program.graph[id]
-    let outputs = node.outputs.map { output in output.flatMap { lastUse.contains($0) ? $0 : nil } }
+    let outputs = views.outputs(of: id).map { output in output.flatMap { lastUse.contains($0) ? $0 : nil } }
+    // Operands have the shapes that the operator knows, wherever their elements are.
     let planning = Planning(
-      inputs: node.inputs.map { $0.map(operand) }, outputs: outputs.map { $0.map(operand) }, environment: environment)
-    return Request(id: id, planning: planning, outputs: outputs)
+      inputs: node.inputs.enumerated().map { index, input in input.map { operand($0, views.view(of: index, id)) } },
+      outputs: zip(node.outputs, outputs).enumerated().map { index, output in
+        output.1 == nil ? nil : output.0.map { operand($0, index == 0 ? views.outputView(id) : nil) }
+      }, environment: environment)
+    return Request(id: id, planning: planning, outputs: outputs, viewedInput: viewedInput(id, planning))
+  }
+
+  /// Whether an operator only shows its input, always or for these shapes.
+  private func viewedInput(_ id: NodeID, _ planning: Planning) -> Int? {
+    guard let op = program.op(id) else { return nil }
+    if let viewed = op.viewedInput { return viewed }
+    guard planning.outputs.count == 1, let output = planning.outputs[0], let input = planning.inputs.first ?? nil,
+      output.view == nil, input.type == output.type, input.count == output.count,
+      op.view(output: 0, StridedView(whole: input.shape), planning)?.isWhole(output.shape) == true
+    else { return nil }
+    return 0
   }
 
   /// Makes all steps, on several threads: the first plan of a model packs its weights here.
@@ -197,7 +220,7 @@ extension StageBuilder {
     environment.pool.run(requests.count) { index in
       let request = requests[index]
       let result = Result { () throws -> Step in
-        guard let op = program.op(request.id), op.viewedInput == nil else { return .nothing }
+        guard let op = program.op(request.id), request.viewedInput == nil else { return .nothing }
         try request.checkSizes()
         return try op.plannedStep(request.planning)
       }
@@ -215,7 +238,7 @@ extension StageBuilder {
     guard let op = program.op(id) else {
       throw DLRTError(.internalError, "a node without an operator", node: label, operatorName: node.op.description)
     }
-    if let viewed = op.viewedInput, let input = node.input(viewed), let output = node.output(0) {
+    if let viewed = request.viewedInput, let input = node.input(viewed), let output = node.output(0) {
       try share(output, with: input, until: lastUse[output] ?? position)
       return Draft(id: id, step: .nothing, bytes: 0, outputs: [])
     }
@@ -231,7 +254,7 @@ extension StageBuilder {
     }
     let planning = request.planning
     let outputs = request.outputs
-    for (index, input) in node.inputs.enumerated() {
+    for (index, input) in views.inputs(of: id).enumerated() {
       guard let input else { continue }
       try prepare(input, index, step)
     }
@@ -333,9 +356,9 @@ extension StageBuilder {
 
   private mutating func emit(_ draft: Draft, workspace: Int) {
     if draft.outputs.isEmpty { return }
-    let node = program.graph[draft.id]
     let first = stage.operands.count
-    for (index, input) in node.inputs.enumerated() {
+    let inputs = views.inputs(of: draft.id)
+    for (index, input) in inputs.enumerated() {
       guard let input, !draft.step.skippedInputs.contains(index) else {
         stage.operands.append(.absent)
         continue
@@ -345,7 +368,7 @@ extension StageBuilder {
     for output in draft.outputs { stage.operands.append(output.map { located($0) } ?? .absent) }
     stage.steps.append(
       Stage.PlannedStep(
-        step: draft.step, node: draft.id, firstOperand: first, inputCount: node.inputs.count,
+        step: draft.step, node: draft.id, firstOperand: first, inputCount: inputs.count,
         outputCount: draft.outputs.count, workspace: workspace, bytes: draft.bytes))
   }
 

@@ -140,20 +140,29 @@ package struct Attention: Operator {
     }
   }
 
+  package var viewableInputs: [Int] { [0, 1, 2, 3] }
+  package var writesPermuted: Bool { true }
+
+  /// Vectors must be adjacent elements.
+  package func reads(_ view: StridedView, input index: Int, _ planning: Planning) -> Bool {
+    !Self.promotedTypes.contains(planning.type(index))
+      && (planning.shape(index).last == 1 || view.strides.last == 1)
+  }
+
   package func plan(_ planning: inout Planning) throws -> Step {
     let past = planning.has(4) ? planning.shape(4)[2] : 0
     let shape = AttentionShape(
-      q: planning.shape(0), k: planning.shape(1), v: planning.shape(2), past: past, heads: heads)
+      planning, past: past, heads: heads)
     let mask = AttentionMask(
       isCausal: isCausal, left: left, right: right, type: planning.has(3) ? planning.type(3) : nil,
-      shape: planning.has(3) ? planning.shape(3) : [], hasLengths: planning.has(6),
-      padsBehind: isRelaxed, past: past)
+      operand: planning.has(3) ? planning.input(3) : nil, hasLengths: planning.has(6), padsBehind: isRelaxed,
+      past: past)
     let loop = AttentionLoop(
       shape: shape, mask: mask, scale: scale.map(Double.init) ?? 1 / Double(shape.headSize).squareRoot(),
       softcap: softcap, stage: planning.wants(output: 3) ? stage : nil, hasPast: planning.has(4),
       wantsKeys: planning.wants(output: 1), wantsValues: planning.wants(output: 2), planning)
     return Step(
-      kernel: "attention", flops: shape.flops, workspace: loop.workspaceCount * planning.type(0).size,
+      kernel: loop.name(planning), flops: shape.flops, workspace: loop.workspaceCount * planning.type(0).size,
       try planning.type(0).dispatch(loop))
   }
 }

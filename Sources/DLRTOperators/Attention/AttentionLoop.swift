@@ -2,8 +2,9 @@ import CKernelSupport
 import DLRTGraph
 import DLRTKernels
 
-/// Attention for one element type. Rows of queries are worked on in tiles: scores of a tile, their softmax, and the
-/// mean of the values; so scratch memory holds a tile's scores and never all.
+/// Attention for one element type: float32 by the kernel, others (and scores that somebody wants to see) by loops. Rows
+/// of queries are worked on in tiles: scores of a tile, their softmax, and the mean of the values; so scratch memory
+/// holds a tile's scores and never all.
 struct AttentionLoop: FloatTask {
   let shape: AttentionShape
   let mask: AttentionMask
@@ -20,12 +21,8 @@ struct AttentionLoop: FloatTask {
 
   /// Rows of a tile: enough to use a block of keys often, few enough for their scores to stay in cache.
   private static let tileRows = 36
-  /// From so many rows on it pays to pack the keys of a head.
-  private static let packedRows = 8
-
-  private let kernels: KernelSet
-  /// Floats of one head's packed keys; 0 where they are read as they are.
-  private let packedCount: Int
+  /// nil where the loops do the work.
+  private let kernel: AttentionKernel?
 
   init(
     shape: AttentionShape, mask: AttentionMask, scale: Double, softcap: Float, stage: Attention.ScoreStage?,
@@ -42,37 +39,46 @@ struct AttentionLoop: FloatTask {
     tiles = shape.batch &* shape.queryHeads &* ((shape.queries &+ Self.tileRows &- 1) / Self.tileRows)
     let threads = planning.threads
     parts = max(1, min(tiles, threads == 1 || shape.flops < Self.leastFlops ? 1 : threads &* 4))
-    kernels = planning.kernels
-    let packs = planning.type(0) == .float32 && shape.queries >= Self.packedRows
-    let floats = Int(kernels.table.pointee.packed_b_floats(Int64(shape.headSize), Int64(shape.keys)))
-    packedCount = packs ? (floats &+ 15) & ~15 : 0
+    kernel =
+      planning.type(0) == .float32 && stage == nil
+      ? AttentionKernel(shape, mask, scale: scale, softcap: softcap, planning) : nil
+  }
+
+  /// The kernel's name for profiles.
+  func name(_ planning: Planning) -> String {
+    kernel == nil ? "attention-loops" : KernelLibrary.name("attention", isa: planning.kernels.isa)
   }
 
   /// Floating-point operations that are worth waking a thread for.
   private static let leastFlops = 2_000_000
 
-  /// Scratch elements of one part: a head's packed keys, a tile's scores, and one row of what is added to them.
-  private var partCount: Int { packedCount &+ (((Self.tileRows &+ 1) &* shape.keys &+ 15) & ~15) }
+  /// Scratch elements of one part: a tile's scores, and one row of what is added to them.
+  private var partCount: Int { ((Self.tileRows &+ 1) &* shape.keys &+ 15) & ~15 }
+  private var scratchCount: Int { kernel?.workspaceCount ?? parts &* partCount }
   private var joinedKeyCount: Int { hasPast && !wantsKeys ? shape.batch &* shape.joinedKey.batch : 0 }
   private var joinedValueCount: Int { hasPast && !wantsValues ? shape.batch &* shape.joinedValue.batch : 0 }
 
-  var workspaceCount: Int { parts &* partCount &+ joinedKeyCount &+ joinedValueCount }
+  var workspaceCount: Int { scratchCount &+ joinedKeyCount &+ joinedValueCount }
 
   func run<T: RealElement>(_ type: T.Type) -> Step.Body {
     { io in
       try checkLengths(io)
       let scratch = io.workspace.assumingMemoryBound(to: T.self)
-      let spare = scratch + parts &* partCount
+      let spare = scratch + scratchCount
       let keys = join(
         io, 1, past: 4, wantsKeys ? io.output(1, as: T.self) : hasPast ? spare : nil, shape.key, shape.joinedKey,
         shape.headSize)
       let values = join(
         io, 2, past: 5, wantsValues ? io.output(2, as: T.self) : hasPast ? spare + joinedKeyCount : nil, shape.value,
         shape.joinedValue, shape.valueSize)
+      if let kernel, let keys = keys as? Operand<Float>, let values = values as? Operand<Float> {
+        return kernel.run(
+          io, .init(start: keys.start, layout: keys.layout), .init(start: values.start, layout: values.layout),
+          io.workspace.assumingMemoryBound(to: Float.self))
+      }
       io.parallel(parts) { part in
-        var packedHead = -1
         for tile in ProductSplit.slice(tiles, part, of: parts) {
-          runTile(io, tile, keys, values, scratch + part &* partCount, &packedHead)
+          runTile(io, tile, keys, values, scratch + part &* partCount)
         }
       }
     }
@@ -119,10 +125,8 @@ struct AttentionLoop: FloatTask {
     return Operand(start: UnsafePointer(target), layout: joined)
   }
 
-  /// - Parameter packedHead: the key head whose packed keys `scratch` begins with.
   private func runTile<T: RealElement>(
-    _ io: borrowing StepIO, _ tile: Int, _ keys: Operand<T>, _ values: Operand<T>, _ scratch: UnsafeMutablePointer<T>,
-    _ packedHead: inout Int
+    _ io: borrowing StepIO, _ tile: Int, _ keys: Operand<T>, _ values: Operand<T>, _ scores: UnsafeMutablePointer<T>
   ) {
     let tilesPerHead = (shape.queries &+ Self.tileRows &- 1) / Self.tileRows
     let index = tile / tilesPerHead
@@ -131,27 +135,26 @@ struct AttentionLoop: FloatTask {
     let keyHead = head / shape.group
     let first = (tile &- index &* tilesPerHead) &* Self.tileRows
     let rows = min(Self.tileRows, shape.queries &- first)
-    let scores = scratch + packedCount
     let bias = scores + Self.tileRows &* shape.keys
     let query = io.input(0, as: T.self) + (shape.query.offset(batch, head) &+ first &* shape.query.position)
     let key = keys.start + keys.layout.offset(batch, keyHead)
     let value = values.start + values.layout.offset(batch, keyHead)
     let result = io.output(0, as: T.self) + (shape.result.offset(batch, head) &+ first &* shape.result.position)
-    if packedCount > 0, packedHead != batch &* shape.keyHeads &+ keyHead {
-      packedHead = batch &* shape.keyHeads &+ keyHead
-      pack(key, keys.layout.position, scratch)
-    }
     let span = span(io, batch, first, rows)
-    multiplyKeys(rows, query, key, keys.layout.position, packed: scratch, scores, span)
+    TileProduct.withTransposed(
+      m: rows, n: span.count, k: shape.headSize, scale: T(scale), query, row: shape.query.position,
+      key + span.lowerBound &* keys.layout.position, row: keys.layout.position, scores + span.lowerBound,
+      row: shape.keys)
     for row in 0..<rows {
       let shown = stage.map { _ in
         io.output(3, as: T.self) + (index &* shape.queries &+ first &+ row) &* shape.keys
       }
       finishRow(io, scores + row &* shape.keys, bias, shown, batch: batch, head: head, query: first &+ row, span)
     }
-    multiplyValues(
-      rows, scores + span.lowerBound, value + span.lowerBound &* values.layout.position, values.layout.position, result,
-      span.count)
+    TileProduct.with(
+      m: rows, n: shape.valueSize, k: span.count, scores + span.lowerBound, row: shape.keys,
+      value + span.lowerBound &* values.layout.position, row: values.layout.position, result,
+      row: shape.result.position)
   }
 
   /// The keys that at least one query of a tile may see. What lies beyond is neither computed nor read, since a cache
@@ -215,14 +218,6 @@ struct AttentionLoop: FloatTask {
   }
 
   private func softmax<T: RealElement>(_ line: UnsafeMutablePointer<T>, _ count: Int) {
-    if let line = line as? UnsafeMutablePointer<Float> {
-      var arguments = dlk_softmax_args()
-      arguments.rows = 1
-      arguments.columns = Int64(count)
-      arguments.x = UnsafePointer(line)
-      arguments.y = line
-      return kernels.table.pointee.softmax(&arguments, 0, 1)
-    }
     var largest = line[0]
     for key in 1..<max(count, 1) where !(line[key] <= largest) { largest = line[key] }
     // Scores that are all minus infinity have no probabilities.
@@ -234,85 +229,5 @@ struct AttentionLoop: FloatTask {
     }
     let factor = 1 / sum
     for key in 0..<count { line[key] *= factor }
-  }
-}
-
-// MARK: Products
-
-extension AttentionLoop {
-  private func pack<T: RealElement>(_ keys: UnsafePointer<T>, _ stride: Int, _ target: UnsafeMutablePointer<T>) {
-    guard let keys = keys as? UnsafePointer<Float>, let target = target as? UnsafeMutablePointer<Float> else { return }
-    var arguments = dlk_pack_b_args(
-      keys, k: shape.headSize, n: shape.keys, kStride: 1, nStride: stride, packed: target)
-    kernels.table.pointee.pack_b(&arguments, 0, panels(shape.keys))
-  }
-
-  private func panels(_ columns: Int) -> Int64 {
-    let width = Int64(kernels.table.pointee.gemm_panel)
-    return (Int64(columns) &+ width &- 1) / width
-  }
-
-  private func arguments(_ rows: Int, n: Int, k: Int) -> dlk_gemm_args {
-    var arguments = dlk_gemm_args()
-    arguments.m = Int64(rows)
-    arguments.n = Int64(n)
-    arguments.k = Int64(k)
-    arguments.epilogue = .plain
-    return arguments
-  }
-
-  /// Scores of some queries with a span of keys.
-  private func multiplyKeys<T: RealElement>(
-    _ rows: Int, _ query: UnsafePointer<T>, _ key: UnsafePointer<T>, _ stride: Int,
-    packed: UnsafeMutablePointer<T>, _ scores: UnsafeMutablePointer<T>, _ span: Range<Int>
-  ) {
-    guard let left = query as? UnsafePointer<Float>, let right = key as? UnsafePointer<Float>,
-      let result = scores as? UnsafeMutablePointer<Float>, let packed = packed as? UnsafeMutablePointer<Float>
-    else {
-      return TileProduct.withTransposed(
-        m: rows, n: span.count, k: shape.headSize, scale: T(scale), query, row: shape.query.position,
-        key + span.lowerBound &* stride, row: stride, scores + span.lowerBound, row: shape.keys)
-    }
-    var arguments = arguments(rows, n: shape.keys, k: shape.headSize)
-    arguments.a = left
-    arguments.a_row_stride = Int64(shape.query.position)
-    arguments.c = result
-    arguments.c_row_stride = Int64(shape.keys)
-    arguments.epilogue.scale = Float(scale)
-    if packedCount > 0 {
-      arguments.b = UnsafePointer(packed)
-      let first = Int64(span.lowerBound) / Int64(kernels.table.pointee.gemm_panel)
-      kernels.table.pointee.gemm(&arguments, 0, Int64(rows), first, max(first, panels(span.upperBound)))
-    } else {
-      arguments.n = Int64(span.count)
-      arguments.b = right + span.lowerBound &* stride
-      arguments.b_row_stride = 1
-      arguments.b_column_stride = Int64(stride)
-      arguments.c = result + span.lowerBound
-      kernels.table.pointee.gemm_direct(&arguments, 0, Int64(rows), 0, panels(span.count))
-    }
-  }
-
-  /// Means of values, weighted by probabilities.
-  private func multiplyValues<T: RealElement>(
-    _ rows: Int, _ probabilities: UnsafePointer<T>, _ value: UnsafePointer<T>, _ stride: Int,
-    _ result: UnsafeMutablePointer<T>, _ depth: Int
-  ) {
-    guard let left = probabilities as? UnsafePointer<Float>, let right = value as? UnsafePointer<Float>,
-      let target = result as? UnsafeMutablePointer<Float>
-    else {
-      return TileProduct.with(
-        m: rows, n: shape.valueSize, k: depth, probabilities, row: shape.keys, value, row: stride, result,
-        row: shape.result.position)
-    }
-    var arguments = arguments(rows, n: shape.valueSize, k: depth)
-    arguments.a = left
-    arguments.a_row_stride = Int64(shape.keys)
-    arguments.b = right
-    arguments.b_row_stride = Int64(stride)
-    arguments.b_column_stride = 1
-    arguments.c = target
-    arguments.c_row_stride = Int64(shape.result.position)
-    kernels.table.pointee.gemm_direct(&arguments, 0, Int64(rows), 0, panels(shape.valueSize))
   }
 }

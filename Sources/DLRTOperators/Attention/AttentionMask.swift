@@ -8,6 +8,7 @@ struct AttentionMask: Sendable {
   let right: Int?
   /// The explicit mask's element type; nil without one.
   let type: DataType?
+  private let start: Int
   private let batchStride: Int
   private let headStride: Int
   private let rowStride: Int
@@ -22,10 +23,10 @@ struct AttentionMask: Sendable {
   var isTrivial: Bool { !isCausal && left == nil && right == nil && type == nil && !hasLengths }
 
   /// - Parameters:
-  ///   - shape: of the explicit mask, aligned to [batch, heads, queries, keys] at the right.
+  ///   - operand: the explicit mask, aligned to [batch, heads, queries, keys] at the right.
   init(
-    isCausal: Bool, left: Int?, right: Int?, type: DataType?, shape: [Int], hasLengths: Bool, padsBehind: Bool,
-    past: Int
+    isCausal: Bool, left: Int?, right: Int?, type: DataType?, operand: Planning.Operand?, hasLengths: Bool,
+    padsBehind: Bool, past: Int
   ) {
     self.isCausal = isCausal
     self.left = left
@@ -34,8 +35,12 @@ struct AttentionMask: Sendable {
     self.hasLengths = hasLengths
     self.padsBehind = padsBehind
     self.past = past
-    let full = Array(repeating: 1, count: max(0, 4 - shape.count)) + shape
-    let strides = full.rowMajorStrides
+    let shape = operand?.shape ?? []
+    let missing = max(0, 4 - shape.count)
+    let full = Array(repeating: 1, count: missing) + shape
+    let view = operand?.view ?? StridedView(whole: shape)
+    let strides = Array(repeating: 0, count: missing) + view.strides
+    start = view.offset
     func stride(_ axis: Int) -> Int { full[axis] == 1 ? 0 : strides[axis] }
     batchStride = stride(0)
     headStride = stride(1)
@@ -44,7 +49,7 @@ struct AttentionMask: Sendable {
   }
 
   /// The position of query 0 among the keys.
-  private func start(_ io: borrowing StepIO, _ lengths: Int, _ batch: Int, queries: Int) -> Int {
+  private func position(_ io: borrowing StepIO, _ lengths: Int, _ batch: Int, queries: Int) -> Int {
     guard hasLengths, past == 0 else { return past }
     let start = Int(io.input(lengths, as: Int64.self)[batch]) &- queries
     return padsBehind ? max(start, 0) : start
@@ -57,7 +62,7 @@ struct AttentionMask: Sendable {
     var first = 0
     var end = keys
     if isCausal || left != nil || right != nil {
-      let position = start(io, lengths, batch, queries: queries) &+ query
+      let position = position(io, lengths, batch, queries: queries) &+ query
       if isCausal { end = min(end, position &+ 1) }
       if let right { end = min(end, position &+ right &+ 1) }
       if let left { first = max(first, position &- left) }
@@ -67,6 +72,50 @@ struct AttentionMask: Sendable {
     end = max(end, 0)
     first = min(max(first, 0), end)
     return first..<end
+  }
+
+  /// What the kernel cannot take as it is: a window's left side, or a mask of other elements than float32.
+  var mustBeFilled: Bool { left != nil || (type != nil && type != .float32) }
+
+  /// The keys that are there for all queries of a sequence; and, if a query sees only a part of them, the offset of
+  /// the last key that it sees from its own index.
+  func reach(
+    _ io: borrowing StepIO, lengths: Int, batch: Int, queries: Int, keys: Int
+  ) -> (keys: Int, causalOffset: Int?) {
+    var end = keys
+    if hasLengths { end = min(end, Int(io.input(lengths, as: Int64.self)[batch])) }
+    if type != nil { end = min(end, columns) }
+    guard isCausal || right != nil else { return (end, nil) }
+    let first = position(io, lengths, batch, queries: queries)
+    return (end, first &+ (isCausal ? 0 : right ?? 0))
+  }
+
+  /// The explicit mask of one head, if there is one.
+  ///
+  /// - Parameter perHead: its rows are heads and not queries.
+  func direct(
+    _ io: borrowing StepIO, mask: Int, batch: Int, head: Int, perHead: Bool
+  ) -> (start: UnsafePointer<Float>, rowStride: Int)? {
+    guard type == .float32 else { return nil }
+    let start = io.input(mask, as: Float.self) + (start &+ batch &* batchStride &+ head &* headStride)
+    return (start, perHead ? headStride : rowStride)
+  }
+
+  /// Writes what is added to the scores of one query with the first `columns` keys: minus infinity for those that it
+  /// does not see.
+  func fill(
+    _ io: borrowing StepIO, mask: Int, lengths: Int, _ bias: UnsafeMutablePointer<Float>, batch: Int, head: Int,
+    query: Int, queries: Int, keys: Int, columns: Int
+  ) {
+    let seen = limits(io, lengths: lengths, batch: batch, query: query, queries: queries, keys: keys)
+      .clamped(to: 0..<columns)
+    bias.update(repeating: -.infinity, count: seen.lowerBound)
+    (bias + seen.upperBound).update(repeating: -.infinity, count: columns &- seen.upperBound)
+    if type == nil {
+      (bias + seen.lowerBound).update(repeating: 0, count: seen.count)
+    } else {
+      _ = fill(io, mask: mask, bias, batch: batch, head: head, query: query, seen)
+    }
   }
 
   /// Writes what the explicit mask adds to the scores of one query: minus infinity for keys that it does not see.
@@ -79,7 +128,7 @@ struct AttentionMask: Sendable {
     guard let type else { return !keys.isEmpty }
     let first = keys.lowerBound
     let end = keys.upperBound
-    let offset = batch &* batchStride &+ head &* headStride &+ query &* rowStride
+    let offset = start &+ batch &* batchStride &+ head &* headStride &+ query &* rowStride
     let source = io.input(mask) + offset &* type.size
     switch type {
     case .bool: Self.select(source, bias, first, end)

@@ -4,18 +4,30 @@ import DLRTGraph
 struct AttentionShape: Sendable {
   /// Distances, in elements, of batches, heads and positions of an operand whose vectors are adjacent elements.
   struct Layout: Sendable {
+    /// Where the operand begins.
+    let start: Int
     let batch: Int
     let head: Int
     let position: Int
 
     /// [batch, heads, positions, size], or [batch, positions, heads · size].
     init(heads: Int, positions: Int, size: Int, isPacked: Bool) {
+      start = 0
       batch = heads &* positions &* size
       head = isPacked ? size : positions &* size
       position = isPacked ? heads &* size : size
     }
 
-    func offset(_ batch: Int, _ head: Int) -> Int { batch &* self.batch &+ head &* self.head }
+    /// An operand of those axes in memory of its own, or where a view has it.
+    init(_ operand: Planning.Operand, heads: Int, positions: Int, size: Int, isPacked: Bool) {
+      let plain = Layout(heads: heads, positions: positions, size: size, isPacked: isPacked)
+      start = operand.view?.offset ?? 0
+      batch = operand.view?.strides[0] ?? plain.batch
+      head = isPacked ? size : operand.view?.strides[1] ?? plain.head
+      position = operand.view?.strides[isPacked ? 1 : 2] ?? plain.position
+    }
+
+    func offset(_ batch: Int, _ head: Int) -> Int { start &+ batch &* self.batch &+ head &* self.head }
   }
 
   let batch: Int
@@ -42,8 +54,11 @@ struct AttentionShape: Sendable {
   var group: Int { queryHeads / max(keyHeads, 1) }
   var flops: Int { 2 &* batch &* queryHeads &* queries &* keys &* (headSize &+ valueSize) }
 
-  /// - Parameter heads: for packed operands, which have three axes, the numbers of query and key heads.
-  init(q: [Int], k: [Int], v: [Int], past: Int, heads: (query: Int, key: Int)?) {
+  /// - Parameters:
+  ///   - past: positions before those of the inputs.
+  ///   - heads: for packed operands, which have three axes, the numbers of query and key heads.
+  init(_ planning: Planning, past: Int, heads: (query: Int, key: Int)?) {
+    let (q, k, v) = (planning.shape(0), planning.shape(1), planning.shape(2))
     batch = q[0]
     self.past = past
     let isPacked = q.count == 3
@@ -54,10 +69,14 @@ struct AttentionShape: Sendable {
     fresh = packsKeys ? k[1] : k[2]
     headSize = isPacked ? q[2] / max(queryHeads, 1) : q[3]
     valueSize = packsKeys ? v[2] / max(keyHeads, 1) : v[3]
-    query = Layout(heads: queryHeads, positions: queries, size: headSize, isPacked: isPacked)
-    key = Layout(heads: keyHeads, positions: fresh, size: headSize, isPacked: packsKeys)
-    value = Layout(heads: keyHeads, positions: fresh, size: valueSize, isPacked: packsKeys)
-    result = Layout(heads: queryHeads, positions: queries, size: valueSize, isPacked: isPacked)
+    query = Layout(
+      planning.input(0), heads: queryHeads, positions: queries, size: headSize, isPacked: isPacked)
+    key = Layout(
+      planning.input(1), heads: keyHeads, positions: fresh, size: headSize, isPacked: packsKeys)
+    value = Layout(
+      planning.input(2), heads: keyHeads, positions: fresh, size: valueSize, isPacked: packsKeys)
+    result = Layout(
+      planning.output(0), heads: queryHeads, positions: queries, size: valueSize, isPacked: isPacked)
   }
 }
 

@@ -66,8 +66,7 @@ package struct FlexAttention: Operator {
   }
 
   package func plan(_ planning: inout Planning) throws -> Step {
-    let shape = AttentionShape(
-      q: planning.shape(0), k: planning.shape(1), v: planning.shape(2), past: 0, heads: nil)
+    let shape = AttentionShape(planning, past: 0, heads: nil)
     let type = planning.type(0)
     let precision = precision(of: type)
     let loop = FlexAttentionLoop(

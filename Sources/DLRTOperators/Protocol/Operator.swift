@@ -29,6 +29,19 @@ package protocol Operator: Sendable {
   /// The input whose bytes are the first output's bytes, so that nothing needs to be done.
   var viewedInput: Int? { get }
 
+  /// For an operator that only rearranges its first input: where that input's memory, laid out as `source` says, has the
+  /// elements of an output; nil where they must be moved.
+  func view(output index: Int, _ source: StridedView, _ planning: Planning) -> StridedView?
+
+  /// Inputs that the step may read in another tensor's memory, if `reads` agrees.
+  var viewableInputs: [Int] { get }
+
+  /// Whether the step reads an input through a view.
+  func reads(_ view: StridedView, input index: Int, _ planning: Planning) -> Bool
+
+  /// True when the step writes its first output with its axes in any order in memory.
+  var writesPermuted: Bool { get }
+
   /// False for operators whose result differs from run to run; they are never folded.
   var isDeterministic: Bool { get }
 

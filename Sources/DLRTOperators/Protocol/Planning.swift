@@ -10,8 +10,11 @@ package struct Planning {
     package let shape: [Int]
     /// The data, when it is the same in every run of the plan.
     package let constant: Tensor?
+    /// Where the elements are at the operand's address; nil for a tensor in memory of its own.
+    package let view: StridedView?
 
-    package init(type: ValueType, shape: [Int], constant: Tensor? = nil) {
+    package init(type: ValueType, shape: [Int], constant: Tensor? = nil, view: StridedView? = nil) {
+      self.view = view
       self.type = type
       self.shape = shape
       self.constant = constant

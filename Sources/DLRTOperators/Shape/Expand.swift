@@ -25,6 +25,15 @@ package struct Expand: Operator {
     inference.set(0, type, shape, elements: elements)
   }
 
+  package func view(output index: Int, _ source: StridedView, _ planning: Planning) -> StridedView? {
+    let shape = planning.shape(0)
+    let sizes = planning.output(0).shape
+    let missing = sizes.count - shape.count
+    return StridedView(
+      offset: source.offset,
+      strides: sizes.indices.map { $0 < missing || shape[$0 - missing] == 1 ? 0 : source.strides[$0 - missing] })
+  }
+
   package func plan(_ planning: inout Planning) throws -> Step {
     let shape = planning.shape(0)
     let sizes = planning.output(0).shape

@@ -31,6 +31,19 @@ package struct Gather: Operator {
     return places.allSatisfy(source.indices.contains) ? places.map { source[$0] } : nil
   }
 
+  /// One slice, where a run has no say in which.
+  package func view(output index: Int, _ source: StridedView, _ planning: Planning) -> StridedView? {
+    let shape = planning.shape(0)
+    let axis = axis < 0 ? axis + shape.count : axis
+    guard planning.constant(1)?.count == 1, let first = try? planning.integers(1).first else { return nil }
+    let place = first < 0 ? first + shape[axis] : first
+    guard (0..<shape[axis]).contains(place) else { return nil }
+    var view = source
+    view.offset &+= place &* source.strides[axis]
+    view.strides.replaceSubrange(axis...axis, with: planning.shape(1).map { _ in 0 })
+    return view
+  }
+
   package func plan(_ planning: inout Planning) throws -> Step {
     let shape = planning.shape(0)
     let axis = axis < 0 ? axis + shape.count : axis

@@ -60,25 +60,33 @@ package struct Slice: Operator {
     return end.provablyEquals(size) ? size - start : .unknown
   }
 
-  package func plan(_ planning: inout Planning) throws -> Step {
+  package func view(output index: Int, _ source: StridedView, _ planning: Planning) -> StridedView? {
+    try? picked(source, planning)
+  }
+
+  /// The slice of what is laid out as `source`.
+  private func picked(_ source: StridedView, _ planning: Planning) throws -> StridedView {
     let shape = planning.shape(0)
     let starts = try planning.integers(1)
     let ends = try planning.integers(2)
     let axes = try planning.has(3) ? planning.integers(3) : Array(starts.indices)
     let steps = try planning.has(4) ? planning.integers(4) : [Int](repeating: 1, count: starts.count)
-    let own = shape.rowMajorStrides
-    var strides = own
-    var first = 0
+    var view = source
     for (index, entry) in axes.enumerated() {
       let axis = entry < 0 ? entry + shape.count : entry
       let range = SliceRange(start: starts[index], end: ends[index], step: steps[index], size: shape[axis])
-      first = first &+ range.first &* own[axis]
-      strides[axis] = own[axis] &* range.step
+      view.offset &+= range.first &* source.strides[axis]
+      view.strides[axis] = source.strides[axis] &* range.step
     }
+    return view
+  }
+
+  package func plan(_ planning: inout Planning) throws -> Step {
+    let view = try picked(StridedView(whole: planning.shape(0)), planning)
     let sizes = planning.output(0).shape
     if sizes.product == 0 { return .nothing }
     let copy = try StridedCopy(
-      planning.type(0), sizes: sizes, source: strides, target: sizes.rowMajorStrides, sourceStart: first)
+      planning.type(0), sizes: sizes, source: view.strides, target: sizes.rowMajorStrides, sourceStart: view.offset)
     return Step(kernel: "strided") { io in copy.run(io.input(0), io.output(0), io) }
   }
 }

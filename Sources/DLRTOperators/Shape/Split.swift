@@ -83,12 +83,23 @@ package struct Split: Operator {
     }
   }
 
+  private func sizes(_ planning: Planning, _ size: Int) throws -> [Int] {
+    try planning.has(1)
+      ? planning.integers(1) : equalSizes(.known(size), planning.outputs.count).compactMap(\.value)
+  }
+
+  package func view(output index: Int, _ source: StridedView, _ planning: Planning) -> StridedView? {
+    let shape = planning.shape(0)
+    let axis = axis < 0 ? axis + shape.count : axis
+    guard let before = try? sizes(planning, shape[axis]).prefix(index) else { return nil }
+    return StridedView(
+      offset: source.offset &+ before.reduce(0, &+) &* source.strides[axis], strides: source.strides)
+  }
+
   package func plan(_ planning: inout Planning) throws -> Step {
     let shape = planning.shape(0)
     let axis = axis < 0 ? axis + shape.count : axis
-    let sizes =
-      planning.has(1)
-      ? try planning.integers(1) : try equalSizes(.known(shape[axis]), planning.outputs.count).compactMap(\.value)
+    let sizes = try sizes(planning, shape[axis])
     let strides = shape.rowMajorStrides
     var start = 0
     var copies: [StridedCopy?] = []

@@ -34,6 +34,10 @@ package struct Transpose: Operator {
       0, type, Shape(order.map { shape[$0] }), elements: shape.rank <= 1 ? inference.inputs[0]?.elements : nil)
   }
 
+  package func view(output index: Int, _ source: StridedView, _ planning: Planning) -> StridedView? {
+    (try? order(planning.shape(0).count)).map { source.permuted($0) }
+  }
+
   package func plan(_ planning: inout Planning) throws -> Step {
     let shape = planning.shape(0)
     let order = try order(shape.count)

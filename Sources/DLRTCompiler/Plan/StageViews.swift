@@ -1,0 +1,130 @@
+import DLRTGraph
+import DLRTOperators
+
+/// Which steps of a stage read or write in another value's memory, so that rearranging nodes between them move nothing.
+/// A rearranging node that nobody else needs then drops out of the plan.
+struct StageViews {
+  private struct Source {
+    let value: ValueID
+    let view: StridedView
+  }
+
+  private let program: Program
+  private let environment: PlanEnvironment
+  private let facts: PlanFacts
+  private var inputs: [NodeID: [Int: Source]] = [:]
+  private var outputs: [NodeID: Source] = [:]
+  /// Nodes whose outputs others write for them.
+  private(set) var absorbed: Set<NodeID> = []
+
+  init(_ nodes: [NodeID], program: Program, environment: PlanEnvironment, facts: PlanFacts) {
+    self.program = program
+    self.environment = environment
+    self.facts = facts
+    let able = nodes.filter { id in
+      guard !facts.waiting.contains(id), let op = program.op(id) else { return false }
+      return op.writesPermuted || !op.viewableInputs.isEmpty
+    }
+    guard !able.isEmpty else { return }
+    let producers = program.graph.producers()
+    for id in able {
+      guard let op = program.op(id) else { continue }
+      for index in op.viewableInputs { findSource(of: index, id, op, producers) }
+    }
+    let consumers = program.graph.consumers()
+    for id in able where program.op(id)?.writesPermuted == true { findTarget(of: id, consumers) }
+  }
+
+  /// What a node reads, where its step reads it.
+  func inputs(of id: NodeID) -> [ValueID?] {
+    let direct = program.graph[id].inputs
+    guard let views = inputs[id] else { return direct }
+    return direct.enumerated().map { views[$0]?.value ?? $1 }
+  }
+
+  /// What a node's step writes.
+  func outputs(of id: NodeID) -> [ValueID?] {
+    let direct = program.graph[id].outputs
+    guard let target = outputs[id] else { return direct }
+    return [target.value] + direct.dropFirst()
+  }
+
+  func view(of input: Int, _ id: NodeID) -> StridedView? { inputs[id]?[input]?.view }
+  func outputView(_ id: NodeID) -> StridedView? { outputs[id]?.view }
+}
+
+// MARK: Finding them
+
+extension StageViews {
+  /// A value that lies in memory as it is: neither made at plan time nor by data.
+  private func isPlain(_ value: ValueID) -> Bool {
+    guard let fact = facts[value], fact.type.dataType != nil, let sizes = fact.shape?.sizes else { return false }
+    return fact.constant == nil && !facts.dataDependent.contains(value) && sizes.product > 0
+  }
+
+  private func shape(_ value: ValueID) -> [Int] { facts[value]?.shape?.sizes ?? [] }
+
+  private func planning(_ id: NodeID) -> Planning {
+    func operand(_ value: ValueID) -> Planning.Operand {
+      let fact = facts[value]
+      return Planning.Operand(type: fact?.type ?? .tensor(.float32), shape: shape(value), constant: fact?.constant)
+    }
+    let node = program.graph[id]
+    return Planning(
+      inputs: node.inputs.map { $0.map(operand) }, outputs: node.outputs.map { $0.map(operand) },
+      environment: environment)
+  }
+
+  /// Where a rearranging node has one of its outputs in its input's memory.
+  private func view(_ value: ValueID, of id: NodeID, _ source: StridedView) -> StridedView? {
+    guard let op = program.op(id), let index = program.graph[id].outputs.firstIndex(of: value) else { return nil }
+    return op.view(output: index, source, planning(id))
+  }
+
+  /// Follows an input back over rearranging nodes, as far as the step can read what they began with.
+  private mutating func findSource(of index: Int, _ id: NodeID, _ op: any Operator, _ producers: [ValueID: NodeID]) {
+    guard let value = program.graph[id].input(index), isPlain(value) else { return }
+    var way: [(value: ValueID, node: NodeID)] = []
+    var best: Source?
+    var root = value
+    let own = planning(id)
+    while let node = producers[root], !facts.waiting.contains(node), let input = program.graph[node].input(0),
+      isPlain(input), facts[input]?.type == facts[value]?.type,
+      view(root, of: node, StridedView(whole: shape(input))) != nil
+    {
+      way.append((root, node))
+      root = input
+      var found: StridedView? = StridedView(whole: shape(root))
+      for step in way.reversed() { found = found.flatMap { view(step.value, of: step.node, $0) } }
+      if let found, op.reads(found, input: index, own) { best = Source(value: root, view: found) }
+    }
+    // A mere change of shape is for free anyway.
+    guard let best, !best.view.isWhole(shape(value)) else { return }
+    inputs[id, default: [:]][index] = best
+  }
+
+  /// The order of axes that the only reader of a node's output wants.
+  private mutating func findTarget(of id: NodeID, _ consumers: [ValueID: [NodeID]]) {
+    let graph = program.graph
+    guard let value = graph[id].output(0), isPlain(value), !graph.outputs.contains(value),
+      let readers = consumers[value], readers.count == 1, let reader = readers.first, !facts.waiting.contains(reader),
+      let swapped = graph[reader].output(0), graph[reader].outputs.count == 1, isPlain(swapped),
+      facts[swapped]?.type == facts[value]?.type, !absorbed.contains(id)
+    else { return }
+    let (from, to) = (shape(value), shape(swapped))
+    guard from.count == to.count, from.product == to.product,
+      let seen = view(swapped, of: reader, StridedView(whole: from))
+    else { return }
+    // Where an axis went: the axis of the result that steps through memory as it does.
+    let (own, new) = (from.rowMajorStrides, to.rowMajorStrides)
+    var strides: [Int] = []
+    for axis in from.indices {
+      let place = to.indices.first { to[$0] == from[axis] && seen.strides[$0] == own[axis] }
+      guard from[axis] == 1 || place != nil else { return }
+      strides.append(from[axis] == 1 ? 0 : new[place ?? axis])
+    }
+    guard strides != own else { return }
+    outputs[id] = Source(value: swapped, view: StridedView(strides: strides))
+    absorbed.insert(reader)
+  }
+}
