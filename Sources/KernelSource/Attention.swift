@@ -166,7 +166,10 @@ private func weigh(
 
 private func scaleRow(_ args: dlk_attention_args, _ row: Int, _ factor: Float) {
   let out: Target = args.out + row &* Int(args.out_row_stride)
-  unary(DLK_UNARY_AFFINE, factor, 0, Source(out), out, Int(args.value_depth))
+  let factor = constant(factor)
+  forEachVector(Int(args.value_depth)) { at, present in
+    dlk_store_partial(out + at, dlk_load_partial(out + at, present) * factor, present)
+  }
 }
 
 private func clear(_ target: Target, _ count: Int) {
