@@ -28,8 +28,34 @@ struct MatrixRows: RowSource {
 
 /// - Parameter packedColumns: the columns that B was packed with, of which the product uses the first n.
 func gemm(_ args: dlk_gemm_args, _ rows: Range<Int>, _ panels: Range<Int>, packedColumns: Int) {
-  runMatrix(args, PanelSource(base: args.b, layout: .packed(columns: packedColumns)), rows, panels)
+  let depth = Int(args.k), blocks = depthBlocks(args, rows.count)
+  var first = 0
+  for block in 0..<blocks {
+    let end = depth &* (block &+ 1) / blocks
+    var part = args
+    part.k = Int64(end &- first)
+    part.a += first
+    if first > 0 {
+      part.epilogue.bias = nil
+      (part.epilogue.addend, part.epilogue.addend_row_stride) = (Source(args.c), args.c_row_stride)
+      (part.epilogue.addend_scale, part.epilogue.addend_last) = (1, 0)
+    }
+    if end < depth { part.epilogue.activation = DLK_UNARY_IDENTITY }
+    let layout = PanelSource.Layout.packed(
+      columns: packedColumns, first: first, others: depth &- end &+ first)
+    runMatrix(part, PanelSource(base: args.b, layout: layout), rows, panels)
+    first = end
+  }
 }
+
+/// How often to go over C so that a block of A and a panel of B stay in the second-level cache together. What one block
+/// stores is where the next one's sums start, which changes no result, as long as nothing else is done to them.
+private func depthBlocks(_ args: dlk_gemm_args, _ rows: Int) -> Int {
+  rows < 48 || !Epilogue(args.epilogue).isFree ? 1 : max(1, ceilDivide(Int(args.k), deepest))
+}
+
+/// Elements of a row of A in a block.
+private let deepest = 1024
 
 func gemmDirect(_ args: dlk_gemm_args, _ rows: Range<Int>, _ panels: Range<Int>) {
   if args.b_column_stride == 1 {

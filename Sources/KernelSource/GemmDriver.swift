@@ -35,7 +35,10 @@ struct Tiling {
 /// B as a driver walks it.
 struct PanelSource {
   enum Layout {
-    case packed(columns: Int)
+    /// - Parameters:
+    ///   - first: how many rows of each panel come before those of the product.
+    ///   - others: how many rows of a panel are not the product's.
+    case packed(columns: Int, first: Int = 0, others: Int = 0)
     case plain(rowStride: Int)
   }
 
@@ -147,10 +150,10 @@ struct ProductDriver<Rows: RowSource> {
       strip.b += column
       strip.bStep = stride
       strip.next = strip.b
-    case .packed(let columns):
-      let size = rows.taps &* depth
-      strip.b += column &* size
+    case .packed(let columns, let first, let others):
+      let size = rows.taps &* depth &+ others
       strip.bStep = ceilDivide(min(panelColumns, columns &- column), lanes) &* lanes
+      strip.b += column &* size &+ first &* strip.bStep
       strip.next = column &+ width < n ? strip.b + width &* size : strip.b
     }
     return strip
@@ -223,13 +226,13 @@ struct ProductDriver<Rows: RowSource> {
 
   /// One row over the next `rowPanels` whole panels.
   private mutating func runRow(_ row: Int, panel: Int) {
-    let column = panel &* panelColumns, width = rowPanels &* panelColumns, size = rows.taps &* depth
+    let column = panel &* panelColumns, width = rowPanels &* panelColumns, start = strip(panel, panelColumns)
     let place = c + (row &* cStride &+ column)
     let room = UnsafeMutableRawPointer(scratch).assumingMemoryBound(to: Float.self)
     let isFree = epilogue.isFree
     var tile = Tile(
       rows: rows.tile(row: row, count: 1, offset: 0, taps: 0..<rows.taps), taps: rows.taps, depth: depth,
-      b: b.base + column &* size,
+      b: start.b,
       bStep: panelColumns, columns: width, c: isFree ? place : room, cStride: width, bias: nil, addend: nil,
       addendStride: 0, clamp: isFree && epilogue.clamps, low: epilogue.low, high: epilogue.high,
       prefetch: UnsafeRawPointer(b.base), prefetchStep: 0)
@@ -237,7 +240,7 @@ struct ProductDriver<Rows: RowSource> {
     if isFree {
       tile.addend = epilogue.source.addend.map { $0 + (row &* Int(epilogue.source.addend_row_stride) &+ column) }
     }
-    runRowTile(&tile, panelStride: panelColumns &* size)
+    runRowTile(&tile, panelStride: strip(panel &+ 1, panelColumns).b - start.b)
     if !isFree {
       epilogue.finish(room, width: width, rows: 1, row: row, column: column, columns: width, c: place, cStride: cStride)
     }

@@ -10,8 +10,8 @@ private struct GemmCase: CustomStringConvertible {
   var epilogue = dlk_epilogue.plain
   let a, b, bias, addend: Guarded<Float>
 
-  init(_ random: inout SeededGenerator, sizes: [Int]) {
-    (m, n, k) = (random.pick(sizes), random.pick(sizes + [64, 96, 128, 200]), random.pick(sizes))
+  init(_ random: inout SeededGenerator, sizes: [Int], depths: [Int]? = nil) {
+    (m, n, k) = (random.pick(sizes), random.pick(sizes + [64, 96, 128, 200]), random.pick(depths ?? sizes))
     aStride = k + random.int(0...3)
     cStride = n + random.int(0...3)
     addendStride = n + random.int(0...2)
@@ -112,6 +112,25 @@ private struct GemmCase: CustomStringConvertible {
         Issue.record("seed \(seed), \(test): \(mistake)")
         return
       }
+    }
+  }
+
+  /// Many rows of much depth are summed block by block, few are not: the results must be the same.
+  @Test(arguments: KernelLibrary.available)
+  func deepProductsAreTheSameInBlocks(isa: ISA) {
+    let kernels = KernelLibrary.table(for: isa)
+    for seed in 0..<40 {
+      var random = SeededGenerator(seed)
+      let test = GemmCase(&random, sizes: [48, 60, 97, 130], depths: [1024, 1025, 2050, 3000])
+      let packed = test.pack(kernels)
+      let (whole, parts) = (test.output(), test.output())
+      var args = test.arguments(packed.pointer, whole)
+      kernels.pointee.gemm(&args, 0, Int64(test.m), 0, test.panels(kernels))
+      args.c = parts.base
+      for row in stride(from: 0, to: test.m, by: 40) {
+        kernels.pointee.gemm(&args, Int64(row), Int64(min(test.m, row + 40)), 0, test.panels(kernels))
+      }
+      #expect(whole.array == parts.array, "seed \(seed), \(test)")
     }
   }
 
