@@ -178,6 +178,19 @@ import Testing
       leaves: ["Attention": 1])
   }
 
+  /// Windows of an image: a bias for each head, and a mask for each window, added with an axis for the images in front.
+  @Test func attentionInShiftedWindows() throws {
+    var b = GraphBuilder()
+    let x = b.input("x", .float32, [4, 3, 6, 8])
+    let product = b.node("MatMul", [x, b.node("Transpose", [x], ["perm": .ints([0, 1, 3, 2])])])
+    let biased = b.node("Add", [product, b.constant(try input([1, 3, 6, 6], seed: 3))])
+    let wide = b.node("Reshape", [biased, b.constant(try Tensor([1, 4, 3, 6, 6] as [Int64], shape: [5]))])
+    let masked = b.node("Add", [wide, b.constant(try input([1, 4, 1, 6, 6], seed: 4))])
+    let scores = b.node("Reshape", [masked, b.constant(try Tensor([-1, 3, 6, 6] as [Int64], shape: [4]))])
+    b.output(b.node("MatMul", [b.node("Softmax", [scores], ["axis": .int(-1)]), x]))
+    try check(b, [input([4, 3, 6, 8])], leaves: ["Attention": 1])
+  }
+
   /// A mask of one column serves all keys, which Attention by itself would take for one key.
   @Test(arguments: [1, 6]) func attentionWithMaskOfUnknownWidth(_ width: Int) throws {
     var b = GraphBuilder()

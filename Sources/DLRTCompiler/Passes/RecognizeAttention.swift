@@ -46,6 +46,8 @@ private struct AttentionPattern {
   /// Each head of K and V may serve several heads of Q.
   let v: ValueID
   private let mask: ValueID?
+  /// More that is added to the scores, of four axes.
+  private let constants: [Tensor]
   /// The mask's last axis may be 1, which to Attention means one key and not all of them.
   private let maskMayRepeat: Bool
   private(set) var scale: Float = 1
@@ -61,6 +63,7 @@ private struct AttentionPattern {
       let softmax = Self.softmax(node.input(0), matcher), var scores = softmax.input(0)
     else { return nil }
     var mask: ValueID?
+    let constants = Self.constantMasks(&scores, matcher)
     if let sum = matcher.node(scores, "Add"), matcher.useCount(scores) == 1,
       let (product, other) = matcher.split(sum, { Self.isScores($0, matcher) })
     {
@@ -86,6 +89,10 @@ private struct AttentionPattern {
       && isShared.flatMap { matcher.shape($0)?[1] }.map { heads?.provablyEquals($0) == true } == true
     self.v = sharesHeads ? isShared ?? v : v
     self.mask = mask
+    self.constants = constants
+    // Masks that are added up need as many columns as there are keys.
+    guard constants.isEmpty || mask.map({ Self.endsWithKeys(matcher.shape($0), matcher.shape(product)) }) != false
+    else { return nil }
     maskMayRepeat = mask.map { !Self.endsWithKeys(matcher.shape($0), matcher.shape(product)) } ?? false
     scale = Float(factor * queryScale * keyScale)
     keySource = sharesHeads ? shared ?? source : source
@@ -103,6 +110,44 @@ private struct AttentionPattern {
       found = matcher.node(chosen, "Softmax")
     }
     return found.flatMap { isOverLastAxis($0) ? $0 : nil }
+  }
+
+  /// Takes additions of constants off the scores, leaving the first addition; such as one for each window of an image,
+  /// which needs one more axis in front while it is added.
+  private static func constantMasks(_ scores: inout ValueID, _ matcher: Matcher) -> [Tensor] {
+    var found: [Tensor] = []
+    while matcher.useCount(scores) == 1, let shape = matcher.shape(scores), shape.rank == 4 {
+      var (sum, isWide) = (scores, false)
+      if let joined = matcher.node(scores, "Reshape"), let inner = joined.input(0), matcher.useCount(inner) == 1,
+        isOneMoreAxis(matcher.shape(inner), shape)
+      {
+        (sum, isWide) = (inner, true)
+      }
+      guard let addition = matcher.node(sum, "Add"),
+        let (constant, rest) = matcher.split(addition, { matcher.graph.constant($0) != nil }),
+        let tensor = matcher.graph.constant(constant), tensor.type == matcher.type(scores)
+      else { return found }
+      var next = rest
+      if isWide {
+        guard let split = matcher.node(rest, "Reshape"), let source = split.input(0), matcher.useCount(rest) == 1,
+          isOneMoreAxis(matcher.shape(rest), matcher.shape(source)), tensor.rank == 5, tensor.shape[0] == 1
+        else { return found }
+        next = source
+      }
+      let own = isWide ? Array(tensor.shape.dropFirst()) : tensor.shape
+      guard own.count == 4, isMask(Shape(own), shape), endsWithKeys(Shape(own), shape),
+        matcher.node(next, "Add") != nil, let plain = try? tensor.reshaped(own)
+      else { return found }
+      found.append(plain)
+      scores = next
+    }
+    return found
+  }
+
+  /// Whether a shape is another one with an axis of size 1 before it.
+  private static func isOneMoreAxis(_ wide: Shape?, _ narrow: Shape?) -> Bool {
+    guard let wide, let narrow, narrow.rank == 4, wide.rank == 5, wide[0] == 1 else { return false }
+    return (0..<4).allSatisfy { wide[$0 + 1].provablyEquals(narrow[$0]) }
   }
 
   /// K as it is before it becomes Kᵀ, and the permutation that makes it so.
@@ -179,6 +224,14 @@ private struct AttentionPattern {
   ///
   /// - Parameter keys: a value whose `axis` counts the keys.
   func mask(for keys: ValueID, axis: Int, _ patch: inout GraphPatch, _ program: Program) -> ValueID? {
+    var mask = mask
+    for constant in constants {
+      let other = patch.constant(constant)
+      mask = mask.map {
+        patch.node(
+          OperatorName("Add"), inputs: [$0, other], output: Graph.Value(name: "", type: .tensor(constant.type)))
+      }
+    }
     guard let mask, maskMayRepeat, let fact = program.fact(mask), let rank = fact.shape?.rank else { return mask }
     func part(_ value: ValueID, _ range: Range<Int>) -> ValueID {
       patch.node(
