@@ -159,7 +159,7 @@ import Testing
       let x = b.input(name, .float32, [2, .known(heads), 6, 8])
       if copies == 1 { return x }
       let wide = b.node(
-        "Expand", [b.node("Unsqueeze", [x, ints([2], &b)]), ints([2, Int64(heads), Int64(copies), 6, 8], &b)])
+        "Expand", [b.node("Unsqueeze", [x, try ints([2], &b)]), try ints([2, Int64(heads), Int64(copies), 6, 8], &b)])
       return b.node("Reshape", [wide, try ints([2, 4, 6, 8], &b)])
     }
     let flat = b.node("Reshape", [try repeated("k"), try ints([-1, 6, 8], &b)])
