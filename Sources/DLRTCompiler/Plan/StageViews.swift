@@ -25,14 +25,11 @@ struct StageViews {
       guard !facts.waiting.contains(id), let op = program.op(id) else { return false }
       return op.writesPermuted || !op.viewableInputs.isEmpty
     }
-    guard !able.isEmpty else { return }
-    let producers = program.graph.producers()
     for id in able {
       guard let op = program.op(id) else { continue }
-      for index in op.viewableInputs { findSource(of: index, id, op, producers) }
+      for index in op.viewableInputs { findSource(of: index, id, op) }
     }
-    let consumers = program.graph.consumers()
-    for id in able where program.op(id)?.writesPermuted == true { findTarget(of: id, consumers) }
+    for id in able where program.op(id)?.writesPermuted == true { findTarget(of: id) }
   }
 
   /// What a node reads, where its step reads it.
@@ -82,13 +79,13 @@ extension StageViews {
   }
 
   /// Follows an input back over rearranging nodes, as far as the step can read what they began with.
-  private mutating func findSource(of index: Int, _ id: NodeID, _ op: any Operator, _ producers: [ValueID: NodeID]) {
+  private mutating func findSource(of index: Int, _ id: NodeID, _ op: any Operator) {
     guard let value = program.graph[id].input(index), isPlain(value) else { return }
     var way: [(value: ValueID, node: NodeID)] = []
     var best: Source?
     var root = value
     let own = planning(id)
-    while let node = producers[root], !facts.waiting.contains(node), let input = program.graph[node].input(0),
+    while let node = program.producers[root], !facts.waiting.contains(node), let input = program.graph[node].input(0),
       isPlain(input), facts[input]?.type == facts[value]?.type,
       view(root, of: node, StridedView(whole: shape(input))) != nil
     {
@@ -104,10 +101,10 @@ extension StageViews {
   }
 
   /// The order of axes that the only reader of a node's output wants.
-  private mutating func findTarget(of id: NodeID, _ consumers: [ValueID: [NodeID]]) {
+  private mutating func findTarget(of id: NodeID) {
     let graph = program.graph
     guard let value = graph[id].output(0), isPlain(value), !graph.outputs.contains(value),
-      let readers = consumers[value], readers.count == 1, let reader = readers.first, !facts.waiting.contains(reader),
+      program.readers[value].count == 1, let reader = program.readers[value].first, !facts.waiting.contains(reader),
       let swapped = graph[reader].output(0), graph[reader].outputs.count == 1, isPlain(swapped),
       facts[swapped]?.type == facts[value]?.type, !absorbed.contains(id)
     else { return }

@@ -41,11 +41,9 @@ struct RecurrentKernel: Sendable {
       gates: cell.gates, hidden: hidden, directions: shape.directions, count: packedCount, panels: panels,
       kernels: kernels)
     packed = try planning.constant(2).map {
-      try planning.packed($0, format: "recurrent-\(cell.gates)") { tensor in
-        let storage = try TensorStorage(byteCount: packing.directions * packing.count * 4)
-        packing.run(tensor.pointer, storage.base.assumingMemoryBound(to: Float.self))
-        return storage
-      }
+      try planning.packed(
+        $0, format: "recurrent-\(cell.gates)", byteCount: packing.directions * packing.count * 4
+      ) { packing.run($0.pointer, $1.assumingMemoryBound(to: Float.self)) }
     }
     self.packing = packing
   }
