@@ -18,8 +18,9 @@ SANITIZER_FLAGS := --disable-xctest
 export SWIFT
 
 .DEFAULT_GOAL := help
-.PHONY: help deps demo test lint format lib command install uninstall conformance bench sanitize digits clean
-.PHONY: test-swift test-isa test-allocations test-library test-models test-samples venv
+.PHONY: help deps demo test lint format lib command install uninstall conformance differential mutants bench sanitize
+.PHONY: digits clean
+.PHONY: test-swift test-isa test-allocations test-library test-models test-samples conformance-all venv
 
 help:  ## Lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -30,7 +31,7 @@ deps:  ## Installs the Debian packages that the build needs, where they are miss
 demo: command  ## Reads handwritten digits with the sample model
 	@python3 scripts/demo.py $(COMMAND)
 
-test: lint test-swift test-isa test-allocations test-library test-models conformance test-samples  ## Checks everything
+test: lint test-swift test-isa test-allocations test-library test-models test-samples conformance-all  ## Checks all
 	@echo "test: all passed"
 
 test-swift: deps
@@ -87,6 +88,20 @@ uninstall:  ## Removes what `make install` with the same PREFIX and DESTDIR put 
 
 conformance: command venv  ## Runs ONNX's own operator tests: make conformance ARGS="--update"
 	@python3 scripts/conformance.py $(COMMAND) $(ARGS)
+	@python3 scripts/conformance.py $(COMMAND) --suites $(ARGS)
+
+# Optimised and as the file has it, on every level that this processor has.
+conformance-all: command venv
+	@for isa in $$(scripts/isa-levels.sh); do for option in "" --no-optimize; do \
+	  echo "conformance: DLRT_ISA=$$isa $$option"; \
+	  DLRT_ISA=$$isa python3 scripts/conformance.py $(COMMAND) $$option || exit 1; \
+	done; done
+
+differential: command venv  ## Compares random models with ONNX Runtime: make differential ARGS="--seed 7"
+	@python3 scripts/differential.py run $(COMMAND) $(ARGS)
+
+mutants: command venv  ## Runs broken models, which must be refused: make mutants ARGS="--seed 7"
+	@python3 scripts/differential.py mutate $(COMMAND) build/conformance/node $(ARGS)
 
 bench: command venv  ## Compares speed with other runtimes: make bench ARGS="--threads 2" MODELS="a.onnx b.onnx"
 	@python3 scripts/bench.py $(COMMAND) $(ARGS) $(MODELS)

@@ -57,7 +57,9 @@ let package = Package(
     // The engine, lowest room first.
     room("DLRTGraph"),
     room("DLRTParallel", ["CKernelSupport"]),
-    room("DLRTOperators", ["DLRTGraph", "DLRTKernels", "DLRTParallel"]),
+    // Loads the system's image libraries when they are needed, so that nothing depends on them.
+    .target(name: "CImageCodecs"),
+    room("DLRTOperators", ["CImageCodecs", "DLRTGraph", "DLRTKernels", "DLRTParallel"]),
     room("DLRTOnnx", ["COnnx", "DLRTGraph", "DLRTOperators"]),
     room("DLRTCompiler", ["CKernelSupport", "DLRTGraph", "DLRTOperators", "DLRTParallel"]),
     room("DLRT", ["DLRTGraph", "DLRTKernels", "DLRTOperators", "DLRTOnnx", "DLRTCompiler", "DLRTParallel"]),

@@ -55,7 +55,10 @@ package enum Comparison {
     case .uint64:
       return first(try got.array(of: UInt64.self), try expected.array(of: UInt64.self), got.shape) { $0 == $1 }
     default:
-      return first(got.integers ?? [], expected.integers ?? [], got.shape) { $0 == $1 }
+      // Exactly, unless the tolerance allows for a rounding that falls to the other side.
+      return first(got.integers ?? [], expected.integers ?? [], got.shape) { (a: Int, b: Int) in
+        a == b || abs(Double(a) - Double(b)) <= tolerance.absolute
+      }
     }
   }
 

@@ -221,6 +221,7 @@ import Testing
   @Test(arguments: [
     ["scan_input_axes": Attribute.ints([2])], ["scan_input_axes": .ints([0, 1])], ["scan_output_axes": .ints([-3])],
     ["scan_input_directions": .ints([2])], ["num_scan_inputs": .int(3)],
+    ["num_scan_inputs": .int(0)], ["num_scan_inputs": .int(Int.min)],
   ])
   func invalidScans(_ attributes: [String: Attribute]) throws {
     guard attributes["num_scan_inputs"] == nil else {

@@ -106,10 +106,19 @@ import Testing
     ]
     let rows = try Tensor(["a", "c", "b", "b", "b", "b"], shape: [2, 3])
     let result = try OperatorRun.tensor("TfIdfVectorizer", [rows], attributes)
-    #expect(try result.array(of: Float.self) == [1, 10, 0.5, 3, 0, 0])
+    #expect(try result.array(of: Float.self) == [10, 0.5, 1, 30, 0, 0])
     #expect(throws: DLRTError.self) { try OperatorRun.tensor("TfIdfVectorizer", [Tensor(int64: [1])], attributes) }
-    var broken = attributes
-    broken["ngram_counts"] = .ints([0, 9])
-    #expect(throws: DLRTError.self) { try OperatorRun.tensor("TfIdfVectorizer", [rows], broken) }
+    for (name, value) in [
+      ("ngram_counts", Attribute.ints([0, 9])), ("weights", .floats([1, 2])),
+      ("ngram_indexes", .ints([2, 0, 1 << 62])),
+    ] {
+      var broken = attributes
+      broken[name] = value
+      #expect(throws: DLRTError.self) { try OperatorRun.tensor("TfIdfVectorizer", [rows], broken) }
+    }
+    var endless = attributes
+    endless["max_gram_length"] = .int(Int.max)
+    endless["max_skip_count"] = .int(Int.max)
+    #expect(try OperatorRun.tensor("TfIdfVectorizer", [rows], endless).shape == [2, 3])
   }
 }

@@ -19,11 +19,11 @@ struct ScanBody: Sendable {
     body = try attributes.subgraph("body")
     scanCount = try attributes.int("num_scan_inputs")
     captureCount = attributes.node.captureCount
-    stateCount = inputCount - scanCount
-    guard scanCount > 0, stateCount >= 0 else {
+    guard scanCount > 0, scanCount <= inputCount else {
       throw DLRTError(
         .invalidModel, "out of range", tensor: "num_scan_inputs", expected: "1...\(inputCount)", got: "\(scanCount)")
     }
+    stateCount = inputCount - scanCount
     guard body.inputCount == inputCount + captureCount else {
       throw DLRTError.bodyArity("inputs", expected: inputCount + captureCount, got: body.inputCount)
     }

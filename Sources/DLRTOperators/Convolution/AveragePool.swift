@@ -1,4 +1,6 @@
+import CKernelSupport
 import DLRTGraph
+import DLRTKernels
 
 /// ONNX AveragePool (1, 7, 10, 11, 19, 22): the mean over windows of `[N, C, spatial…]`; padding counts only with
 /// count_include_pad. float16, bfloat16, float, double.
@@ -25,17 +27,20 @@ package struct AveragePool: Operator {
   package func plan(_ planning: inout Planning) throws -> Step {
     let shape = planning.shape(0)
     return try planning.type(0).dispatch(
-      Plan(geometry: try pool.geometry(shape), planes: shape.planes, includesPadding: includesPadding))
+      Plan(
+        geometry: try pool.geometry(shape), planes: shape.planes, kernels: planning.kernels,
+        includesPadding: includesPadding))
   }
 
   private struct Plan: FloatTask {
     let geometry: ConvolutionGeometry
     let planes: Int
+    let kernels: KernelSet
     let includesPadding: Bool
 
     func run<T: NumericElement & BinaryFloatingPoint>(_ type: T.Type) -> Step {
       let mean = MeanReduction<T>(geometry, includesPadding: includesPadding)
-      return WindowPooling(mean, planes: planes, geometry).step
+      return WindowPooling(mean, planes: planes, geometry, kernels).step
     }
   }
 }
@@ -54,6 +59,7 @@ struct MeanReduction<T: NumericElement & BinaryFloatingPoint>: PoolReduction {
   }
 
   var initial: T { 0 }
+  var function: dlk_binary? { DLK_BINARY_ADD }
   @inline(__always) func combine(_ result: T, _ element: T) -> T { result + element }
 
   func finish(_ row: UnsafeMutablePointer<T>, _ width: Int, _ index: Int) {

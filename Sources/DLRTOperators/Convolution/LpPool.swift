@@ -1,4 +1,6 @@
+import CKernelSupport
 import DLRTGraph
+import DLRTKernels
 import Glibc
 
 /// ONNX LpPool (1, 2, 11, 18, 22): (Σ |x|ᵖ)^(1/p) over windows of `[N, C, spatial…]`. float16, bfloat16, float, double.
@@ -27,19 +29,21 @@ package struct LpPool: Operator {
 
   package func plan(_ planning: inout Planning) throws -> Step {
     let shape = planning.shape(0)
-    return try planning.type(0).dispatch(Plan(geometry: try pool.geometry(shape), planes: shape.planes, p: p))
+    return try planning.type(0).dispatch(
+      Plan(geometry: try pool.geometry(shape), planes: shape.planes, kernels: planning.kernels, p: p))
   }
 
   private struct Plan: FloatTask {
     let geometry: ConvolutionGeometry
     let planes: Int
+    let kernels: KernelSet
     let p: Int
 
     func run<T: NumericElement & BinaryFloatingPoint>(_ type: T.Type) -> Step {
       switch p {
-      case 1: WindowPooling(AbsoluteSum<T>(), planes: planes, geometry).step
-      case 2: WindowPooling(SquareSum<T>(), planes: planes, geometry).step
-      default: WindowPooling(PowerSum<T>(p: Double(p)), planes: planes, geometry).step
+      case 1: WindowPooling(AbsoluteSum<T>(), planes: planes, geometry, kernels).step
+      case 2: WindowPooling(SquareSum<T>(), planes: planes, geometry, kernels).step
+      default: WindowPooling(PowerSum<T>(p: Double(p)), planes: planes, geometry, kernels).step
       }
     }
   }

@@ -1,4 +1,6 @@
+import CKernelSupport
 import DLRTGraph
+import DLRTKernels
 
 /// ONNX MaxPool (1, 8, 10, 11, 12, 22): the greatest element of windows of `[N, C, spatial…]`, and where it lies in the
 /// whole input (storage_order 1 counts the spatial axes in column-major order). NaN counts as greatest. A window wholly
@@ -34,19 +36,21 @@ package struct MaxPool: Operator {
     let shape = planning.shape(0)
     return try planning.type(0).dispatch(
       Plan(
-        geometry: try pool.geometry(shape), planes: shape.planes, wantsIndices: planning.wants(output: 1),
+        geometry: try pool.geometry(shape), planes: shape.planes, kernels: planning.kernels,
+        wantsIndices: planning.wants(output: 1),
         wantsValues: planning.wants(output: 0), isColumnMajor: isColumnMajor))
   }
 
   private struct Plan: NumericTask {
     let geometry: ConvolutionGeometry
     let planes: Int
+    let kernels: KernelSet
     let wantsIndices: Bool
     let wantsValues: Bool
     let isColumnMajor: Bool
 
     func run<T: NumericElement>(_ type: T.Type) -> Step {
-      guard wantsIndices else { return WindowPooling(MaxReduction<T>(), planes: planes, geometry).step }
+      guard wantsIndices else { return WindowPooling(MaxReduction<T>(), planes: planes, geometry, kernels).step }
       let search = MaxSearch<T>(planes: planes, geometry, isColumnMajor: isColumnMajor)
       let bytes = planes &* geometry.outputSize &* MemoryLayout<T>.size
       return Step(kernel: "pool", workspace: wantsValues ? 0 : bytes) { io in
@@ -61,6 +65,7 @@ package struct MaxPool: Operator {
 
 struct MaxReduction<T: NumericElement>: PoolReduction {
   var initial: T { T.lowest }
+  var function: dlk_binary? { DLK_BINARY_MAX }
   @inline(__always) func combine(_ result: T, _ element: T) -> T {
     element > result || element.isNaN ? element : result
   }

@@ -1,4 +1,6 @@
+import CKernelSupport
 import DLRTGraph
+import DLRTKernels
 
 /// What a pool makes of the elements of a window.
 protocol PoolReduction: Sendable {
@@ -6,6 +8,8 @@ protocol PoolReduction: Sendable {
   /// The result for no element at all.
   var initial: Element { get }
   func combine(_ result: Element, _ element: Element) -> Element
+  /// The kernel that combines rows of float32, where elements are combined as they are.
+  var function: dlk_binary? { get }
   /// Brings together what two parts of a window gave.
   func join(_ a: Element, _ b: Element) -> Element
   /// Turns the combined elements of an output row into results.
@@ -13,6 +17,7 @@ protocol PoolReduction: Sendable {
 }
 
 extension PoolReduction {
+  var function: dlk_binary? { nil }
   func join(_ a: Element, _ b: Element) -> Element { combine(a, b) }
   func finish(_ row: UnsafeMutablePointer<Element>, _ width: Int, _ index: Int) {}
 }
@@ -25,9 +30,11 @@ struct WindowPooling<Reduction: PoolReduction>: Sendable {
   let planes: Int
   let inputSize: Int
   let chunks: Chunks
+  private let kernels: KernelSet
 
-  init(_ reduction: Reduction, planes: Int, _ geometry: ConvolutionGeometry) {
+  init(_ reduction: Reduction, planes: Int, _ geometry: ConvolutionGeometry, _ kernels: KernelSet) {
     self.reduction = reduction
+    self.kernels = kernels
     self.planes = planes
     rows = WindowRows(geometry)
     inputSize = geometry.inputSize
@@ -35,7 +42,8 @@ struct WindowPooling<Reduction: PoolReduction>: Sendable {
   }
 
   var step: Step {
-    Step(kernel: "pool") { [self] io in
+    if Reduction.Element.self == Float.self, let function = reduction.function { return rowStep(function) }
+    return Step(kernel: "pool") { [self] io in
       let input = io.input(0, as: Reduction.Element.self)
       let output = io.output(0, as: Reduction.Element.self)
       io.parallel(chunks) { run($0, input, output) }
@@ -61,6 +69,76 @@ struct WindowPooling<Reduction: PoolReduction>: Sendable {
       }
       reduction.finish(result, rows.width, row)
     }
+  }
+}
+
+// MARK: Rows of float32
+
+extension WindowPooling {
+  /// First brings together the input rows of a window, whole and by kernel, then their columns.
+  private func rowStep(_ function: dlk_binary) -> Step {
+    let row = (rows.inputWidth &+ 15) & ~15
+    return Step(kernel: "pool", workspace: chunks.count &* row &* 4) { [self] io in
+      let input = io.input(0, as: Float.self)
+      let output = io.output(0, as: Float.self)
+      let scratch = io.workspace.assumingMemoryBound(to: Float.self)
+      io.parallel(chunks.count) { chunk in
+        for index in chunks[chunk] { pool(index, function, input, output, scratch + chunk &* row) }
+      }
+    }
+  }
+
+  private func pool(
+    _ index: Int, _ function: dlk_binary, _ input: UnsafePointer<Float>, _ output: UnsafeMutablePointer<Float>,
+    _ joined: UnsafeMutablePointer<Float>
+  ) {
+    let row = index % rows.count
+    let plane = input + (index / rows.count) &* inputSize
+    let result = UnsafeMutableRawPointer(output + index &* rows.width).assumingMemoryBound(to: Reduction.Element.self)
+    result.update(repeating: reduction.initial, count: rows.width)
+    // A single row is read where it is.
+    var first: UnsafePointer<Float>?
+    var found = 0
+    rows.forEachInputRow(of: row) { start, _ in
+      let next: UnsafePointer<Float> = plane + start
+      if let first {
+        let held: UnsafePointer<Float> = found == 1 ? first : UnsafePointer(joined)
+        combine(function, held, next, joined)
+      } else {
+        first = next
+      }
+      found += 1
+    }
+    guard let first else { return reduction.finish(result, rows.width, row) }
+    let source: UnsafePointer<Float> = found == 1 ? first : UnsafePointer(joined)
+    let target = output + index &* rows.width
+    for column in rows.columns {
+      if rows.stride == 1 {
+        let part = target + column.lower
+        combine(function, part, source + (column.offset &+ column.lower), part, column.upper &- column.lower)
+      } else {
+        let elements = UnsafeRawPointer(source).assumingMemoryBound(to: Reduction.Element.self) + column.offset
+        for x in column.lower..<column.upper { result[x] = reduction.combine(result[x], elements[x &* rows.stride]) }
+      }
+    }
+    reduction.finish(result, rows.width, row)
+  }
+
+  @inline(__always)
+  private func combine(
+    _ function: dlk_binary, _ x: UnsafePointer<Float>, _ y: UnsafePointer<Float>, _ out: UnsafeMutablePointer<Float>,
+    _ count: Int? = nil
+  ) {
+    var arguments = dlk_binary_args()
+    arguments.function = function
+    arguments.rows = 1
+    arguments.columns = Int64(count ?? rows.inputWidth)
+    arguments.x = x
+    arguments.x_column_stride = 1
+    arguments.y = y
+    arguments.y_column_stride = 1
+    arguments.out = out
+    kernels.table.pointee.binary(&arguments)
   }
 }
 

@@ -36,8 +36,19 @@ package struct Einsum: Operator {
     let labels = try equation.labels(ranks: shapes.map(\.count))
     let program = EinsumProgram(shapes: shapes, labels: labels.operands, result: labels.result)
     let type = planning.type(0)
+    if type == .float32 { return try floats(program, planning) }
     guard type.size >= 4 else { return narrow(program, type) }
     return try ProductTask(body: Body(program: program, size: type.size)).dispatch(type)
+  }
+
+  private func floats(_ program: EinsumProgram, _ planning: Planning) throws -> Step {
+    let products = try program.floatProducts(planning)
+    let most = products.reduce(0) { max($0, $1?.workspace ?? 0) }
+    return Step(kernel: "einsum", flops: program.flops, workspace: program.workspaceCount * 4 + most) { io in
+      program.run(
+        io, Float.self, scratch: io.workspace, output: io.output(0, as: Float.self), products: products
+      ) { io.input($0, as: Float.self) }
+    }
   }
 
   private struct Body: ProductBody {

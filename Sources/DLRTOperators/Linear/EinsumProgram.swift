@@ -1,3 +1,4 @@
+import CKernelSupport
 import DLRTGraph
 
 /// An Einsum for concrete shapes, as a list of steps: operands are contracted from left to right, each pair by matrix
@@ -190,9 +191,17 @@ extension EinsumProgram {
 
   var totalWorkspace: Int { workspaceCount + productWorkspace }
 
+  /// The matrix products of float32 by kernels, in the places of the operations.
+  func floatProducts(_ planning: Planning) throws -> [FloatProduct?] {
+    try operations.map { operation in
+      if case .product(let product, _, _, _) = operation { try FloatProduct(product, planning) } else { nil }
+    }
+  }
+
+  /// - Parameter products: kernels for the matrix products; without them loops do it.
   func run<T: NumericElement>(
     _ io: borrowing StepIO, _: T.Type, scratch: UnsafeMutableRawPointer, output: UnsafeMutablePointer<T>,
-    _ input: (Int) -> UnsafePointer<T>
+    products: [FloatProduct?] = [], _ input: (Int) -> UnsafePointer<T>
   ) {
     if isEmpty {
       for index in 0..<outputCount { output[index] = 0 }
@@ -205,13 +214,21 @@ extension EinsumProgram {
     func source(_ memory: Memory) -> UnsafePointer<T> {
       if case .input(let index) = memory { input(index) } else { UnsafePointer(target(memory)) }
     }
-    for operation in operations {
+    for (index, operation) in operations.enumerated() {
       switch operation {
       case .gather(let from, let to, let kept, let summed):
         Self.gather(source(from), target(to), kept, summed)
       case .multiply(let a, let b, let c, let aAxes, let bAxes, let cAxes):
         Self.multiply(source(a), source(b), target(c), aAxes, bAxes, cAxes)
       case .product(let product, let a, let b, let c):
+        if index < products.count, let floats = products[index] {
+          floats.run(
+            io, UnsafeRawPointer(source(a)).assumingMemoryBound(to: Float.self),
+            UnsafeRawPointer(source(b)).assumingMemoryBound(to: Float.self),
+            UnsafeMutableRawPointer(target(c)).assumingMemoryBound(to: Float.self), dlk_epilogue.plain,
+            scratch: UnsafeMutableRawPointer(base + workspaceCount))
+          continue
+        }
         product.runLoops(io, source(a), source(b), target(c), scratch: base + workspaceCount)
       }
     }

@@ -4,7 +4,7 @@ import DLRTGraph
 package struct Softmax: Operator {
   package static let schema = OperatorSchema(
     "Softmax", versions: [1, 11, 13], inputs: [("input", "T")], outputs: [("output", "T")], types: ["T": .floats])
-  package static let promotedTypes = TypeSet.halfFloats
+  package static let promotedTypes = TypeSet(.bfloat16)
   private let axis: Int
 
   package static func modernize(_ node: inout Node, version: Int, in graph: inout Graph) throws {
@@ -22,6 +22,7 @@ package struct Softmax: Operator {
 
   package func plan(_ planning: inout Planning) throws -> Step {
     let loop = SoftmaxLoop(.softmax, shape: planning.shape(0), axis: axis, planning.kernels)
+    if planning.type(0) == .float16 { return Float16Softmax(loop).step() }
     return Step(kernel: "softmax", try planning.type(0).dispatch(loop))
   }
 

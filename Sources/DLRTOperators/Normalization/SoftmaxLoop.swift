@@ -31,7 +31,7 @@ struct SoftmaxLoop: FloatTask {
 
   /// - Parameter y: may be `x`.
   func apply<T: RealElement>(_ io: borrowing StepIO, _ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>) {
-    guard size > 0 else { return }
+    guard size > 0, inner > 0 else { return }
     let cost = Double(size) * (T.self == Float.self ? 0.3 : 6)
     guard inner > 1 else {
       io.parallel(Chunks(outer, cost: cost)) { range in

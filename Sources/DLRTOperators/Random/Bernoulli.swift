@@ -51,9 +51,22 @@ package struct Bernoulli: Operator {
       return { generator, x, y, range in
         let x = x.assumingMemoryBound(to: T.self)
         let size = convert.target.size
-        for index in range {
-          var flag = T.unit(generator, index) < x[index]
-          convert(&flag, y + index &* size, 1)
+        let lanes = T.numbersPerBlock
+        let block = 256
+        withUnsafeTemporaryAllocation(of: Bool.self, capacity: block) { memory in
+          guard let flags = memory.baseAddress else { return }
+          for start in stride(from: range.lowerBound, to: range.upperBound, by: block) {
+            let count = min(block, range.upperBound &- start)
+            var index = 0
+            while index < count {
+              let first = (start &+ index) % lanes
+              let units = T.units(generator.block(UInt64((start &+ index) / lanes)))
+              let end = min(lanes &- first, count &- index)
+              for lane in 0..<end { flags[index &+ lane] = units[first &+ lane] < x[start &+ index &+ lane] }
+              index = index &+ end
+            }
+            convert(flags, y + start &* size, count)
+          }
         }
       }
     }

@@ -61,14 +61,20 @@ package struct Split: Operator {
         .invalidModel, "more outputs than parts", tensor: "num_outputs", expected: "\(outputs)", got: "\(count)")
     }
     if count == 1 { return [size] }
-    guard let known = size.value else { return [Dim](repeating: size / .known(count), count: count) }
+    // A node may leave out its last outputs.
+    guard let known = size.value else { return [Dim](repeating: size / .known(count), count: outputs) }
     guard parts != nil || known % count == 0 else {
       throw DLRTError(
         .invalidModel, "the axis cannot be cut into equal parts", tensor: "input",
         expected: "a multiple of \(count)", got: "\(known)")
     }
-    let part = (known + count - 1) / count
-    return (0..<count).map { .known(max(0, min(part, known - $0 * part))) }
+    let part = known / count + (known % count == 0 ? 0 : 1)
+    var rest = known
+    return (0..<outputs).map { _ in
+      let own = min(part, rest)
+      rest -= own
+      return .known(own)
+    }
   }
 
   private func splitElements(_ inference: inout Inference, _ type: DataType, _ shape: Shape, _ sizes: [Dim]) {

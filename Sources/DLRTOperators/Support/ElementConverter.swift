@@ -30,6 +30,7 @@ package struct ElementConverter: Sendable {
     if source == .float32, FloatCodec.types.contains(target) {
       return FloatCodec.encode(target, x.assumingMemoryBound(to: Float.self), y, count, rounding)
     }
+    if convertFrequent(x, y, count) { return }
     withUnsafeTemporaryAllocation(of: Int64.self, capacity: 2 * Self.block) { memory in
       guard let integers = memory.baseAddress else { return }
       let wide = UnsafeMutableRawPointer(integers + Self.block)
@@ -181,5 +182,45 @@ extension ElementConverter {
     if target == .int32 {
       for index in 0..<count { y[index] = min(max(y[index], Int64(Int32.min)), Int64(Int32.max)) }
     }
+  }
+}
+
+// MARK: Frequent pairs
+
+extension ElementConverter {
+  /// Pairs that models convert whole tensors between, in one pass; false for all others.
+  private func convertFrequent(_ x: UnsafeRawPointer, _ y: UnsafeMutableRawPointer, _ count: Int) -> Bool {
+    switch (source, target) {
+    case (.uint8, .float32), (.bool, .float32):
+      let (x, y) = (x.assumingMemoryBound(to: UInt8.self), y.assumingMemoryBound(to: Float.self))
+      for index in 0..<count { y[index] = Float(x[index]) }
+    case (.int8, .float32):
+      let (x, y) = (x.assumingMemoryBound(to: Int8.self), y.assumingMemoryBound(to: Float.self))
+      for index in 0..<count { y[index] = Float(x[index]) }
+    case (.int32, .float32):
+      let (x, y) = (x.assumingMemoryBound(to: Int32.self), y.assumingMemoryBound(to: Float.self))
+      for index in 0..<count { y[index] = Float(x[index]) }
+    case (.int64, .float32):
+      let (x, y) = (x.assumingMemoryBound(to: Int64.self), y.assumingMemoryBound(to: Float.self))
+      for index in 0..<count { y[index] = Float(x[index]) }
+    case (.int32, .int64):
+      let (x, y) = (x.assumingMemoryBound(to: Int32.self), y.assumingMemoryBound(to: Int64.self))
+      for index in 0..<count { y[index] = Int64(x[index]) }
+    case (.float32, .int32):
+      let (x, y) = (x.assumingMemoryBound(to: Float.self), y.assumingMemoryBound(to: Int32.self))
+      for index in 0..<count {
+        let value = x[index]
+        y[index] = value.magnitude < 0x1p31 ? Int32(value) : value.isNaN ? 0 : value < 0 ? .min : .max
+      }
+    case (.float32, .uint8), (.float32, .int8):
+      let (x, y) = (x.assumingMemoryBound(to: Float.self), y.assumingMemoryBound(to: UInt8.self))
+      for index in 0..<count {
+        let value = x[index]
+        let whole = value.magnitude < 0x1p63 ? Int64(value) : value.isNaN || value < 0 ? 0 : -1
+        y[index] = UInt8(truncatingIfNeeded: whole)
+      }
+    default: return false
+    }
+    return true
   }
 }

@@ -43,7 +43,9 @@ package struct StridedCopy: Sendable {
     } else if walk.first[walk.rank - 1] == size, walk.second[walk.rank - 1] == size {
       bytes = walk.remove(walk.rank - 1).size &* size
       part = .run(bytes: bytes)
-    } else if walk.second[walk.rank - 1] == size, let inner = walk.first.lastIndex(of: size) {
+    } else if walk.first[walk.rank - 1] != 0, walk.second[walk.rank - 1] == size,
+      let inner = walk.first.lastIndex(of: size)
+    {
       let columns = walk.remove(walk.rank - 1)
       let rows = walk.remove(inner)
       let strip = max(1, 256 / size)

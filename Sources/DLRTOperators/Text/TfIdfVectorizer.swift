@@ -14,19 +14,24 @@ package struct TfIdfVectorizer: Operator {
   private let lengths: ClosedRange<Int>
   private let mostSkips: Int
   private let width: Int
-  private let weights: [Float]?
+  private let weights: [Weight]?
+
+  private struct Weight {
+    let column: Int
+    let factor: Float
+  }
 
   package init(_ attributes: inout AttributeReader) throws {
     mode = try attributes.choice("mode", default: Mode.TF)
     let least = try attributes.int("min_gram_length")
     let most = try attributes.int("max_gram_length")
-    mostSkips = try attributes.int("max_skip_count")
-    guard least >= 1, most >= least, mostSkips >= 0 else {
+    let skips = try attributes.int("max_skip_count")
+    guard least >= 1, most >= least, skips >= 0 else {
       throw DLRTError(
         .invalidModel, "lengths or skips are out of range", tensor: "min_gram_length", expected: "1 or more, in order",
-        got: "\(least), \(most), \(mostSkips) skips")
+        got: "\(least), \(most), \(skips) skips")
     }
-    lengths = least...most
+    mostSkips = min(skips, Int(Int32.max))
     let columns = try attributes.ints("ngram_indexes")
     guard let last = columns.max(), columns.allSatisfy({ $0 >= 0 }), last < Int(Int32.max) else {
       throw DLRTError(.invalidModel, "not places in the output", tensor: "ngram_indexes", expected: "0 or more")
@@ -38,13 +43,17 @@ package struct TfIdfVectorizer: Operator {
     guard numbers.isEmpty != strings.isEmpty else {
       throw DLRTError(.invalidModel, "exactly one pool is needed", tensor: "pool_int64s")
     }
+    // No n-gram is longer than the pool.
+    lengths = least...max(least, min(most, max(numbers.count, strings.count)))
     pool = try NGramPool(numbers: numbers, strings: strings, starts: starts, lengths: lengths, columns: columns)
-    weights = try attributes.optionalFloats("weights").flatMap { $0.isEmpty ? nil : $0 }
-    // Like the reference implementation, weights go with the output's places, of which there must not be more.
-    if let weights, weights.count < width {
-      throw DLRTError(
-        .unsupportedModel, "fewer weights than places in the output", tensor: "weights", expected: "\(width)",
-        got: "\(weights.count)")
+    weights = try attributes.optionalFloats("weights").flatMap { $0.isEmpty ? nil : $0 }.map { weights in
+      guard weights.count == columns.count else {
+        throw DLRTError(
+          .invalidModel, "not one weight per n-gram", tensor: "weights", expected: "\(columns.count)",
+          got: "\(weights.count)")
+      }
+      // Weights come in the pool's order; counts stand at the n-grams' places in the output.
+      return Dictionary(zip(columns, weights), uniquingKeysWith: { $1 }).map { Weight(column: $0, factor: $1) }
     }
   }
 
@@ -110,10 +119,10 @@ package struct TfIdfVectorizer: Operator {
   private func weigh(_ counts: UnsafeMutablePointer<Float>) {
     switch mode {
     case .TF: return
-    case .IDF: for index in 0..<width where counts[index] > 0 { counts[index] = weights?[index] ?? 1 }
-    case .TFIDF:
-      guard let weights else { return }
-      for index in 0..<width { counts[index] *= weights[index] }
+    case .IDF:
+      for index in 0..<width where counts[index] > 0 { counts[index] = 1 }
+    case .TFIDF: break
     }
+    for weight in weights ?? [] { counts[weight.column] *= weight.factor }
   }
 }

@@ -2,6 +2,7 @@
 let visionOperators: [any Operator.Type] = [
   AffineGrid.self,
   GridSample.self,
+  ImageDecoder.self,
   MaxRoiPool.self,
   NonMaxSuppression.self,
   Resize.self,

@@ -1,0 +1,133 @@
+"""Where ONNX Runtime does not follow the standard: a reason for each, and no comparison."""
+
+
+def attribute(node, name, default=None):
+    from onnx import helper
+
+    for entry in node.attribute:
+        if entry.name == name:
+            return helper.get_attribute_value(entry)
+    return default
+
+
+def known(made, name):
+    """The elements of an input that the case knows: a constant or a fed array."""
+    from onnx import helper, numpy_helper
+
+    if name in made.inputs:
+        return made.inputs[name]
+    if name in made.weights:
+        return numpy_helper.to_array(made.weights[name])
+    for node in made.nodes:
+        if node.op_type == "Constant" and node.output[0] == name:
+            return numpy_helper.to_array(helper.get_attribute_value(node.attribute[0]))
+    return None
+
+
+def reason(made, values=None):
+    """Why a case is not compared; None when it is. `values` are ONNX Runtime's answers, once they are there."""
+    for node in made.nodes:
+        rule = RULES.get(node.op_type)
+        text = rule(made, node) if rule else None
+        if text:
+            return text
+    return None
+
+
+def slice_(made, node):
+    if len(node.input) < 5:
+        return None
+    ends, steps = known(made, node.input[2]), known(made, node.input[4])
+    if any(step < 0 and end >= 2**31 - 1 for end, step in zip(ends, steps)):
+        return "a backward slice to INT_MAX: the standard moves the end to the last element, so that nothing is left"
+
+
+def split_to_sequence(made, node):
+    if len(node.input) > 1 and attribute(node, "keepdims") == 0:
+        return "keepdims is ignored where split is given, says the standard"
+
+
+def conv_transpose(made, node):
+    if attribute(node, "auto_pad", b"").startswith(b"SAME"):
+        kernel = known(made, node.input[1]).shape[2:]
+        if any(k < s for k, s in zip(kernel, attribute(node, "strides"))):
+            return "SAME padding makes the output strides * input, also where the kernel is smaller than the stride"
+
+
+def pool(made, node):
+    auto = attribute(node, "auto_pad", b"")
+    strides = attribute(node, "strides") or []
+    if auto.startswith(b"SAME") and any(k < s for k, s in zip(attribute(node, "kernel_shape"), strides)):
+        return (
+            "SAME padding is never negative, as in TensorFlow, from which it comes, and in ONNX Runtime's convolutions"
+        )
+    if auto == b"VALID" and attribute(node, "ceil_mode"):
+        return "the standard has another output size for VALID with ceil_mode"
+
+
+def resize(made, node):
+    frame = attribute(node, "coordinate_transformation_mode", b"half_pixel")
+    scales = known(made, node.input[2]) if len(node.input) > 2 and node.input[2] else None
+    shape = known(made, node.input[0])
+    if frame == b"align_corners" and scales is not None and shape is not None and scales.size:
+        if any((size * scale) % 1 for size, scale in zip(shape.shape, scales.astype(float))):
+            return "length_resized is size * scale and not rounded, as in the standard's own cases"
+
+
+def string_split(made, node):
+    if attribute(node, "delimiter") and any(text == "" for text in known(made, node.input[0]).ravel()):
+        return "an empty string holds no delimiter and so is one part, as the standard's examples have it from NumPy"
+
+
+def reduce_mean(made, node):
+    array = known(made, node.input[0])
+    if array is not None and array.size == 0:
+        return "the mean of nothing is undefined, says the standard"
+
+
+def affine_grid(made, node):
+    if attribute(node, "align_corners") and any(size == 1 for size in known(made, node.input[1])[2:]):
+        return "aligned corners of one point divide zero by zero"
+
+
+def gather(made, node):
+    array, axis = known(made, node.input[0]), attribute(node, "axis", 0)
+    if array is not None and array.dtype == object and axis not in (-1, array.ndim - 1):
+        return "of blocks of strings only the first is moved where an index is negative"
+
+
+def cast(made, node):
+    array = known(made, node.input[0])
+    if attribute(node, "to") == 8 and array is not None and array.dtype == bool:
+        return "bools are written True and False, as in NumPy, from which the standard's examples come"
+
+
+def sign(made, node):
+    array = known(made, node.input[0])
+    if array is not None and array.dtype.kind == "f" and (array != array).any():
+        return "the sign of NaN is NaN, as in NumPy, from which the standard's examples come"
+
+
+def window(made, node):
+    if attribute(node, "periodic") == 0 and known(made, node.input[0]) == 1:
+        return "a symmetric window of one point divides zero by zero"
+
+
+RULES = {
+    "AffineGrid": affine_grid,
+    "AveragePool": pool,
+    "BlackmanWindow": window,
+    "Cast": cast,
+    "ConvTranspose": conv_transpose,
+    "LpPool": pool,
+    "MaxPool": pool,
+    "Gather": gather,
+    "HammingWindow": window,
+    "HannWindow": window,
+    "ReduceMean": reduce_mean,
+    "Resize": resize,
+    "Sign": sign,
+    "Slice": slice_,
+    "SplitToSequence": split_to_sequence,
+    "StringSplit": string_split,
+}

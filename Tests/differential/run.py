@@ -1,0 +1,291 @@
+#!/usr/bin/env python3
+"""Random models, run by the command and by ONNX Runtime, whose answers must agree.
+
+usage: Tests/differential/run.py COMMAND [--cases N] [--seed S] [--operator NAME]... [--keep DIR] [--list]
+
+Case number i of seed S is the same whatever else runs, so `--seed S --first i --cases 1` gives it again. A case runs
+optimised and as the file has it. Models that differ are kept in DIR (build/differential), with inputs and the expected
+outputs, in the form that `dlrt test` reads. What ONNX Runtime refuses is no case; what it does against the standard
+is in deviations.py. Exits with 1 when something differs.
+"""
+
+import argparse
+import collections
+import json
+import multiprocessing
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+import case
+import deviations
+import elementwise, graphs, movement, numeric, special  # noqa: E401, F401  (they register their operators)
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+BATCH = 200
+
+
+def make(seed, number, names):
+    """The case of a number, or None when the draw makes none."""
+    rng = np.random.default_rng([seed, number])
+    weights = np.array([sum(weight for _, weight in case.GENERATORS[name]) for name in names], float)
+    name = names[int(rng.choice(len(names), p=weights / weights.sum()))]
+    try:
+        made = case.Case(name, rng)
+        function = case.GENERATORS[name][int(rng.integers(len(case.GENERATORS[name])))][0]
+        function(made)
+    except case.Skip:
+        return None
+    return made if made.outputs else None
+
+
+def message(value, name):
+    """A value as ONNX stores it."""
+    if isinstance(value, list):
+        return numpy_helper.from_list(value, name)
+    value = np.asarray(value)
+    if value.dtype == object or value.dtype.kind in "US":
+        return onnx.helper.make_tensor(
+            name, onnx.TensorProto.STRING, value.shape, [str(s).encode() for s in value.ravel()]
+        )
+    return numpy_helper.from_array(value, name)
+
+
+def from_bfloat16(value):
+    """The numbers of ONNX Runtime's value, which NumPy has no type for."""
+    import ctypes
+
+    count = int(np.prod(value.shape()))
+    words = (ctypes.c_uint16 * count).from_address(value.data_ptr()) if count else []
+    return np.array(words, np.uint16).view(case.bfloat16).reshape(value.shape())
+
+
+def answer(made):
+    """ONNX Runtime's outputs and their types; raises what it raises."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.intra_op_num_threads = 1
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = onnxruntime.InferenceSession(
+        made.model().SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    declared = session.get_outputs()
+    if any(array.dtype.name == "bfloat16" for array in made.inputs.values()):
+        inputs = {
+            name: (
+                onnxruntime.OrtValue.ortvalue_from_numpy_with_onnx_type(
+                    array.view(np.uint16), onnx.TensorProto.BFLOAT16
+                )
+                if array.dtype.name == "bfloat16"
+                else onnxruntime.OrtValue.ortvalue_from_numpy(array)
+            )
+            for name, array in made.inputs.items()
+        }
+        values = [result.numpy() for result in session.run_with_ort_values(made.outputs, inputs)]
+    elif any("bfloat16" in port.type for port in declared):
+        results = session.run_with_ort_values(
+            made.outputs, {name: onnxruntime.OrtValue.ortvalue_from_numpy(array) for name, array in made.inputs.items()}
+        )
+        values = [
+            from_bfloat16(result) if "bfloat16" in port.type else result.numpy()
+            for result, port in zip(results, declared)
+        ]
+    else:
+        values = session.run(made.outputs, made.inputs)
+    types = {}
+    for name, value, port in zip(made.outputs, values, declared):
+        if isinstance(value, list):
+            kind = case.element_type(np.asarray(value[0])) if value else onnx.TensorProto.FLOAT
+            types[name] = onnx.helper.make_sequence_type_proto(onnx.helper.make_tensor_type_proto(kind, None))
+        else:
+            types[name] = onnx.helper.make_tensor_type_proto(case.element_type(np.asarray(value)), None)
+    return values, types
+
+
+def write(made, folder, values, types):
+    data = folder / "test_data_set_0"
+    data.mkdir(parents=True)
+    (folder / "model.onnx").write_bytes(made.model(types).SerializeToString())
+    for i, (name, array) in enumerate(made.inputs.items()):
+        (data / f"input_{i}.pb").write_bytes(message(array, name).SerializeToString())
+    for i, (name, value) in enumerate(zip(made.outputs, values)):
+        (data / f"output_{i}.pb").write_bytes(message(value, name).SerializeToString())
+
+
+def tolerance(made, values):
+    """Absolute tolerances grow with the largest answer, and with the roughest type on the way."""
+    rtol, atol, largest = made.rtol, made.atol, 1.0
+    kinds = [np.asarray(v).dtype for v in values if not isinstance(v, list)] + [v.dtype for v in made.inputs.values()]
+    for kind in kinds:
+        if kind.name == "float16":
+            rtol, atol = max(rtol, 4e-3), max(atol, 2e-3)
+        if kind.name == "bfloat16":
+            rtol, atol = max(rtol, 2e-2), max(atol, 1e-2)
+    for value in values:
+        if not isinstance(value, list) and np.asarray(value).dtype.kind == "f" and np.asarray(value).size:
+            finite = np.abs(np.asarray(value, np.float64))[np.isfinite(value)]
+            largest = max(largest, float(finite.max()) if finite.size else 1.0)
+    atol *= largest
+    whole = all(not isinstance(v, list) and np.asarray(v).dtype.kind in "iub" for v in values)
+    if whole:
+        atol = getattr(made, "integers", 0) + 1e-7
+    elif getattr(made, "integers", 0):
+        atol = max(atol, 0)
+    return {"rtol": rtol, "atol": atol}
+
+
+def prepare(seed, numbers, names, folder, queue):
+    """Makes cases and asks ONNX Runtime; tells of each number what became of it."""
+    tolerances = {}
+    for number in numbers:
+        try:
+            made = make(seed, number, names)
+        except Exception as error:  # a fault of the generator, to be mended there
+            queue.put((number, "broken", "", f"{type(error).__name__}: {error}"))
+            continue
+        if made is None:
+            queue.put((number, "none", "", ""))
+            continue
+        queue.put((number, "asked", made.name, ""))
+        reason = deviations.reason(made)
+        if reason:
+            queue.put((number, "deviates", made.name, reason))
+            continue
+        try:
+            values, types = answer(made)
+        except Exception as error:
+            queue.put((number, "refused", made.name, str(error).splitlines()[0][:200]))
+            continue
+        reason = deviations.reason(made, values)
+        if reason:
+            queue.put((number, "deviates", made.name, reason))
+            continue
+        write(made, folder / "case" / str(number), values, types)
+        tolerances[f"case/{number}"] = tolerance(made, values)
+        (folder / "cases.json").write_text(json.dumps(tolerances))
+        queue.put((number, "ready", made.name, f"opset {made.opset}"))
+    queue.put(None)
+
+
+def prepared(seed, numbers, names, folder):
+    """The same in a process of its own, begun anew where ONNX Runtime takes the process down."""
+    fates, rest, part = {}, list(numbers), 0
+    while rest:
+        place = folder / f"part{part}"
+        part += 1
+        place.mkdir(parents=True)
+        queue = multiprocessing.Queue()
+        worker = multiprocessing.Process(target=prepare, args=(seed, rest, names, place, queue))
+        worker.start()
+        while True:
+            try:
+                entry = queue.get(timeout=60 if worker.is_alive() else 0.5)
+            except Exception:
+                worker.kill()
+                break
+            if entry is None:
+                break
+            number, fate, name, text = entry
+            fates[number] = (fate, name, text, place / "case" / str(number))
+        worker.join()
+        undone = [n for n in rest if n not in fates or fates[n][0] == "asked"]
+        if undone and undone[0] in fates:
+            fates[undone[0]] = ("refused", fates[undone[0]][1], "ONNX Runtime went down", None)
+            undone = undone[1:]
+        rest = undone
+    return fates
+
+
+def judge(command, folders, options):
+    """What differs: folder → message. A batch that takes the command down is tried case by case."""
+    if not folders:
+        return {}
+    with tempfile.NamedTemporaryFile(suffix=".json") as report:
+        done = subprocess.run(
+            [command, "test", "--quiet", "--threads", "2", "--json", report.name, *options, *map(str, folders)],
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode in (0, 1):
+            entries = json.loads(pathlib.Path(report.name).read_text())["cases"]
+            return {
+                pathlib.Path(e["folder"]): e.get("message", "was skipped") for e in entries if e["result"] != "passed"
+            }
+    if len(folders) == 1:
+        return {
+            folders[0]: f"the command ended with {done.returncode}: {(done.stderr.strip().splitlines() or [''])[-1]}"
+        }
+    half = len(folders) // 2
+    return judge(command, folders[:half], options) | judge(command, folders[half:], options)
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__.split("usage: ")[1].split("\n\n")[0])
+    parser.add_argument("command")
+    parser.add_argument("--cases", type=int, default=5000)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--operator", action="append", default=[])
+    parser.add_argument("--keep", type=pathlib.Path, default=ROOT / "build" / "differential")
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("--verbose", action="store_true")
+    args = parser.parse_args()
+
+    names = sorted(case.GENERATORS)
+    if args.list:
+        return print("\n".join(names))
+    if args.operator:
+        unknown = set(args.operator) - set(names)
+        if unknown:
+            sys.exit(
+                f"differential: there are no cases of {', '.join(sorted(unknown))}; --list names those that there are"
+            )
+        names = sorted(args.operator)
+    print(f"differential: seed {args.seed}, cases {args.first} to {args.first + args.cases - 1}")
+    shutil.rmtree(args.keep, ignore_errors=True)
+    counts, failures, refusals, covered = collections.Counter(), 0, collections.Counter(), set()
+    for start in range(args.first, args.first + args.cases, BATCH):
+        numbers = range(start, min(start + BATCH, args.first + args.cases))
+        with tempfile.TemporaryDirectory() as scratch:
+            fates = prepared(args.seed, numbers, names, pathlib.Path(scratch))
+            ready = {entry[3]: (number, *entry[1:3]) for number, entry in fates.items() if entry[0] == "ready"}
+            for number, (fate, name, text, _) in fates.items():
+                counts[fate] += 1
+                if fate == "refused":
+                    refusals[f"{name}: {text}"] += 1
+                if fate == "broken":
+                    print(f"broken case {number}: {text}")
+                if fate == "ready":
+                    covered.add(name)
+            for options in ([], ["--no-optimize"]):
+                for folder, why in judge(args.command, list(ready), options).items():
+                    number, name, note = ready[folder]
+                    failures += 1
+                    kept = args.keep / "case" / f"{args.seed}-{number}"
+                    if not kept.exists():
+                        kept.parent.mkdir(parents=True, exist_ok=True)
+                        shutil.copytree(folder, kept)
+                    why = why.replace(str(folder) + "/", "")
+                    again = f"--seed {args.seed} --first {number}"
+                    print(f"DIFFERS {name} ({' '.join([note, *options])}) {again}: {why}\n  {kept}")
+    if args.verbose:
+        for text, count in refusals.most_common():
+            print(f"refused {count}: {text}")
+    print(
+        f"differential: {counts['ready']} cases of {len(covered)} operators compared, {failures} differ; "
+        f"ONNX Runtime refused {counts['refused']}, known to deviate {counts['deviates']}, "
+        f"no case {counts['none'] + counts['broken']}"
+    )
+    return 1 if failures or counts["broken"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
