@@ -92,10 +92,10 @@ conformance: command venv  ## Runs ONNX's own operator tests: make conformance A
 
 # Optimised and as the file has it, on every level that this processor has.
 conformance-all: command venv
-	@for isa in $$(scripts/isa-levels.sh); do for option in "" --no-optimize; do \
-	  echo "conformance: DLRT_ISA=$$isa $$option"; \
-	  DLRT_ISA=$$isa python3 scripts/conformance.py $(COMMAND) $$option || exit 1; \
-	done; done
+	@for isa in $$(scripts/isa-levels.sh); do for option in "" --no-optimize; do for suites in "" --suites; do \
+	  echo "conformance: DLRT_ISA=$$isa $$option $$suites"; \
+	  DLRT_ISA=$$isa python3 scripts/conformance.py $(COMMAND) $$suites $$option || exit 1; \
+	done; done; done
 
 differential: command venv  ## Compares random models with ONNX Runtime: make differential ARGS="--seed 7"
 	@python3 scripts/differential.py run $(COMMAND) $(ARGS)
