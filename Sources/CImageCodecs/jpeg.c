@@ -27,8 +27,8 @@ dlc_status dlc_jpeg(dlc_source source, dlc_image *image) {
   // A few bytes can describe thousands of passes over the image, hence the limit on scans. Smooth upsampling of the
   // chroma, which ONNX asks for, is the library's default.
   const int flags = TJFLAG_ACCURATEDCT | TJFLAG_LIMITSCANS | TJFLAG_STOPONWARNING;
-  if (status == DLC_OK && p_tjDecompress2(decoder, source.bytes, source.count, image->pixels, width, 0, height, TJPF_RGB,
-                                          flags) != 0)
+  if (status == DLC_OK &&
+      p_tjDecompress2(decoder, source.bytes, source.count, image->pixels, width, 0, height, TJPF_RGB, flags) != 0)
     status = dlc_fail(image, DLC_MALFORMED, "the JPEG data are broken");
   p_tjDestroy(decoder);
   return status;

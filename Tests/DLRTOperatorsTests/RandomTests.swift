@@ -67,6 +67,18 @@ import Testing
     }
   }
 
+  @Test(arguments: [(1, 1), (6, 1), (7, 0)])
+  func oldMasksAreOfTheDatasType(_ version: Int, _ isTest: Int) throws {
+    var builder = GraphBuilder()
+    let x = builder.input("x", .float64, [.symbol("N")])
+    let attributes: [String: Attribute] = isTest == 1 ? ["is_test": .int(1)] : ["ratio": .float(0.5)]
+    let results = try builder.imported("Dropout", version: version, [x], attributes, outputs: 2)
+    builder.output(results[0], results[1])
+    let made = try builder.run([.tensor(Tensor([3.0, 4], shape: [2]))])
+    #expect(try made[0].tensor?.array(of: Double.self) == [3, 4])
+    #expect(try made[1].tensor?.array(of: Double.self) == [1, 1])
+  }
+
   @Test func bernoulliAtTheEnds() throws {
     let p = try Tensor([0.0, 1, 0, 1], shape: [2, 2])
     for type in [DataType.bool, .int64, .float16, .float64] {

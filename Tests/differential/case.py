@@ -10,7 +10,7 @@ SIGNED = ["int8", "int16", "int32", "int64"]
 UNSIGNED = ["uint8", "uint16", "uint32", "uint64"]
 INTEGERS = SIGNED + UNSIGNED
 NUMBERS = FLOATS + ["int32", "int64"] + INTEGERS
-NEWEST = 25
+NEWEST = 26
 OLDEST = 7
 
 GENERATORS = {}

@@ -257,7 +257,9 @@ def main():
 
     # A loop may be told to go on for ever, which is the caller's to end.
     sources = sorted(
-        p.parent for p in args.cases.glob("*/model.onnx") if p.stat().st_size < 1 << 20 and b"Loop" not in p.read_bytes()
+        p.parent
+        for p in args.cases.glob("*/model.onnx")
+        if p.stat().st_size < 1 << 20 and b"Loop" not in p.read_bytes()
     )
     print(f"mutants: seed {args.seed}, {args.count} of {len(sources)} models")
     shutil.rmtree(args.keep, ignore_errors=True)

@@ -349,3 +349,81 @@ def scan(c):
             scan_output_directions=c.pick([None, [0], [1]]),
         )
     )
+
+
+@operator("DeformConv")
+def deform_conv(c):
+    group, offset_groups = c.pick([1, 1, 2]), c.pick([1, 1, 2])
+    channels, filters = 2 * c.integer(1, 2), 2 * c.integer(1, 2)
+    kernel, stride, pad = c.integer(1, 3), c.integer(1, 2), c.integer(0, 1)
+    h, w = c.integer(kernel, 7), c.integer(kernel, 7)
+    out = [(s + 2 * pad - kernel) // stride + 1 for s in (h, w)]
+    batch = c.integer(1, 2)
+    inputs = [
+        c.feed(c.array("float32", [batch, channels, h, w])),
+        c.value(c.array("float32", [filters, channels // group, kernel, kernel])),
+        c.feed(c.array("float32", [batch, offset_groups * kernel * kernel * 2] + out, -2, 2)),
+        c.value(c.array("float32", [filters])) if c.chance(0.5) else "",
+        c.feed(c.array("float32", [batch, offset_groups * kernel * kernel] + out, 0, 1)) if c.chance(0.5) else "",
+    ]
+    c.output(
+        c.node(
+            "DeformConv",
+            inputs,
+            group=group,
+            offset_group=offset_groups,
+            kernel_shape=[kernel, kernel],
+            strides=[stride, stride],
+            pads=[pad] * 4,
+        )
+    )
+    c.loose(2e-3, 1e-4)
+
+
+@operator("Optional", "OptionalHasElement", "OptionalGetElement")
+def optional(c):
+    x = c.feed(c.array(c.pick(["float32", "int64"]), c.shape(0, 3)))
+    held = c.node("Optional", [x])
+    if c.name == "OptionalHasElement":
+        return c.output(c.node("OptionalHasElement", [held]))
+    c.output(c.node("OptionalGetElement", [held]))
+
+
+@operator("SequenceMap")
+def sequence_map(c):
+    kind = c.integer(1, 3)
+    items = c.node("SequenceConstruct", [c.feed(c.array("float32", c.shape(1, 2))) for _ in range(kind)])
+    body = helper.make_graph([helper.make_node("Neg", ["a"], ["b"])], "body", [tensor_info("a")], [tensor_info("b")])
+    c.output(c.node("SequenceMap", [items], body=body))
+
+
+@operator("SequenceEmpty")
+def sequence_empty(c):
+    items = c.node("SequenceEmpty", [], dtype=TensorProto.FLOAT)
+    c.output(c.node("SequenceInsert", [items, c.feed(c.array("float32", c.shape(0, 3)))]))
+
+
+@operator("TensorScatter")
+def tensor_scatter(c):
+    batch, heads, length, size = c.integer(1, 3), c.integer(1, 3), c.integer(2, 7), c.integer(1, 4)
+    mode = c.pick([None, "linear", "circular"])
+    count = c.integer(1, length)
+    last = length - 1 if mode == "circular" else length - count
+    places = c.rng.integers(0, last + 1, [batch]).astype(np.int64)
+    cache = c.feed(c.array("float32", [batch, heads, length, size]))
+    update = c.feed(c.array("float32", [batch, heads, count, size]))
+    c.output(c.node("TensorScatter", [cache, update, c.feed(places)], mode=mode))
+
+
+@operator("CumProd", "SwiGLU", "BitCast")
+def newest(c):
+    shape = c.shape(1, 3, zero=0)
+    if c.name == "CumProd":
+        axis = np.array(axis_of(c, len(shape)), np.int64)
+        attributes = {"exclusive": c.pick([None, 0, 1]), "reverse": c.pick([None, 0, 1])}
+        return c.output(
+            c.node("CumProd", [c.feed(c.array("float32", shape, 0.5, 1.5)), c.constant(axis)], **attributes)
+        )
+    if c.name == "BitCast":
+        return c.output(c.node("BitCast", [c.feed(c.array("float32", shape))], to=TensorProto.INT32))
+    c.output(c.node("SwiGLU", [c.feed(c.array("float32", shape)), c.feed(c.array("float32", shape))]))

@@ -19,14 +19,20 @@ package struct Dropout: Operator {
     let wantsMask = node.output(1) != nil
     if version < 12 {
       node.dropConsumedInputs(version)
-      guard version >= 10 || !wantsMask else {
-        throw DLRTError(.unsupportedModel, "a mask that is not of bools (before version 10)", tensor: "mask")
-      }
       let ratio = node.attributes.removeValue(forKey: "ratio")
       let isTest = node.attributes.removeValue(forKey: "is_test")
       // Versions 1 and 6 trained unless told otherwise; 7 and 10 never did.
-      if version < 7 {
-        if case .int(let flag)? = isTest, flag != 0 { return node.becomeIdentity() }
+      var trains = version < 7
+      if case .int(let flag)? = isTest, flag != 0 { trains = false }
+      if version < 10, wantsMask {
+        // The mask was of the data's type.
+        guard !trains else {
+          throw DLRTError(.unsupportedModel, "a mask that is not of bools (before version 10)", tensor: "mask")
+        }
+        try addFullMask(node, to: &graph)
+        return node.becomeIdentity()
+      }
+      if trains {
         var share: Float = 0.5
         if case .float(let value)? = ratio { share = value }
         node.inputs = [
@@ -38,6 +44,17 @@ package struct Dropout: Operator {
     let mode = node.input(2)
     let isInference = mode == nil || graph.constant(mode)?.integers == [0]
     if isInference && !wantsMask { node.becomeIdentity() }
+  }
+
+  /// Ones of the data's type and shape for output 1.
+  private static func addFullMask(_ node: Node, to graph: inout Graph) throws {
+    let shape = graph.addValue(Graph.Value(name: "", type: .tensor(.int64)))
+    let ones = graph.addValue(Graph.Value(name: "", type: .tensor(.float32)))
+    let one = Attribute.tensor(try Tensor([Float(1)], shape: [1]))
+    graph.addNode(Node(OperatorName("Shape"), inputs: [node.input(0)], outputs: [shape]))
+    graph.addNode(
+      Node(OperatorName("ConstantOfShape"), attributes: ["value": one], inputs: [shape], outputs: [ones]))
+    graph.addNode(Node(OperatorName("CastLike"), inputs: [ones, node.input(0)], outputs: [node.output(1)]))
   }
 
   package var inPlaceInputs: [Int] { [0] }

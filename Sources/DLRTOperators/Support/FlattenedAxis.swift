@@ -21,6 +21,8 @@ enum FlattenedAxis {
       Node(OperatorName("Flatten"), attributes: ["axis": .int(axis)], inputs: [input], outputs: [matrix]))
     graph.addNode(
       Node(node.op, name: node.name, attributes: node.attributes, inputs: [matrix], outputs: [result]))
-    node = Node(OperatorName("Reshape"), name: node.name, inputs: [result, shape], outputs: node.outputs)
+    node = Node(
+      OperatorName("Reshape"), name: node.name, attributes: ["allowzero": .int(1)], inputs: [result, shape],
+      outputs: node.outputs)
   }
 }
