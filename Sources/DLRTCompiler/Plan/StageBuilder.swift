@@ -166,7 +166,8 @@ extension StageBuilder {
   private func operand(_ value: ValueID, _ view: StridedView? = nil) -> Planning.Operand {
     let fact = facts[value]
     return Planning.Operand(
-      type: fact?.type ?? .tensor(.float32), shape: shape(value), constant: fact?.constant, view: view)
+      type: fact?.type ?? .tensor(.float32), shape: shape(value), constant: fact?.constant, view: view,
+      isOpen: facts.dataDependent.contains(value))
   }
 
   /// A node with the operands that its step is made for.
