@@ -1,1 +1,1 @@
-J$8p/,KZcûL6bruÑ~6ÑWzßq?áxqêÅÇõtYlPlZX
+J$.N)'9BGh9-FOQYV-Y@TmO2[RO`XXfPAK<LB@
