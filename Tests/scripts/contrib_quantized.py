@@ -244,8 +244,8 @@ def quantized(maker):
         maker.case(
             f"qlinear_average_pool_{name}_last",
             "QLinearAveragePool",
-            # With equal scales means would lie halfway between two values, and the order of sums would decide.
-            [image, scales[0], zeros[0], scales[1], zeros[1]],
+            # A scale by which no mean lies halfway between two values, where the order of sums would decide.
+            [image, scales[0], zeros[0], scalar(0.0413), zeros[1]],
             [code],
             kernel_shape=[2, 3],
             strides=[2, 1],

@@ -1,1 +1,1 @@
-J$.N)'9BGh9-FOQYV-Y@TmO2[RO`XXfPAK<LB@
+J$+H'%5=A_6*AIKRO*R;MdH/TLIXQQ^J<F8F=;
