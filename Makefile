@@ -18,7 +18,7 @@ SANITIZER_FLAGS := --disable-xctest
 export SWIFT
 
 .DEFAULT_GOAL := help
-.PHONY: help deps demo test lint format lib command install uninstall conformance bench sanitize digits clean
+.PHONY: help deps demo test lint format lib command install uninstall conformance bench sanitize docs digits clean
 .PHONY: test-swift test-isa test-allocations test-library test-models test-samples venv
 
 help:  ## Lists the targets
@@ -100,6 +100,10 @@ sanitize: deps  ## Runs the tests under the address and the thread sanitizer
 	  $(SWIFT) test --sanitize=address --scratch-path .build-address $(SANITIZER_FLAGS) $(TEST_ARGS)
 	TSAN_OPTIONS=halt_on_error=1 \
 	  $(SWIFT) test --sanitize=thread --scratch-path .build-thread $(SANITIZER_FLAGS) $(TEST_ARGS)
+
+docs: command  ## Writes docs/operators.md from the registry
+	@$(COMMAND) operators --markdown >build/operators.md
+	@cp build/operators.md docs/operators.md
 
 digits: venv  ## Trains the sample digit classifier anew: samples/digits
 	$(MAKE) -C samples/digits

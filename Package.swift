@@ -64,14 +64,17 @@ let package = Package(
 
     // Faces.
     .systemLibrary(name: "CDLRT", path: "include"),
-    .target(name: "DLRTC", dependencies: ["CDLRT", "DLRT"], exclude: ["dlrt.map"], swiftSettings: lean),
+    room("DLRTPlugin", ["CDLRT", "DLRT", "DLRTGraph", "DLRTOperators", "DLRTParallel"]),
+    .target(name: "DLRTC", dependencies: ["CDLRT", "DLRT", "DLRTPlugin"], exclude: ["dlrt.map"], swiftSettings: lean),
     .target(
       name: "CFileFormats",
       linkerSettings: [
         .linkedLibrary("png"), .linkedLibrary("turbojpeg"), .linkedLibrary("z"), .linkedLibrary("jansson"),
       ]),
     .target(name: "DLRTFiles", dependencies: ["DLRT", "DLRTGraph", "DLRTOperators", "DLRTOnnx", "CFileFormats"]),
-    .executableTarget(name: "dlrt", dependencies: ["DLRT", "DLRTFiles"]),
+    .executableTarget(
+      name: "dlrt",
+      dependencies: ["DLRT", "DLRTFiles", "DLRTGraph", "DLRTKernels", "DLRTOnnx", "DLRTOperators", "DLRTPlugin"]),
 
     .executableTarget(
       name: "kernel-bench", dependencies: ["DLRTKernels", "CKernelSupport"], path: "Benchmarks/kernel-bench"),

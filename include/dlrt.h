@@ -55,6 +55,7 @@ typedef enum dlrt_status {
   DLRT_ERROR_CANCELLED = 6,          /* by dlrt_session_cancel */
   DLRT_ERROR_IO = 7,                 /* a file could not be opened, read or mapped */
   DLRT_ERROR_INTERNAL = 8,           /* a promise inside dlrt was broken: please report it */
+  DLRT_ERROR_OPERATOR_FAILED = 9,    /* an operator of the user's own failed, or broke its promises */
   DLRT_ERROR_BUFFER_TOO_SMALL = 32   /* an output does not fit the caller's buffer; byte_size says what it needs */
 } dlrt_status;
 
@@ -123,13 +124,17 @@ const char *dlrt_type_name(dlrt_type type);
 /* A loaded model: its graph and weights. It does not change, and sessions keep it alive. */
 typedef struct dlrt_model dlrt_model;
 
+/* Operators of the user's own, see below. */
+typedef struct dlrt_registry dlrt_registry;
+
 /* How a model is loaded. Zero in a field is the default; start from DLRT_MODEL_OPTIONS_INIT. */
 typedef struct dlrt_model_options {
-  size_t size;    /* sizeof(dlrt_model_options) */
-  uint64_t flags; /* DLRT_NO_OPTIMIZE */
+  size_t size;                    /* sizeof(dlrt_model_options) */
+  uint64_t flags;                 /* DLRT_NO_OPTIMIZE */
+  const dlrt_registry *operators; /* what the model may use beside dlrt's operators; the registry may go afterwards */
 } dlrt_model_options;
 
-#define DLRT_MODEL_OPTIONS_INIT {sizeof(dlrt_model_options), 0}
+#define DLRT_MODEL_OPTIONS_INIT {sizeof(dlrt_model_options), 0, NULL}
 
 /* Takes the graph as it is in the file, without rewriting it for speed. */
 #define DLRT_NO_OPTIMIZE 1u
@@ -223,6 +228,159 @@ void dlrt_tensor_release(dlrt_tensor *tensor);
  * May be called from any thread, and from a signal handler. */
 void dlrt_session_cancel(dlrt_session *session);
 void dlrt_session_resume(dlrt_session *session);
+
+/* ---- Operators of the user's own ----
+ *
+ * An operator is a dlrt_operator: its name, and functions that say what its outputs are and compute them. A program
+ * adds it to a registry and loads models with that registry. A plugin is a shared library that does so for others, for
+ * `dlrt run --plugin` too: it defines dlrt_plugin_register (see DLRT_PLUGIN) and needs this header, but not libdlrt.
+ *
+ *   static dlrt_status infer(dlrt_call *call) {
+ *     call->outputs[0] = call->inputs[0];
+ *     return DLRT_OK;
+ *   }
+ *
+ *   static dlrt_status compute(dlrt_call *call) {
+ *     const float *x = call->inputs[0].data;
+ *     float *y = call->outputs[0].data;
+ *     size_t count = call->inputs[0].byte_size / sizeof *x;
+ *     for (size_t i = 0; i < count; i++) y[i] = 2 * x[i];
+ *     return DLRT_OK;
+ *   }
+ *
+ *   DLRT_PLUGIN dlrt_status dlrt_plugin_register(const dlrt_operator_api *api, dlrt_registry *registry) {
+ *     dlrt_operator twice = DLRT_OPERATOR_INIT("com.example", "Twice", infer, compute);
+ *     return api->add(registry, &twice);
+ *   }
+ *
+ * Failure. A function that returns another status than DLRT_OK ends the load or the run with it; the message names node
+ * and operator, and says what api->fail was told. */
+
+typedef struct dlrt_operator_api dlrt_operator_api;
+
+/* What a function of an operator is called with. Nothing that it points to may be kept beyond the call. */
+typedef struct dlrt_call {
+  size_t size;                  /* sizeof(dlrt_call) */
+  const dlrt_operator_api *api; /* what dlrt does for the operator */
+  void *user_data;              /* the definition's */
+  void *state;                  /* the node's: what create has put here */
+  const dlrt_tensor *inputs;    /* absent optional ones have the type DLRT_TYPE_UNDEFINED */
+  size_t input_count;
+  dlrt_tensor *outputs;
+  size_t output_count;
+  void *library; /* dlrt's own */
+} dlrt_call;
+
+/* An operator. Start from DLRT_OPERATOR_INIT; dlrt copies it and its strings. */
+typedef struct dlrt_operator {
+  size_t size;           /* sizeof(dlrt_operator) */
+  const char *domain;    /* as models import it, "com.example" */
+  const char *name;
+  int32_t since_version; /* the first version of the domain's operator set that has it: at least 1 */
+  uint32_t flags;        /* DLRT_OPERATOR_RANDOM */
+  uint32_t min_inputs;
+  uint32_t max_inputs;
+  uint32_t min_outputs;
+  uint32_t max_outputs;
+  void *user_data;
+
+  /* Reads the attributes of one node at load, all of them, and puts what it makes of them into call->state; of inputs
+   * and outputs there are only the numbers. May be NULL for an operator without attributes. A node may be made several
+   * times. */
+  dlrt_status (*create)(dlrt_call *call);
+
+  /* Frees a node's state. May be NULL. */
+  void (*destroy)(void *state);
+
+  /* Sets type, rank and dims of every output, from those of the inputs; it is called at load, and for each new
+   * combination of the inputs' sizes, and must answer alike for alike inputs. Sizes that are not known at load are
+   * negative: equal numbers are equal sizes, and may be copied to outputs; -1 is a size of which nothing is known. When
+   * the inputs' sizes are known and an output has -1 among its dims, or rank -1, the data decide: compute allocates
+   * that output. `data` of an input is NULL unless its elements are the same in every run. Outputs come with type
+   * DLRT_TYPE_UNDEFINED and rank -1. */
+  dlrt_status (*infer)(dlrt_call *call);
+
+  /* Computes the outputs into their `data`; inputs may only be read. One that nobody reads has the type
+   * DLRT_TYPE_UNDEFINED, one that must be allocated (api->allocate) has `data` NULL. It may be called by several
+   * threads at once. */
+  dlrt_status (*compute)(dlrt_call *call);
+
+  /* Frees user_data when neither registry nor model needs the definition any more; a definition that is refused leaves
+   * it to the caller. May be NULL. */
+  void (*release)(void *user_data);
+} dlrt_operator;
+
+/* One input, one output, no attributes: change what is otherwise. */
+#define DLRT_OPERATOR_INIT(domain, name, infer, compute) \
+  {sizeof(dlrt_operator), domain, name, 1, 0, 1, 1, 1, 1, NULL, NULL, NULL, infer, compute, NULL}
+
+/* Equal inputs may give other outputs: the node is not computed at load, nor merged with an equal one. */
+#define DLRT_OPERATOR_RANDOM 1u
+
+#define DLRT_PLUGIN_ABI 1
+
+/* What dlrt does for operators. Members are only added at the end. */
+struct dlrt_operator_api {
+  size_t size;         /* what the library at hand has */
+  uint32_t abi;        /* DLRT_PLUGIN_ABI of that library */
+  const char *version; /* the library's, as in "0.1.0" */
+
+  /* Adds an operator to a registry; fails for one that is there already, in the registry or in dlrt. */
+  dlrt_status (*add)(dlrt_registry *registry, const dlrt_operator *definition);
+
+  /* Says why a function fails, and returns the status. */
+  dlrt_status (*fail)(dlrt_call *call, dlrt_status status, const char *message);
+
+  /* For create: the version of its operator set that the node was written for. */
+  int64_t (*node_version)(dlrt_call *call);
+
+  /* For create: attributes. A function whose attribute the node does not have leaves the results as they are and
+   * returns DLRT_OK; one whose attribute is of another kind fails. An attribute of the node that create does not read
+   * is an error. What pointers point to is dlrt's, until create returns. */
+  int (*has_attribute)(dlrt_call *call, const char *name);
+  dlrt_status (*get_int)(dlrt_call *call, const char *name, int64_t *value);
+  dlrt_status (*get_float)(dlrt_call *call, const char *name, float *value);
+  dlrt_status (*get_string)(dlrt_call *call, const char *name, dlrt_string *value);
+  dlrt_status (*get_ints)(dlrt_call *call, const char *name, const int64_t **values, size_t *count);
+  dlrt_status (*get_floats)(dlrt_call *call, const char *name, const float **values, size_t *count);
+  dlrt_status (*get_strings)(dlrt_call *call, const char *name, const dlrt_string **values, size_t *count);
+  dlrt_status (*get_tensor)(dlrt_call *call, const char *name, dlrt_tensor *value);
+
+  /* For compute: gives an output whose size is open its shape and memory, zeros, in call->outputs; one that nobody
+   * reads gets none. */
+  dlrt_status (*allocate)(dlrt_call *call, size_t output, int32_t rank, const int64_t *dims);
+
+  /* For compute: copies bytes to where an element of an output may refer to them. */
+  dlrt_status (*make_string)(dlrt_call *call, const void *bytes, size_t length, dlrt_string *string);
+
+  /* For compute: calls body(argument, i) for every i below count, on the run's threads, and returns when all are done.
+   * The calls must be independent. */
+  dlrt_status (*parallel)(dlrt_call *call, size_t count, void (*body)(void *argument, size_t index), void *argument);
+
+  /* For compute, in long loops: fails when the run shall stop. */
+  dlrt_status (*check_cancelled)(dlrt_call *call);
+};
+
+/* What a plugin defines: DLRT_PLUGIN dlrt_status dlrt_plugin_register(const dlrt_operator_api *, dlrt_registry *). */
+typedef dlrt_status (*dlrt_plugin_entry)(const dlrt_operator_api *api, dlrt_registry *registry);
+
+#ifdef __cplusplus
+#define DLRT_PLUGIN extern "C" __attribute__((visibility("default")))
+#else
+#define DLRT_PLUGIN __attribute__((visibility("default")))
+#endif
+
+/* An empty registry. */
+dlrt_status dlrt_registry_create(dlrt_registry **registry);
+
+void dlrt_registry_release(dlrt_registry **registry);
+
+/* Adds an operator, as dlrt_operator_api.add does. */
+dlrt_status dlrt_registry_add(dlrt_registry *registry, const dlrt_operator *definition);
+
+/* Adds the operators of a plugin, which stays loaded as long as the process lives. A path without a slash is a file in
+ * the current folder. */
+dlrt_status dlrt_registry_load(dlrt_registry *registry, const char *path);
 
 #ifdef __cplusplus
 }

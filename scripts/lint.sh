@@ -50,6 +50,14 @@ engine=$(files 'Sources/*.swift' | grep -vE '^Sources/(dlrt|DLRTFiles)/')
 # shellcheck disable=SC2086
 check "Foundation or Dispatch in the engine" '^ *(@[a-zA-Z]+ |[a-z]+ )*import (Foundation.*|Dispatch)\b' $engine
 
+# Each operator's file says which operator it is: ONNX's name and versions, as in "ONNX Add (1–14): …", or that dlrt or
+# a user has made it up.
+# shellcheck disable=SC2046
+out=$(awk 'FNR == 1 { named = 0 }
+  /^\/\/\/ .*(\([0-9]|dlrt|user)/ { named = 1 }
+  /static let schema/ && !named { print FILENAME ":" FNR }' $(files 'Sources/DLRTOperators/*.swift'))
+[ -z "$out" ] || complain "an operator without its name and versions in a comment" "$out"
+
 for script in $(files '*.sh') .ci/run; do
   out=$(sh -n "$script" 2>&1) || complain "$script" "$out"
 done

@@ -87,6 +87,8 @@ else
   passed "cmake is not installed: the CMake files were not tried"
 fi
 
+bare make -s -C samples/plugin HEADERS="$prefix/include" BUILD="$scratch/plugin"
 gcc -std=c11 -O1 -g -Wall -Wextra -Werror -I"$prefix/include" Tests/CInterface/*.c -o "$scratch/interface" \
   -L"$prefix/lib" -ldlrt -lpthread -lm
-bare "$scratch/interface" samples/digits/digits.onnx || fail "C interface"
+bare "$scratch/interface" samples/digits/digits.onnx samples/plugin/model.onnx "$scratch/plugin/operators.so" ||
+  fail "C interface"

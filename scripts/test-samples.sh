@@ -17,3 +17,9 @@ answer=$(${SWIFT:-swift} run --package-path samples/swift-package --scratch-path
   read-digit samples/digits/digits.onnx) || fail "samples/swift-package"
 echo "$answer" | grep -q '^7: ' || fail "samples/swift-package reads the seven as: $answer"
 passed "a Swift package reads a digit"
+
+make -s -C samples/plugin BUILD=../../build/plugin || fail "samples/plugin"
+answer=$("$command" run samples/plugin/model.onnx --plugin build/plugin/operators.so --input samples/plugin/x.json)
+[ "$answer" = "y: float32 [2]
+  2.5, 54.5" ] || fail "samples/plugin answers: $answer"
+passed "the command runs operators of a plugin"

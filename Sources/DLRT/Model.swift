@@ -11,6 +11,14 @@ import DLRTOperators
 @_exported import protocol DLRTGraph.TensorElement
 @_exported import enum DLRTGraph.Value
 @_exported import enum DLRTGraph.ValueType
+@_exported import protocol DLRTOperators.CustomOperator
+@_exported import struct DLRTOperators.CustomOperators
+@_exported import struct DLRTOperators.MutableTensorView
+@_exported import struct DLRTOperators.OperatorAttributes
+@_exported import struct DLRTOperators.OperatorCall
+@_exported import struct DLRTOperators.OperatorSignature
+@_exported import struct DLRTOperators.TensorDescription
+@_exported import struct DLRTOperators.TensorView
 
 /// A loaded ONNX model: optimised, immutable, shared by any number of sessions and threads.
 public final class Model: Sendable {
@@ -18,8 +26,13 @@ public final class Model: Sendable {
   public struct Options: Sendable {
     /// Whether to rewrite the graph into a faster one; off, every node runs as the file has it.
     public var optimizes: Bool
+    /// Operators of the user's own that the model may use beside dlrt's.
+    public var operators: CustomOperators
 
-    public init(optimizes: Bool = true) { self.optimizes = optimizes }
+    public init(optimizes: Bool = true, operators: CustomOperators = CustomOperators()) {
+      self.optimizes = optimizes
+      self.operators = operators
+    }
   }
 
   /// An input or output as the model declares it.
@@ -59,7 +72,7 @@ public final class Model: Sendable {
   ///
   /// - Throws: `DLRTError` with `io`, `invalidModel`, or `unsupportedModel`, which names all operators that are missing.
   public convenience init(contentsOf path: String, options: Options = Options()) throws {
-    try self.init(OnnxModel(path: path), options: options)
+    try self.init(OnnxModel(path: path, registry: options.operators.registry), options: options)
   }
 
   /// Loads from memory, which is copied.
@@ -69,12 +82,12 @@ public final class Model: Sendable {
       if let start = source.baseAddress { storage.base.copyMemory(from: start, byteCount: source.count) }
     }
     let view = UnsafeRawBufferPointer(start: storage.base, count: bytes.count)
-    try self.init(OnnxModel(bytes: view, owner: storage), options: options)
+    try self.init(bytes: view, owner: storage, options: options)
   }
 
   /// Loads from memory that `owner` keeps alive and unchanged as long as the model lives; nothing is copied.
   public convenience init(bytes: UnsafeRawBufferPointer, owner: AnyObject, options: Options = Options()) throws {
-    try self.init(OnnxModel(bytes: bytes, owner: owner), options: options)
+    try self.init(OnnxModel(bytes: bytes, owner: owner, registry: options.operators.registry), options: options)
   }
 
   package init(_ source: OnnxModel, options: Options, verifies: Bool = false) throws {
@@ -89,7 +102,8 @@ public final class Model: Sendable {
       producerName: information.producerName, producerVersion: information.producerVersion,
       domain: information.domain, description: information.description, graphName: information.graphName,
       properties: information.metadata)
-    let compiler = ModelCompiler(optimizes: options.optimizes, weights: weights, verifies: verifies)
+    let compiler = ModelCompiler(
+      optimizes: options.optimizes, registry: options.operators.registry, weights: weights, verifies: verifies)
     program = try compiler.compile(source.graph)
     let random = program.randomValues()
     outputs = zip(source.outputs, program.graph.outputs).map { [program] port, value in

@@ -6,12 +6,13 @@ import DLRTParallel
 /// Turns a graph, bodies included, into an optimised program.
 struct ModelCompiler: Sendable {
   let optimizes: Bool
+  let registry: OperatorRegistry
   let weights: WeightStore
   /// Checks the graph after each pass; for tests.
   let verifies: Bool
 
   func compile(_ graph: Graph) throws -> Program {
-    var program = try Program(graph, registry: .standard) { body in
+    var program = try Program(graph, registry: registry) { body in
       CompiledSubgraph(try optimized(body))
     }
     try optimize(&program)

@@ -1,5 +1,6 @@
 import CDLRT
 import DLRT
+import DLRTPlugin
 import Glibc
 
 /// The message of the last failure, one per thread.
@@ -67,6 +68,7 @@ public func dlrt_status_name(_ status: dlrt_status) -> UnsafePointer<CChar>? {
   case DLRT_ERROR_CANCELLED: text("CANCELLED")
   case DLRT_ERROR_IO: text("IO")
   case DLRT_ERROR_INTERNAL: text("INTERNAL")
+  case DLRT_ERROR_OPERATOR_FAILED: text("OPERATOR_FAILED")
   case DLRT_ERROR_BUFFER_TOO_SMALL: text("BUFFER_TOO_SMALL")
   default: text("UNKNOWN")
   }

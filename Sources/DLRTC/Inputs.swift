@@ -1,6 +1,7 @@
 import CDLRT
 import DLRT
 import DLRTGraph
+import DLRTPlugin
 
 /// Turns the caller's tensors into a run's inputs. They are views of the caller's memory, good for one run.
 struct InputBinding {
@@ -71,36 +72,9 @@ extension Tensor {
     self = view.isAligned ? view : try view.copied()
   }
 
-  /// Kernels rely on what types promise, so elements that are none of their type's values end here.
   private func checkElements(_ name: String) throws {
-    let largest: UInt8
-    switch type {
-    case .string:
-      for index in 0..<count {
-        let string = pointer.loadUnaligned(fromByteOffset: index * type.size, as: StringRef.self)
-        guard string.count >= 0, string.count == 0 || string.start != nil else {
-          throw DLRTError(.invalidArgument, "string \(index) has no bytes", tensor: name)
-        }
-      }
-      return
-    case .bool: largest = 1
-    case .uint4, .float4e2m1: largest = 15
-    case .float6e2m3, .float6e3m2: largest = 63
-    case .uint2: largest = 3
-    case .int4: return try checkRange(-8...7, name)
-    case .int2: return try checkRange(-2...1, name)
-    default: return
-    }
-    guard withUnsafeBytes({ bytes in bytes.allSatisfy { $0 <= largest } }) else {
-      throw DLRTError(.invalidInput, "an element is no \(type)", tensor: name, expected: "bytes from 0 to \(largest)")
-    }
-  }
-
-  private func checkRange(_ range: ClosedRange<Int8>, _ name: String) throws {
-    guard withUnsafeBytes({ bytes in bytes.allSatisfy { range.contains(Int8(bitPattern: $0)) } }) else {
-      throw DLRTError(
-        .invalidInput, "an element is no \(type)", tensor: name,
-        expected: "bytes from \(range.lowerBound) to \(range.upperBound)")
-    }
+    guard let fault = withUnsafeBytes({ type.fault(in: $0) }) else { return }
+    throw DLRTError(
+      type == .string ? .invalidArgument : .invalidInput, fault.message, tensor: name, expected: fault.expected)
   }
 }

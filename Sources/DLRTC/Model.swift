@@ -1,5 +1,6 @@
 import CDLRT
 import DLRT
+import DLRTPlugin
 
 /// What a `dlrt_model` points to.
 final class ModelObject: Sendable {
@@ -69,7 +70,11 @@ private func loading(
     guard given.flags & ~UInt64(DLRT_NO_OPTIMIZE) == 0 else {
       throw DLRTError(.invalidArgument, "unknown flags in dlrt_model_options", got: "\(given.flags)")
     }
-    let model = try load(Model.Options(optimizes: given.flags & UInt64(DLRT_NO_OPTIMIZE) == 0))
+    var options = Model.Options(optimizes: given.flags & UInt64(DLRT_NO_OPTIMIZE) == 0)
+    if let operators = given.operators {
+      options.operators = Handle.object(operators, as: PluginRegistry.self).operators
+    }
+    let model = try load(options)
     result.pointee = Handle.make(ModelObject(model))
   }
 }

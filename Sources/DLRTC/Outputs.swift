@@ -1,6 +1,7 @@
 import CDLRT
 import DLRT
 import DLRTGraph
+import DLRTPlugin
 import Glibc
 
 /// Keeps the memory of an output that the library provides.

@@ -1,5 +1,6 @@
 import CDLRT
 import DLRT
+import DLRTPlugin
 
 /// What a `dlrt_session` points to.
 final class SessionObject: Sendable {

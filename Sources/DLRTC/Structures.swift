@@ -1,53 +1,6 @@
 import CDLRT
-import DLRT
+import DLRTPlugin
 
-/// A C structure that begins with its size, so that it can grow.
-protocol SizedStructure {
-  init()
-  var size: Int { get set }
-  /// The size that the structure had in its first version.
-  static var firstSize: Int { get }
-}
-
-extension dlrt_model_options: SizedStructure { static let firstSize = 16 }
-extension dlrt_session_options: SizedStructure { static let firstSize = 40 }
-extension dlrt_value_info: SizedStructure { static let firstSize = 40 }
-
-/// Larger sizes are surely garbage.
-private let largestSize = 4096
-
-extension SizedStructure {
-  private static func checkedSize(_ pointer: UnsafeRawPointer) throws -> Int {
-    let size = pointer.loadUnaligned(as: Int.self)
-    guard (firstSize...largestSize).contains(size) else {
-      throw DLRTError(
-        .invalidArgument, "a structure's size is wrong", expected: "sizeof, \(MemoryLayout<Self>.size)", got: "\(size)")
-    }
-    return size
-  }
-
-  /// The caller's structure. Fields beyond an old caller's are zero; fields of a newer caller must be.
-  init(reading pointer: UnsafePointer<Self>?) throws {
-    self.init()
-    guard let pointer else { return }
-    let source = UnsafeRawPointer(pointer)
-    let size = try Self.checkedSize(source)
-    let known = MemoryLayout<Self>.size
-    let given = UnsafeRawBufferPointer(start: source, count: size)
-    withUnsafeMutableBytes(of: &self) { $0.copyMemory(from: UnsafeRawBufferPointer(rebasing: given.prefix(known))) }
-    guard given.dropFirst(known).allSatisfy({ $0 == 0 }) else {
-      throw DLRTError(.invalidArgument, "a structure sets fields that version \(Version.text) does not know")
-    }
-  }
-
-  /// Fills the caller's structure as far as the caller knows it.
-  func write(to pointer: UnsafeMutablePointer<Self>) throws {
-    let size = try Self.checkedSize(UnsafeRawPointer(pointer))
-    var copy = self
-    copy.size = size
-    withUnsafeBytes(of: copy) { bytes in
-      let known = UnsafeRawBufferPointer(rebasing: bytes.prefix(size))
-      UnsafeMutableRawBufferPointer(start: pointer, count: size).copyMemory(from: known)
-    }
-  }
-}
+extension dlrt_model_options: SizedStructure { package static let firstSize = 16 }
+extension dlrt_session_options: SizedStructure { package static let firstSize = 40 }
+extension dlrt_value_info: SizedStructure { package static let firstSize = 40 }

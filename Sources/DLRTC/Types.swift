@@ -1,14 +1,6 @@
 import CDLRT
 import DLRT
-
-extension DataType {
-  init?(_ type: dlrt_type) {
-    guard let code = UInt8(exactly: type.rawValue) else { return nil }
-    self.init(rawValue: code)
-  }
-
-  var cType: dlrt_type { dlrt_type(rawValue: UInt32(rawValue)) }
-}
+import DLRTPlugin
 
 @c @implementation
 public func dlrt_type_size(_ type: dlrt_type) -> Int { DataType(type)?.size ?? 0 }

@@ -1,5 +1,6 @@
 import CDLRT
 import DLRT
+import DLRTPlugin
 
 private let version = CText(Version.text)
 private let instructionSet = CText(Version.instructionSet)

@@ -23,11 +23,25 @@ package struct InputMaker {
     }
   }
 
+  /// Takes the sizes that an input which the caller has gives to symbols of the model's; those in `dims` stay.
+  package mutating func settle(_ port: Model.Port, _ sizes: [Int]?) {
+    guard let dims = port.shape?.dims, let sizes, dims.count == sizes.count else { return }
+    for case (.symbol(let name), let size) in zip(dims, sizes) where self.dims[name] == nil { self.dims[name] = size }
+  }
+
+  /// The names in `dims` that no input of the model has, and those that there are.
+  package func strangers(to model: Model) -> (unknown: [String], known: [String]) {
+    var known: Set<String> = []
+    for case .symbol(let name) in model.inputs.flatMap({ $0.shape?.dims ?? [] }) { known.insert(name) }
+    return (dims.keys.filter { !known.contains($0) }.sorted(), known.sorted())
+  }
+
   /// Refuses shapes for inputs that the model does not have. Dimensions that it does not have are nothing to it, so that
   /// scripts may give the same to many models.
   package func check(_ model: Model) throws {
     for name in shapes.keys.sorted() where !model.inputs.contains(where: { $0.name == name }) {
-      throw DLRTError(.invalidArgument, "the model has no such input", tensor: name)
+      let names = model.inputs.map { "'\($0.name)'" }.joined(separator: ", ")
+      throw DLRTError(.invalidArgument, "the model has no such input", tensor: name, expected: "one of \(names)")
     }
   }
 

@@ -106,6 +106,8 @@ package struct InputReader {
   package func inputs() throws -> (values: [Value?], random: [String]) {
     guard values.contains(where: { $0 == nil }) else { return (values, []) }
     var random: [String] = []
+    var maker = maker
+    for (port, value) in zip(model.inputs, values) { maker.settle(port, value?.tensor?.shape) }
     let made = try maker.inputs(for: model, given: values.map { $0 != nil })
     let all = values.enumerated().map { index, value -> Value? in
       if let value { return value }

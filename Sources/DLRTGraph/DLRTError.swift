@@ -18,6 +18,8 @@ public struct DLRTError: Error, Sendable {
     case io = 7
     /// A promise inside dlrt was broken: please report it.
     case internalError = 8
+    /// A user's own operator failed, or broke a promise of its own.
+    case operatorFailed = 9
   }
 
   public var code: Code

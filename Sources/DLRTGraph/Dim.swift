@@ -62,7 +62,7 @@ extension Dim {
     result.overflow ? .unknown : .known(result.partialValue)
   }
 
-  package static func + (a: Dim, b: Dim) -> Dim {
+  public static func + (a: Dim, b: Dim) -> Dim {
     switch (a, b) {
     case (.known(let x), .known(let y)): checked(x.addingReportingOverflow(y))
     case (_, .known(0)): a
@@ -71,7 +71,7 @@ extension Dim {
     }
   }
 
-  package static func - (a: Dim, b: Dim) -> Dim {
+  public static func - (a: Dim, b: Dim) -> Dim {
     switch (a, b) {
     case (.known(let x), .known(let y)): checked(x.subtractingReportingOverflow(y))
     case (_, .known(0)): a
@@ -79,7 +79,7 @@ extension Dim {
     }
   }
 
-  package static func * (a: Dim, b: Dim) -> Dim {
+  public static func * (a: Dim, b: Dim) -> Dim {
     switch (a, b) {
     case (.known(let x), .known(let y)): checked(x.multipliedReportingOverflow(by: y))
     case (_, .known(1)): a
@@ -90,7 +90,7 @@ extension Dim {
   }
 
   /// Floor division; by zero it is unknown.
-  package static func / (a: Dim, b: Dim) -> Dim {
+  public static func / (a: Dim, b: Dim) -> Dim {
     switch (a, b) {
     case (_, .known(0)): return .unknown
     case (.known(let x), .known(let y)):

@@ -37,6 +37,9 @@ package struct Node: Sendable {
   /// How many of the last inputs are values that the node's subgraphs capture. Every subgraph of the node has them as
   /// its last inputs, in the same order.
   package var captureCount: Int
+  /// The version of its operator set that the node was written for; nil for dlrt's own operators, whose nodes have one
+  /// form.
+  package var version: Int?
 
   package init(
     _ op: OperatorName, name: String = "", attributes: [String: Attribute] = [:], inputs: [ValueID?],

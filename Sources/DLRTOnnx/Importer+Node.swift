@@ -9,12 +9,12 @@ extension Importer {
       try countNode()
       let version = scope.frame.opsets[source.op.domain]
       let function = functions[FunctionKey(op: source.op, overload: source.overload)]
-      if let type = registry[source.op], let version, type.schema.versions.first ?? 1 <= version || function == nil {
-        guard let oldest = type.schema.versions.first, oldest <= version else {
+      if let kind = registry[source.op], let version, kind.schema.versions.first ?? 1 <= version || function == nil {
+        guard let oldest = kind.schema.versions.first, oldest <= version else {
           return report(
             source.op, version: version, node: source.label, "version \(version) of the operator is not implemented")
         }
-        try add(source, as: type, version: version, scope)
+        try add(source, as: kind, version: version, scope)
       } else if let function {
         try expand(function, source, scope)
       } else {
@@ -26,7 +26,7 @@ extension Importer {
     }
   }
 
-  private func add(_ source: SourceNode, as type: any Operator.Type, version: Int, _ scope: Scope) throws {
+  private func add(_ source: SourceNode, as kind: OperatorKind, version: Int, _ scope: Scope) throws {
     let builder = scope.builder
     var node = Node(
       source.op, name: scope.full(source.name), inputs: try inputs(of: source, scope),
@@ -34,7 +34,7 @@ extension Importer {
     var read = try attributes(of: source, scope)
     node.captureCount = read.shareCaptures(with: &node.inputs, builder.graph)
     node.attributes = read.values
-    try type.modernize(&node, version: version, in: &builder.graph)
+    try kind.modernize(&node, version: version, in: &builder.graph)
     guard registry[node.op] != nil else {
       throw DLRTError(.internalError, "the operator's new form is missing", got: node.op.description)
     }

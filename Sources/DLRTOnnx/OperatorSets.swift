@@ -59,7 +59,7 @@ struct OperatorSets {
           if entry.attribute.map({ node.attributes[$0] != nil }) ?? true { require(entry.version) }
         }
       } else {
-        require(schema.versions.last ?? 1, domain: node.op.domain)
+        require(node.version ?? schema.versions.last ?? 1, domain: node.op.domain)
       }
       for body in node.subgraphs { try add(body, registry) }
     }

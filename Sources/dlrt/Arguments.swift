@@ -1,4 +1,6 @@
 import DLRT
+import DLRTFiles
+import DLRTPlugin
 
 /// A mistake in how the command was called.
 struct UsageError: Error {
@@ -26,7 +28,9 @@ struct Arguments {
       }
       let parts = argument.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
       guard let option = options.first(where: { $0.name == parts[0] }) else {
-        throw UsageError("there is no option '\(parts[0])'")
+        let similar = options.first { $0.name.hasPrefix(parts[0]) || parts[0].hasPrefix($0.name) }
+        let hint = similar.map { "; did you mean '\($0.name)'?" } ?? ""
+        throw UsageError("there is no option '\(parts[0])'\(hint)")
       }
       if option.value == nil {
         guard parts.count == 1 else { throw UsageError("'\(option.name)' takes no value") }
@@ -109,7 +113,30 @@ extension Option {
     "--shape", "NAME:1x3x8x8", "shape of an input; may be repeated", repeats: true)
   static let json = Option.flag("--json", "print JSON, for programs")
   static let noOptimize = Option.flag("--no-optimize", "run the graph as the file has it")
+  static let plugin = Option.value(
+    "--plugin", "FILE", "take operators from a plugin; may be repeated", repeats: true)
   static let seed = Option.value("--seed", "N", "start of random numbers (default 0)")
+}
+
+extension Arguments {
+  /// What makes the inputs that nobody gives.
+  func maker() throws -> InputMaker {
+    var maker = InputMaker(seed: try seed("--seed") ?? 0)
+    maker.dims = try dims()
+    maker.shapes = try shapes()
+    return maker
+  }
+
+  /// Refuses shapes of inputs that the model does not have. A dimension that it does not have may be meant for another
+  /// model of the same script, but it may be a slip, too.
+  func check(_ maker: InputMaker, _ model: Model, _ command: String) throws {
+    try maker.check(model)
+    let (unknown, known) = maker.strangers(to: model)
+    guard !unknown.isEmpty, !has("--json") else { return }
+    let names = unknown.map { "'\($0)'" }.joined(separator: ", ")
+    let others = known.isEmpty ? "none" : known.map { "'\($0)'" }.joined(separator: ", ")
+    Terminal.error("dlrt \(command): the model has no dimension \(names); it has \(others)")
+  }
 }
 
 /// Why a model's file was not taken.
@@ -121,11 +148,30 @@ struct ModelError: Error, CustomStringConvertible {
   var outcome: Outcome { cause.code == .io ? .modelRefused : Main.outcome(of: cause) }
 }
 
+/// Why a plugin was not taken, whatever it did wrong.
+struct PluginError: Error, CustomStringConvertible {
+  let description: String
+}
+
 extension Arguments {
+  /// How models are to be loaded.
+  func modelOptions() throws -> Model.Options {
+    let registry = PluginRegistry()
+    for path in all("--plugin") {
+      do {
+        try registry.load(path)
+      } catch {
+        throw PluginError(description: "\(error)")
+      }
+    }
+    return Model.Options(optimizes: !has("--no-optimize"), operators: registry.operators)
+  }
+
   /// The model that the first argument names.
   func model() throws -> Model {
+    let options = try modelOptions()
     do {
-      return try Model(contentsOf: positionals[0], options: Model.Options(optimizes: !has("--no-optimize")))
+      return try Model(contentsOf: positionals[0], options: options)
     } catch let error as DLRTError {
       throw ModelError(path: positionals[0], cause: error)
     }

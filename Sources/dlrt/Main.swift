@@ -14,7 +14,10 @@ enum Outcome: Int32 {
 /// Finds the subcommand, and turns errors into a line on standard error and an exit code.
 enum Main {
   static var commands: [any Command.Type] {
-    [RunCommand.self, TestCommand.self, BenchCommand.self, InfoCommand.self, ProfileCommand.self]
+    [
+      RunCommand.self, TestCommand.self, BenchCommand.self, InfoCommand.self, ProfileCommand.self,
+      OperatorsCommand.self,
+    ]
   }
 
   static func run(_ arguments: [String]) -> Outcome {
@@ -26,27 +29,30 @@ enum Main {
     }
     switch name {
     case "--help", "-h", "help":
-      if let topic = arguments.dropFirst().first, let command = command(topic) {
-        Terminal.print(command.help)
-      } else {
+      guard let topic = arguments.dropFirst().first else {
         Terminal.print(overview)
+        return .fine
       }
+      guard let command = command(topic) else { return unknown(topic) }
+      Terminal.print(command.help)
       return .fine
     case "--version":
       Terminal.print("dlrt \(Version.text)")
       return .fine
     default: break
     }
-    guard let command = command(name) else {
-      Terminal.error("dlrt: there is no command '\(name)'\n\n\(overview)")
-      return .usage
-    }
+    guard let command = command(name) else { return unknown(name) }
     let rest = Array(arguments.dropFirst())
     if rest.contains("--help") || rest.contains("-h") {
       Terminal.print(command.help)
       return .fine
     }
     return run(command, rest)
+  }
+
+  private static func unknown(_ name: String) -> Outcome {
+    Terminal.error("dlrt: there is no command '\(name)'\n\n\(overview)")
+    return .usage
   }
 
   private static func command(_ name: String) -> (any Command.Type)? { commands.first { $0.name == name } }
@@ -64,6 +70,9 @@ enum Main {
     } catch let error as ModelError {
       Terminal.error("dlrt \(command.name): \(error)")
       return error.outcome
+    } catch let error as PluginError {
+      Terminal.error("dlrt \(command.name): \(error)")
+      return .inputRefused
     } catch let error as DLRTError {
       Terminal.error("dlrt \(command.name): \(error)")
       return outcome(of: error)
@@ -79,7 +88,7 @@ enum Main {
     case .invalidInput, .io: .inputRefused
     case .invalidArgument: .usage
     case .limitExceeded, .cancelled: .limit
-    case .internalError: .checkFailed
+    case .internalError, .operatorFailed: .checkFailed
     }
   }
 

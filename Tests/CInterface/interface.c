@@ -1,5 +1,7 @@
-/* The C interface as a client meets it: interface MODEL, where MODEL is the sample digit classifier. */
-#include <dlrt.h>
+/* The C interface as a client meets it: interface MODEL PLUGIN_MODEL PLUGIN, where MODEL is the sample digit classifier
+ * and the others those of samples/plugin. */
+#include "check.h"
+
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -8,23 +10,7 @@
 
 enum { PIXELS = 64, CLASSES = 10, THREADS = 4, RUNS = 50 };
 
-static int checks, failures;
-
-#define CHECK(condition)                                                                              \
-  do {                                                                                                \
-    checks++;                                                                                         \
-    if (!(condition)) {                                                                               \
-      failures++;                                                                                     \
-      fprintf(stderr, "%s:%d: %s (last error: %s)\n", __FILE__, __LINE__, #condition, dlrt_last_error()); \
-    }                                                                                                 \
-  } while (0)
-
-/* The call fails with this status, and says why. */
-#define CHECK_FAILS(status, call)            \
-  do {                                       \
-    CHECK((call) == (status));               \
-    CHECK(dlrt_last_error()[0] != 0);        \
-  } while (0)
+int checks, failures;
 
 static float image[PIXELS];
 static const char *model_path;
@@ -369,7 +355,7 @@ static void test_threads(void) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 2) return 2;
+  if (argc != 4) return 2;
   model_path = argv[1];
   for (int i = 0; i < PIXELS; i++) image[i] = sinf((float)i);
   test_constants();
@@ -381,6 +367,7 @@ int main(int argc, char **argv) {
   test_inputs();
   test_cancel();
   test_threads();
+  test_operators(argv[2], argv[3]);
   printf("C interface: %d checks, %d failed\n", checks, failures);
   return failures != 0;
 }

@@ -69,12 +69,14 @@ package struct GraphBuilder {
 
   package mutating func output(_ ids: ValueID...) { graph.outputs += ids }
 
-  package func model(optimizes: Bool = true) throws -> Model {
-    try Model(source(), options: Model.Options(optimizes: optimizes), verifies: true)
+  package func model(optimizes: Bool = true, operators: CustomOperators = CustomOperators()) throws -> Model {
+    try Model(source(), options: Model.Options(optimizes: optimizes, operators: operators), verifies: true)
   }
 
   /// The model as a file of ONNX.
-  package func file() throws -> [UInt8] { try source().bytes() }
+  package func file(operators: CustomOperators = CustomOperators()) throws -> [UInt8] {
+    try source().bytes(registry: operators.registry)
+  }
 
   private func source() -> OnnxModel {
     let inputs = graph.inputs.map { id in

@@ -21,11 +21,11 @@ import Testing
   @Test func helpHasExamples() throws {
     let overview = try dlrt("--help")
     #expect(overview.code == 0)
-    for command in ["run", "test", "bench", "info", "profile"] {
+    for command in ["run", "test", "bench", "info", "profile", "operators"] {
       #expect(overview.output.contains("  \(command) "))
       for arguments in [[command, "--help"], [command, "-h"], ["help", command]] {
         let help = try RunningCommand.call(arguments, in: folder)
-        #expect(help.code == 0 && help.output.contains("Examples:\n  dlrt \(command) "), "\(arguments)")
+        #expect(help.code == 0 && help.output.contains("Examples:\n  dlrt \(command)"), "\(arguments)")
       }
     }
     #expect(try dlrt("--version").output == "dlrt \(Version.text)\n")
@@ -38,7 +38,7 @@ import Testing
       ["run", model, "--threads", "0"], ["run", model, "--threads", "1", "--threads=2"], ["run", model, "--json=1"],
       ["run", model, "--shape", "x:3xa"], ["run", model, "--dim", "N"], ["run", model, "--shape", "q:1x3"],
       ["run", model, "--seed", "x"], ["run", model, "--timeout", "nan"], ["test"], ["test", "\(folder.path)/none"],
-      ["bench", model, "--seconds", "-1"],
+      ["bench", model, "--seconds", "-1"], ["help", "walk"],
     ] {
       let answer = try RunningCommand.call(arguments, in: folder)
       #expect(answer.code == 2, "\(arguments): \(answer.errors)")
@@ -89,6 +89,28 @@ import Testing
     let given = try dlrt("run", model, "--input", folder.write("x.json", "[[1, 2, 3]]"), "--json")
     #expect(given.errors.isEmpty)
     #expect(try parsed(given.output)["seed"] == nil)
+  }
+
+  @Test func slipsAreNamed() throws {
+    let model = try folder.negation()
+    #expect(try dlrt("run", model, "--thread", "2").errors.contains("did you mean '--threads'"))
+    #expect(try dlrt("run", model, "--shape", "q:1x3").errors.contains("'x'"))
+    for command in ["run", "info", "profile"] {
+      let answer = try dlrt(command, model, "--dim", "n=2")
+      #expect(answer.code == 0 && answer.errors.contains("no dimension 'n'; it has 'N'"), "\(answer.errors)")
+    }
+    #expect(try dlrt("info", model, "--dim", "n=2", "--json").errors.isEmpty)
+  }
+
+  @Test func givenInputsSettleTheSizesOfOthers() throws {
+    let model = try folder.model { builder in
+      let x = builder.input("x", .float32, [.symbol("N"), 3])
+      let y = builder.input("y", .float32, [3, .symbol("N")])
+      builder.output(builder.node("MatMul", [x, y]))
+    }
+    let x = try folder.write("x.json", "[[1, 2, 3], [4, 5, 6]]")
+    let answer = try dlrt("run", model, "--input", x)
+    #expect(answer.code == 0 && answer.lines[0].hasSuffix("[2, 2]"), "\(answer.errors)")
   }
 
   @Test func outputsAreShown() throws {
@@ -197,5 +219,34 @@ import Testing
     #expect(events?.count == 1 && events?.first?["ph"]?.string == "X")
     let steps = try parsed(dlrt("profile", model, "--runs", "1", "--json").output)["steps"]?.elements
     #expect(steps?.first?["node"]?.string == "negate")
+  }
+
+  @Test func whatIsNoPluginIsRefused() throws {
+    let model = try folder.negation()
+    for (file, word) in [("none.so", "none.so"), ("/lib/x86_64-linux-gnu/libm.so.6", "dlrt_plugin_register")] {
+      for command in ["run", "info", "bench", "profile"] {
+        let answer = try dlrt(command, model, "--plugin", file)
+        #expect(answer.code == 4 && answer.errors.contains(word), "\(answer.errors)")
+      }
+    }
+  }
+
+  @Test func operatorsAreListed() throws {
+    let all = try parsed(dlrt("operators", "--json").output)["operators"]?.elements ?? []
+    #expect(all.count > 200)
+    let conv = try #require(all.first { $0["name"]?.string == "Conv" })
+    #expect(conv["domain"]?.string == "" && conv["versions"]?.elements.map(\.integer) == [1, 11, 22])
+    #expect(conv["types"]?["T"]?.elements.contains { $0.string == "float" } == true)
+    #expect(conv["kernels"]?.elements.isEmpty == false)
+    let some = try dlrt("operators", "conv", "ai.onnx.ml::scaler", "nothing")
+    #expect(some.code == 1 && some.lines.count == 3 && some.errors.contains("'nothing'"), "\(some.output)")
+  }
+
+  @Test func operatorsPageIsUpToDate() throws {
+    let root = #filePath.split(separator: "/").dropLast(3).reduce("") { $0 + "/" + $1 }
+    let page = String(decoding: try WholeFile.read(root + "/docs/operators.md"), as: UTF8.self)
+    let written = try dlrt("operators", "--markdown").output
+    let changed = zip(page.split(separator: "\n"), written.split(separator: "\n")).first { $0 != $1 }
+    #expect(page == written, "run make docs; the first line that differs: \(changed.map { "\($0)" } ?? "the end")")
   }
 }

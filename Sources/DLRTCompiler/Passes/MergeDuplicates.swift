@@ -9,6 +9,7 @@ package struct MergeDuplicates: Pass {
 
   private struct Key: Hashable {
     let op: OperatorName
+    let version: Int?
     let inputs: [ValueID?]
     let outputCount: Int
   }
@@ -22,7 +23,7 @@ package struct MergeDuplicates: Pass {
       guard let op = program.op(id), op.isDeterministic else { continue }
       let node = program.graph[id]
       let inputs = node.inputs.map { input in input.map { renamed[$0] ?? $0 } }
-      let key = Key(op: node.op, inputs: inputs, outputCount: node.outputs.count)
+      let key = Key(op: node.op, version: node.version, inputs: inputs, outputCount: node.outputs.count)
       guard let alike = seen[key] else {
         seen[key] = [id]
         continue

@@ -160,7 +160,8 @@ extension StageBuilder {
   private func operand(_ value: ValueID) -> Planning.Operand {
     let fact = facts[value]
     return Planning.Operand(
-      type: fact?.type ?? .tensor(.float32), shape: shape(value), constant: fact?.constant)
+      type: fact?.type ?? .tensor(.float32), shape: shape(value), constant: fact?.constant,
+      isOpen: facts.dataDependent.contains(value))
   }
 
   /// A node with the operands that its step is made for.

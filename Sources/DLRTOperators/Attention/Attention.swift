@@ -153,7 +153,8 @@ package struct Attention: Operator {
       softcap: softcap, stage: planning.wants(output: 3) ? stage : nil, hasPast: planning.has(4),
       wantsKeys: planning.wants(output: 1), wantsValues: planning.wants(output: 2), planning)
     return Step(
-      kernel: "attention", flops: shape.flops, workspace: loop.workspaceCount * planning.type(0).size,
+      kernel: planning.kernelName("attention"), flops: shape.flops,
+      workspace: loop.workspaceCount * planning.type(0).size,
       try planning.type(0).dispatch(loop))
   }
 }

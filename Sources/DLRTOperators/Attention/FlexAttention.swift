@@ -1,6 +1,6 @@
 import DLRTGraph
 
-/// ONNX FlexAttention (ai.onnx.preview 1): attention over [batch, heads, positions, size] whose scores pass through the
+/// ONNX FlexAttention (1) of ai.onnx.preview: attention over [batch, heads, positions, size] whose scores pass through the
 /// graph `score_mod` before the softmax, and its probabilities through `prob_mod` after it. Both graphs see a tensor
 /// [batch, query heads, queries, keys] of the type `softmax_precision`.
 package struct FlexAttention: Operator {
@@ -83,7 +83,8 @@ package struct FlexAttention: Operator {
       }
     let isWide = type == .float64 || precision == .float64
     return Step(
-      kernel: "flex-attention", flops: shape.flops, workspace: loop.scoreCount * (isWide ? 8 : 4), body)
+      kernel: planning.kernelName("flex-attention"), flops: shape.flops,
+      workspace: loop.scoreCount * (isWide ? 8 : 4), body)
   }
 }
 

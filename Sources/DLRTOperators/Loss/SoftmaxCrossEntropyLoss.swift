@@ -24,7 +24,7 @@ package struct SoftmaxCrossEntropyLoss: Operator {
       softmax: SoftmaxLoop(.logSoftmax, shape: planning.shape(0), axis: 1, planning.kernels), loop: loss.loop(planning),
       wantsProbabilities: planning.wants(output: 1))
     return Step(
-      kernel: "crossentropy", workspace: task.wantsProbabilities ? 0 : planning.input(0).byteCount,
+      kernel: planning.kernelName("crossentropy"), workspace: task.wantsProbabilities ? 0 : planning.input(0).byteCount,
       try planning.type(0).dispatch(task))
   }
 

@@ -34,7 +34,8 @@ package struct RMSNormalization: Operator {
       case (_, .float64): loop.body(Float.self, Double.self)
       default: scale.rowStride == 0 ? loop.kernelBody(planning.kernels) : loop.body(Float.self, Float.self)
       }
-    return Step(kernel: "rmsnorm", workspace: scale.workspaceCount * planning.type(1).size, body)
+    return Step(
+      kernel: planning.kernelName("rmsnorm"), workspace: scale.workspaceCount * planning.type(1).size, body)
   }
 }
 

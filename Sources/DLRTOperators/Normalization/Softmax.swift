@@ -22,7 +22,7 @@ package struct Softmax: Operator {
 
   package func plan(_ planning: inout Planning) throws -> Step {
     let loop = SoftmaxLoop(.softmax, shape: planning.shape(0), axis: axis, planning.kernels)
-    return Step(kernel: "softmax", try planning.type(0).dispatch(loop))
+    return Step(kernel: planning.kernelName("softmax"), try planning.type(0).dispatch(loop))
   }
 
   package var inPlaceInputs: [Int] { [0] }

@@ -3,23 +3,24 @@ import DLRTGraph
 /// Finds operators by name. Families list their operators in files of their own; a user's operators join by
 /// `adding(_:)`.
 package struct OperatorRegistry: Sendable {
-  private var table: [OperatorName: any Operator.Type] = [:]
+  private var table: [OperatorName: OperatorKind] = [:]
 
   package init(_ families: [[any Operator.Type]]) {
     for family in families {
-      for type in family { table[type.schema.op] = type }
+      for type in family { table[type.schema.op] = OperatorKind(type) }
     }
   }
 
-  package subscript(op: OperatorName) -> (any Operator.Type)? { table[op] }
+  package subscript(op: OperatorName) -> OperatorKind? { table[op] }
 
-  package var operators: [any Operator.Type] {
+  /// All operators by domain and name.
+  package var kinds: [OperatorKind] {
     table.sorted { ($0.key.domain, $0.key.name) < ($1.key.domain, $1.key.name) }.map(\.value)
   }
 
-  package func adding(_ type: any Operator.Type) -> OperatorRegistry {
+  package func adding(_ kinds: [OperatorKind]) -> OperatorRegistry {
     var copy = self
-    copy.table[type.schema.op] = type
+    for kind in kinds { copy.table[kind.schema.op] = kind }
     return copy
   }
 
@@ -28,14 +29,10 @@ package struct OperatorRegistry: Sendable {
     _ node: Node, label: String, compile: @escaping (Graph) throws -> any Subgraph
   ) throws -> any Operator {
     do {
-      guard let type = table[node.op] else {
+      guard let kind = table[node.op] else {
         throw DLRTError(.unsupportedModel, "operator is not implemented")
       }
-      try type.schema.checkArity(of: node)
-      var reader = AttributeReader(node, compile: compile)
-      let made = try type.init(&reader)
-      try reader.finish()
-      return made
+      return try kind.make(node, compile: compile)
     } catch let error as DLRTError {
       throw error.located(node: label, operatorName: node.op.description)
     }

@@ -10,11 +10,14 @@ package struct Planning {
     package let shape: [Int]
     /// The data, when it is the same in every run of the plan.
     package let constant: Tensor?
+    /// True for an output whose size the data decide.
+    package let isOpen: Bool
 
-    package init(type: ValueType, shape: [Int], constant: Tensor? = nil) {
+    package init(type: ValueType, shape: [Int], constant: Tensor? = nil, isOpen: Bool = false) {
       self.type = type
       self.shape = shape
       self.constant = constant
+      self.isOpen = isOpen
     }
 
     package var count: Int { shape.product }
@@ -72,6 +75,11 @@ extension Planning {
   /// The element type of an input that inference has found to be a tensor.
   package func type(_ index: Int) -> DataType { input(index).type.dataType ?? .float32 }
   package func outputType(_ index: Int) -> DataType { output(index).type.dataType ?? .float32 }
+
+  /// The name of a step that has kernels for float32, of its first input, and plain loops for the rest.
+  package func kernelName(_ variant: String) -> String {
+    type(0) == .float32 ? KernelLibrary.name(variant, isa: kernels.isa) : variant
+  }
 
   /// A constant in a kernel's own layout: made once for the model, shared by all plans and threads.
   ///

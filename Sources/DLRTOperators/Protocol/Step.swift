@@ -55,6 +55,11 @@ package struct StepIO: ~Copyable {
     self.index = index
   }
 
+  /// The same view once more, for what wraps it.
+  borrowing func again() -> StepIO {
+    StepIO(operands: operands, inputCount: inputCount, workspace: workspace, host: host, index: index)
+  }
+
   package func hasInput(_ index: Int) -> Bool { index < inputCount && operands[index] != nil }
 
   /// The bytes of an input. Absent inputs and empty tensors have an address that must not be read.

@@ -15,6 +15,7 @@ enum BenchCommand: Command {
     .shape,
     .seed,
     .noOptimize,
+    .plugin,
     .json,
   ]
   static let examples = [
@@ -26,14 +27,13 @@ enum BenchCommand: Command {
     let threads = try arguments.threads()
     let seconds = try arguments.double("--seconds", atLeast: 0) ?? 3
     let warmup = try arguments.int("--warmup", in: 0...1_000_000) ?? 2
-    var maker = InputMaker(seed: try arguments.seed("--seed") ?? 0)
-    maker.dims = try arguments.dims()
-    maker.shapes = try arguments.shapes()
+    let maker = try arguments.maker()
 
     let start = Clock.now()
     let model = try arguments.model()
     let session = try Session(model, options: SessionOptions(threads: threads, seed: 0))
     let loaded = Clock.now()
+    try arguments.check(maker, model, name)
     let inputs = try maker.inputs(for: model)
     let made = Clock.now()
     var outputs = [Value?](repeating: nil, count: model.outputs.count)

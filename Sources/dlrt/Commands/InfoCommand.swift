@@ -13,6 +13,7 @@ enum InfoCommand: Command {
     .flag("--graph", "print the optimised graph"),
     .flag("--plan", "print the steps of a run"),
     .noOptimize,
+    .plugin,
     .json,
   ]
   static let examples = [
@@ -27,10 +28,8 @@ enum InfoCommand: Command {
       Terminal.print(model.graphDescription, terminator: "")
       return .fine
     }
-    var maker = InputMaker(seed: 0)
-    maker.dims = try arguments.dims()
-    maker.shapes = try arguments.shapes()
-    try maker.check(model)
+    let maker = try arguments.maker()
+    try arguments.check(maker, model, name)
     let session = try Session(model, options: SessionOptions(threads: try arguments.threads(), seed: 0))
     let shapes = model.inputs.map { port in port.isOptional ? port.shape?.sizes : maker.shape(of: port) }
     // A model may refuse the sizes that open dimensions get here; what it is can still be told.

@@ -14,6 +14,7 @@ enum ProfileCommand: Command {
     .seed,
     .value("--trace", "FILE", "write the last run in Chrome's trace format"),
     .noOptimize,
+    .plugin,
     .json,
   ]
   static let examples = [
@@ -23,11 +24,10 @@ enum ProfileCommand: Command {
 
   static func run(_ arguments: Arguments) throws -> Outcome {
     let runs = try arguments.int("--runs", in: 1...100_000) ?? 10
-    var maker = InputMaker(seed: try arguments.seed("--seed") ?? 0)
-    maker.dims = try arguments.dims()
-    maker.shapes = try arguments.shapes()
+    let maker = try arguments.maker()
     let model = try arguments.model()
     let session = try Session(model, options: SessionOptions(threads: try arguments.threads(), seed: 0))
+    try arguments.check(maker, model, name)
     let inputs = try maker.inputs(for: model)
     for _ in 0..<2 { _ = try session.run(inputs) }
     var recorded: [[StepRecord]] = []

@@ -20,24 +20,24 @@ enum RunCommand: Command {
     .value("--timeout", "SECONDS", "stop a run that takes longer"),
     .seed,
     .noOptimize,
+    .plugin,
     .json,
   ]
   static let examples = [
     "dlrt run samples/digits/digits.onnx --input samples/digits/images/7.png",
     "dlrt run model.onnx --input x=x.npy --outputs results --json",
     "dlrt run model.onnx --dim N=4 --seed 7",
+    "dlrt run model.onnx --plugin operators.so",
   ]
 
   static func run(_ arguments: Arguments) throws -> Outcome {
     let top = try arguments.int("--top", in: 1...1_000_000) ?? 5
     let seed = try arguments.seed("--seed") ?? 0
-    var maker = InputMaker(seed: seed)
-    maker.dims = try arguments.dims()
-    maker.shapes = try arguments.shapes()
+    let maker = try arguments.maker()
     let limit = try arguments.int("--memory-limit", in: 1...1 << 40)
     let timeout = try arguments.double("--timeout", atLeast: 0)
     let model = try arguments.model()
-    try maker.check(model)
+    try arguments.check(maker, model, name)
     let labels = try arguments.string("--labels").map(Labels.init(path:)) ?? Labels(model.metadata)
     let session = try Session(
       model,

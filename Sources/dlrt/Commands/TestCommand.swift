@@ -12,6 +12,7 @@ enum TestCommand: Command {
     .value("--json", "FILE", "write the outcome of each case"),
     .threads,
     .noOptimize,
+    .plugin,
     .flag("--quiet", "print only the last line"),
   ]
   static let examples = [
@@ -24,7 +25,7 @@ enum TestCommand: Command {
     let atol = try arguments.double("--atol", atLeast: 0)
     let threads = try arguments.threads()
     let runner = TestRunner(
-      modelOptions: Model.Options(optimizes: !arguments.has("--no-optimize")),
+      modelOptions: try arguments.modelOptions(),
       sessionOptions: SessionOptions(threads: threads, seed: 0))
     var tolerances = ToleranceTable()
     var passed = 0

@@ -1,15 +1,15 @@
 import Glibc
 
 /// Text that lives as long as the process.
-func text(_ literal: StaticString) -> UnsafePointer<CChar>? {
+package func text(_ literal: StaticString) -> UnsafePointer<CChar>? {
   UnsafeRawPointer(literal.utf8Start).assumingMemoryBound(to: CChar.self)
 }
 
 /// Text for C callers that lives as long as its owner keeps it.
-final class CText: Sendable {
-  nonisolated(unsafe) let start: UnsafePointer<CChar>?
+package final class CText: Sendable {
+  package nonisolated(unsafe) let start: UnsafePointer<CChar>?
 
-  init(_ string: String) { start = strdup(string).map { UnsafePointer($0) } }
+  package init(_ string: String) { start = strdup(string).map { UnsafePointer($0) } }
 
   deinit { free(UnsafeMutablePointer(mutating: start)) }
 }
