@@ -24,7 +24,7 @@ struct OperatorProbe {
       for firstConstant in [1, Int.max] {
         for isAfterConvolution in [false, true] {
           let found = try? kernels(
-            of: node, kind.schema, constantsFrom: firstConstant, afterConvolution: isAfterConvolution)
+            of: node, kind, constantsFrom: firstConstant, afterConvolution: isAfterConvolution)
           all.formUnion(found ?? [])
         }
       }
@@ -35,9 +35,10 @@ struct OperatorProbe {
   }
 
   private func kernels(
-    of node: ProbeNode, _ schema: OperatorSchema, constantsFrom firstConstant: Int,
+    of node: ProbeNode, _ kind: OperatorKind, constantsFrom firstConstant: Int,
     afterConvolution: Bool
   ) throws -> [String] {
+    let schema = kind.schema
     var graph = Graph(name: "probe")
     var shapes: [[Int]?] = []
     var ports: [OnnxModel.Port] = []
@@ -67,7 +68,10 @@ struct OperatorProbe {
     let outputs = (0..<max(1, schema.outputs.count { !$0.isOptional })).map { index in
       graph.addValue(Graph.Value(name: "o\(index)"))
     }
-    graph.addNode(Node(schema.op, name: "probe", attributes: node.attributes, inputs: inputs, outputs: outputs))
+    // As import does it, so that operators that others make up are these.
+    var made = Node(schema.op, name: "probe", attributes: node.attributes, inputs: inputs, outputs: outputs)
+    try kind.modernize(&made, version: schema.versions.last ?? 1, in: &graph)
+    graph.addNode(made)
     graph.outputs = outputs
     let source = OnnxModel(
       graph: graph, inputs: ports, outputs: outputs.map { OnnxModel.Port(name: graph[$0].name, type: nil, shape: nil) },
