@@ -60,10 +60,12 @@ private func depthBlocks(_ args: dlk_gemm_args, _ rows: Int) -> Int {
 private let deepest = 1024
 
 func gemmDirect(_ args: dlk_gemm_args, _ rows: Range<Int>, _ panels: Range<Int>) {
-  if args.b_column_stride == 1 {
-    runMatrix(args, PanelSource(base: args.b, layout: .plain(rowStride: Int(args.b_row_stride))), rows, panels)
-  } else {
+  if args.b_column_stride != 1 {
     gemmDots(args, rows, panels)
+  } else if rows.count == 1 {
+    gemmRow(args, rows.lowerBound, panels)
+  } else {
+    runMatrix(args, PanelSource(base: args.b, layout: .plain(rowStride: Int(args.b_row_stride))), rows, panels)
   }
 }
 
@@ -78,81 +80,6 @@ private func runMatrix(_ args: dlk_gemm_args, _ b: PanelSource, _ rows: Range<In
         rows: source, depth: Int(args.k), n: Int(args.n), b: b, c: args.c, cStride: Int(args.c_row_stride),
         epilogue: Epilogue(args.epilogue), scratch: scratch)
       driver.run(rows: rows, panels: panels)
-    }
-  }
-}
-
-/// Products with a B whose columns are not adjacent: each element is a dot product along k.
-private func gemmDots(_ args: dlk_gemm_args, _ rows: Range<Int>, _ panels: Range<Int>) {
-  let epilogue = Epilogue(args.epilogue)
-  let columns = panels.lowerBound &* panelColumns..<min(Int(args.n), panels.upperBound &* panelColumns)
-  let cStride = Int(args.c_row_stride)
-  var scratch = InlineArray<64, Float> { _ in 0 }
-  withAddress(of: &scratch) { address in
-    let scratch = address.assumingMemoryBound(to: Float.self)
-    var row = rows.lowerBound
-    while row < rows.upperBound {
-      let height = min(4, rows.upperBound &- row)
-      var column = columns.lowerBound
-      while column < columns.upperBound {
-        let width = min(4, columns.upperBound &- column)
-        if args.b_row_stride == 1 {
-          dotTile(args, row: row, rows: height, column: column, columns: width, scratch)
-        } else {
-          scalarTile(args, row: row, rows: height, column: column, columns: width, scratch)
-        }
-        if epilogue.startsAtBias, let bias = args.epilogue.bias {
-          for i in 0..<height { for j in 0..<width { scratch[i &* lanes &+ j] += bias[column &+ j] } }
-        }
-        epilogue.finish(
-          scratch, width: lanes, rows: height, row: row, column: column, columns: width,
-          c: args.c + (row &* cStride &+ column), cStride: cStride)
-        column = column &+ width
-      }
-      row = row &+ height
-    }
-  }
-}
-
-/// At most 4 × 4 dot products along adjacent elements of both operands, `lanes` floats from one row of results to the
-/// next.
-private func dotTile(
-  _ args: dlk_gemm_args, row: Int, rows: Int, column: Int, columns: Int, _ result: Target
-) {
-  let depth = Int(args.k)
-  let b = InlineArray<4, Source> { args.b + (column &+ min($0, columns &- 1)) &* Int(args.b_column_stride) }
-  for i in 0..<rows {
-    let a = args.a + (row &+ i) &* Int(args.a_row_stride)
-    var even = InlineArray<4, VF> { _ in VF() }, odd = InlineArray<4, VF> { _ in VF() }
-    var k = 0
-    while k &+ 2 &* lanes <= depth {
-      let a0 = dlk_load(a + k), a1 = dlk_load(a + (k &+ lanes))
-      for j in 0..<4 {
-        even[j] = dlk_fma(a0, dlk_load(b[j] + k), even[j])
-        odd[j] = dlk_fma(a1, dlk_load(b[j] + (k &+ lanes)), odd[j])
-      }
-      k = k &+ 2 &* lanes
-    }
-    while k < depth {
-      let count = min(lanes, depth &- k)
-      let a0 = dlk_load_partial(a + k, count)
-      for j in 0..<4 { even[j] = dlk_fma(a0, dlk_load_partial(b[j] + k, count), even[j]) }
-      k = k &+ lanes
-    }
-    for j in 0..<4 { result[i &* lanes &+ j] = dlk_sum(even[j] + odd[j]) }
-  }
-}
-
-private func scalarTile(
-  _ args: dlk_gemm_args, row: Int, rows: Int, column: Int, columns: Int, _ result: Target
-) {
-  for i in 0..<rows {
-    let a = args.a + (row &+ i) &* Int(args.a_row_stride)
-    for j in 0..<columns {
-      let b = args.b + (column &+ j) &* Int(args.b_column_stride)
-      var sum: Float = 0
-      for k in 0..<Int(args.k) { sum += a[k] * b[k &* Int(args.b_row_stride)] }
-      result[i &* lanes &+ j] = sum
     }
   }
 }

@@ -10,8 +10,8 @@ private struct GemmCase: CustomStringConvertible {
   var epilogue = dlk_epilogue.plain
   let a, b, bias, addend: Guarded<Float>
 
-  init(_ random: inout SeededGenerator, sizes: [Int], depths: [Int]? = nil) {
-    (m, n, k) = (random.pick(sizes), random.pick(sizes + [64, 96, 128, 200]), random.pick(depths ?? sizes))
+  init(_ random: inout SeededGenerator, rows: [Int]? = nil, sizes: [Int], depths: [Int]? = nil) {
+    (m, n, k) = (random.pick(rows ?? sizes), random.pick(sizes + [64, 96, 128, 200]), random.pick(depths ?? sizes))
     aStride = k + random.int(0...3)
     cStride = n + random.int(0...3)
     addendStride = n + random.int(0...2)
@@ -145,6 +145,35 @@ private struct GemmCase: CustomStringConvertible {
       kernels.pointee.gemm_direct(&args, 0, Int64(test.m), 0, test.panels(kernels))
       if let mistake = test.mistake(c) {
         Issue.record("seed \(seed), \(test): \(mistake)")
+        return
+      }
+    }
+  }
+
+  /// Whether weights are packed or not is a matter of speed, where columns are adjacent.
+  @Test(arguments: KernelLibrary.available)
+  func oneRowInPlaceGivesThePackedProduct(isa: ISA) {
+    let kernels = KernelLibrary.table(for: isa)
+    for seed in 3000..<3120 {
+      var random = SeededGenerator(seed)
+      let test = GemmCase(
+        &random, rows: [1, 1, 2], sizes: [1, 7, 130, 511, 512, 513, 1030, 2047, 2048, 2049, 4100],
+        depths: [0, 1, 7, 8, 9, 16, 33])
+      let packed = test.pack(kernels)
+      let (direct, whole) = (test.output(), test.output())
+      let panels = test.panels(kernels), cut = Int64(random.int(0...Int(panels)))
+      var args = test.arguments(test.b.pointer, direct)
+      for row in 0..<Int64(test.m) {
+        kernels.pointee.gemm_direct(&args, row, row + 1, 0, cut)
+        kernels.pointee.gemm_direct(&args, row, row + 1, cut, panels)
+      }
+      (args.b, args.c) = (packed.pointer, whole.base)
+      kernels.pointee.gemm(&args, 0, Int64(test.m), 0, panels)
+      // A tile adds what is to be added to a part of a vector after the sum, not before.
+      let isExact = test.nStride == 1 && test.epilogue.addend == nil
+      let isSame = isExact ? direct.array == whole.array : test.mistake(direct) == nil
+      if !isSame {
+        Issue.record("seed \(seed), \(test)")
         return
       }
     }

@@ -32,6 +32,28 @@ import Testing
     }
   }
 
+  /// Large weights of a single row stay where the model has them, at whatever address.
+  @Test(arguments: [false, true])
+  func weightsInPlace(_ isTransposed: Bool) throws {
+    var numbers = RandomNumbers(seed: 5)
+    let x = try numbers.tensor([1, 301])
+    let shape = isTransposed ? [901, 301] : [301, 901]
+    let aligned = try numbers.tensor(shape)
+    let storage = try TensorStorage(byteCount: aligned.byteCount + 1)
+    aligned.withUnsafeBytes { (storage.base + 1).copyMemory(from: $0.baseAddress!, byteCount: $0.count) }
+    let shifted = Tensor(.float32, shape, storage, byteOffset: 1)
+    let c = try numbers.tensor([901])
+    let attributes: [String: Attribute] = ["transB": .int(isTransposed ? 1 : 0), "alpha": .float(0.5)]
+    let expected = try OperatorRun.tensor("Gemm", [x.widened, aligned.widened, c.widened], attributes)
+    let alone = try OperatorRun.tensor("Gemm", [x, aligned, c], attributes, constants: [1])
+    #expect(try alone.isNear(expected))
+    for threads in [1, 2, 3] {
+      let options = SessionOptions(threads: threads)
+      let got = try OperatorRun.tensors("Gemm", [x, shifted, c], attributes, constants: [1], options: options)[0]
+      #expect(try got.array(of: Float.self) == alone.array(of: Float.self), "threads \(threads)")
+    }
+  }
+
   @Test(arguments: [[], [1], [4], [1, 4], [3, 1], [1, 1], [3, 4]])
   func gemmAddends(_ shape: [Int]) throws {
     var numbers = RandomNumbers(seed: 3)

@@ -14,6 +14,8 @@ package struct FloatProduct: Sendable {
     /// Packed in the workspace by all threads before they multiply.
     case shared
     case direct
+    /// A constant read where the model has it.
+    case place(Tensor)
   }
 
   /// Where the kernel finds A, whose rows must be adjacent elements.
@@ -53,7 +55,10 @@ package struct FloatProduct: Sendable {
       batch: batch, m: product.m, panels: panels, rowUnit: Int(table.pointee.gemm_rows), flops: product.flops,
       threads: planning.threads, weighsMore: product.n > product.m)
     self.split = split
-    if let b, product.n > 1 {
+    if let b, Self.isReadOnce(product) {
+      Self.prepare(b)
+      columns = .place(b)
+    } else if let b, product.n > 1 {
       columns = .constant(try Self.pack(b, made, product, kernels, planning, packedCount))
     } else if !Self.paysToPack(product) {
       columns = .direct
@@ -84,7 +89,12 @@ package struct FloatProduct: Sendable {
     rows = .direct
   }
 
-  private var skipsB: Bool { if case .constant = columns { true } else { false } }
+  private var skipsB: Bool {
+    switch columns {
+    case .constant, .place: true
+    case .own, .shared, .direct: false
+    }
+  }
   private var skipsA: Bool { if case .constant = rows { true } else { false } }
 
   /// The inputs that are never read, given the indices of A and B.
@@ -94,7 +104,7 @@ package struct FloatProduct: Sendable {
 
   private var packedMatrices: Int {
     switch columns {
-    case .constant, .direct: 0
+    case .constant, .direct, .place: 0
     case .own: split.count
     case .shared: made.matrices(.b)
     }
@@ -111,9 +121,16 @@ package struct FloatProduct: Sendable {
       switch columns {
       case .constant: "gemm"
       case .own, .shared: "gemm-packing"
-      case .direct: "gemm-direct"
+      case .direct, .place: "gemm-direct"
       }
     return KernelLibrary.name(method, isa: kernels.isa)
+  }
+
+  /// A single row reads each weight once, at the speed of memory wherever it lies: packing would only copy what does not
+  /// stay in the nearer caches from one run to the next.
+  private static func isReadOnce(_ product: MatrixProduct) -> Bool {
+    product.m == 1 && product.batch.isEmpty && (product.b.column == 1 || product.b.row == 1)
+      && product.k &* product.n >= 1 << 18
   }
 
   /// Packing reads and writes B once; reading it as it is costs the kernel more than that only when many rows use it
@@ -130,6 +147,15 @@ package struct FloatProduct: Sendable {
 // MARK: Preparing operands
 
 extension FloatProduct {
+  /// Brings a constant of any size into memory, in parts.
+  private static func prepare(_ b: Tensor) {
+    b.withUnsafeBytes { bytes in
+      for first in stride(from: 0, to: bytes.count, by: releasedBytes) {
+        b.storage.preparePages(UnsafeRawBufferPointer(rebasing: bytes[first..<min(first + releasedBytes, bytes.count)]))
+      }
+    }
+  }
+
   private static func pack(
     _ b: Tensor, _ made: MatrixProduct, _ product: MatrixProduct, _ kernels: KernelSet, _ planning: Planning,
     _ packedCount: Int
@@ -260,8 +286,10 @@ extension FloatProduct {
     arguments.epilogue = epilogue
     if let addend = epilogue.addend { arguments.epilogue.addend = addend + offsets.c }
     switch columns {
-    case .direct:
+    case .direct, .place:
       arguments.b = b + offsets.b
+      // What a file holds may have any alignment, which no kernel minds.
+      if case .place(let tensor) = columns { arguments.b = tensor.pointer.assumingMemoryBound(to: Float.self) }
       arguments.b_row_stride = Int64(product.b.row)
       arguments.b_column_stride = Int64(product.n <= 1 ? 1 : product.b.column)
       // One column whose elements are adjacent is a dot product rather than a matrix of one column.
