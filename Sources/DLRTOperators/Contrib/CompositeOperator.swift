@@ -32,7 +32,7 @@ extension OperatorSchema {
 
   /// An operator of ONNX Runtime's own domain.
   package static func microsoft(
-    _ name: String, _ inputs: [(String, String)], _ outputs: [(String, String)], _ types: [String: TypeSet]
+    _ name: String, _ inputs: [(String, String)], _ outputs: [(String, String)], _ types: OperatorSchema.Constraints
   ) -> OperatorSchema {
     OperatorSchema(
       name, domain: OperatorName.microsoftDomain, versions: [1], inputs: inputs, outputs: outputs, types: types)

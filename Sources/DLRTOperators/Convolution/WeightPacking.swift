@@ -11,6 +11,15 @@ struct WeightPacking: Sendable {
     case panels
     /// Panels of `pack_winograd`.
     case winograd(tile: Int)
+
+    /// What the packed form is kept under.
+    var name: String {
+      switch self {
+      case .taps: "taps"
+      case .panels: "panels"
+      case .winograd(let tile): "winograd\(tile)"
+      }
+    }
   }
 
   private let problem: ConvolutionProblem
@@ -41,7 +50,7 @@ struct WeightPacking: Sendable {
 
   /// Constant weights, packed once for the model by all threads.
   func packed(_ tensor: Tensor, _ planning: Planning) throws -> TensorStorage {
-    let format = "\(kernels.isa.name)-f32-\(layout)-\(problem.groups)"
+    let format = "\(kernels.isa.name)-f32-\(layout.name)-\(problem.groups)"
     return try planning.packed(tensor, format: format, byteCount: bytes) { tensor, target in
       tensor.withUnsafeBytes { bytes in
         guard let source = bytes.baseAddress else { return }

@@ -6,6 +6,7 @@ package struct OperatorRegistry: Sendable {
   private var table: [OperatorName: OperatorKind] = [:]
 
   package init(_ families: [[any Operator.Type]]) {
+    table.reserveCapacity(families.reduce(0) { $0 + $1.count })
     for family in families {
       for type in family { table[type.schema.op] = OperatorKind(type) }
     }

@@ -13,14 +13,22 @@ package struct OperatorSchema: Sendable {
     package let isVariadic: Bool
 
     init(_ text: (String, String)) {
-      var name = text.0
-      isOptional = name.hasSuffix("?")
-      isVariadic = name.hasSuffix("...")
-      if isOptional { name.removeLast() }
-      if isVariadic { name.removeLast(3) }
-      self.name = name
+      let last = text.0.utf8.last
+      isOptional = last == UInt8(ascii: "?")
+      isVariadic = last == UInt8(ascii: ".")
+      name = isOptional || isVariadic ? String(text.0.dropLast(isOptional ? 1 : 3)) : text.0
       constraint = text.1
     }
+  }
+
+  /// The element types that each constraint's name stands for: a few pairs, which all schemas make before a first model
+  /// loads.
+  package struct Constraints: ExpressibleByDictionaryLiteral, Sendable {
+    package let pairs: [(name: String, types: TypeSet)]
+
+    package init(dictionaryLiteral pairs: (String, TypeSet)...) { self.pairs = pairs.map { (name: $0, types: $1) } }
+
+    package subscript(name: String) -> TypeSet? { pairs.first { $0.name == name }?.types }
   }
 
   package let op: OperatorName
@@ -28,11 +36,11 @@ package struct OperatorSchema: Sendable {
   package let versions: [Int]
   package let inputs: [Formal]
   package let outputs: [Formal]
-  package let types: [String: TypeSet]
+  package let types: Constraints
 
   package init(
     _ name: String, domain: String = "", versions: [Int], inputs: [(String, String)], outputs: [(String, String)],
-    types: [String: TypeSet]
+    types: Constraints
   ) {
     op = OperatorName(name, domain: domain)
     self.versions = versions
@@ -80,7 +88,7 @@ extension OperatorSchema {
           .unsupportedModel, "element type is not supported", tensor: formal.name, expected: "one of \(allowed)",
           got: type.name)
       }
-      if formal.constraint.hasSuffix("*") { continue }
+      if formal.constraint.utf8.last == UInt8(ascii: "*") { continue }
       if let other = bound[formal.constraint], other != type {
         throw DLRTError(
           .invalidModel, "inputs of one type differ", tensor: formal.name, expected: other.name, got: type.name)

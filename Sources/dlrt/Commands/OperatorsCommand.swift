@@ -64,7 +64,9 @@ enum OperatorsCommand: Command {
         (
           "types",
           .object(
-            schema.types.sorted { $0.key < $1.key }.map { ($0.key, .array($0.value.types.map { .string($0.name) })) })
+            schema.types.pairs.sorted { $0.name < $1.name }.map { constraint in
+              (constraint.name, .array(constraint.types.types.map { .string($0.name) }))
+            })
         ),
         ("optimized", .bool(finding.isOptimized)), ("kernels", .array(finding.kernels.map(JSON.string))),
       ])
