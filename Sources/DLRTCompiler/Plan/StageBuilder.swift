@@ -263,7 +263,7 @@ extension StageBuilder {
     for (index, output) in outputs.enumerated() {
       guard let output else { continue }
       bytes = bytes &+ (planning.outputs[index]?.byteCount ?? 0)
-      try place(output, index, op, node, position)
+      try place(output, index, op, node, position, isPart: planning.outputs[index]?.view != nil)
     }
     return Draft(id: id, step: step, bytes: bytes, outputs: outputs)
   }
@@ -295,16 +295,18 @@ extension StageBuilder {
   }
 
   private mutating func place(
-    _ output: ValueID, _ index: Int, _ op: any Operator, _ node: Node, _ position: Int
+    _ output: ValueID, _ index: Int, _ op: any Operator, _ node: Node, _ position: Int, isPart: Bool
   ) throws {
     let last = lastUse[output] ?? position
+    // Another step has written a part of it.
+    if bufferOf[output] != nil { return }
     if facts.dataDependent.contains(output) {
       add(output, Buffer(size: 0, kind: .dynamic(stage.dynamicCount), first: position, last: last))
       stage.dynamicCount += 1
       return
     }
     let size = operand(output).byteCount
-    if index == 0 {
+    if index == 0, !isPart {
       for candidate in op.inPlaceInputs {
         guard let input = node.input(candidate), let shared = bufferOf[input], case .arena = buffers[shared].kind,
           buffers[shared].last <= position, buffers[shared].size == size, operand(input).byteCount == size,

@@ -4,18 +4,21 @@ import DLRTOperators
 /// Which steps of a stage read or write in another value's memory, so that rearranging nodes between them move nothing.
 /// A rearranging node that nobody else needs then drops out of the plan.
 struct StageViews {
-  private struct Source {
+  /// A value's memory, and where something lies in it.
+  struct Source: Equatable {
     let value: ValueID
     let view: StridedView
   }
 
-  private let program: Program
+  let program: Program
   private let environment: PlanEnvironment
-  private let facts: PlanFacts
-  private var inputs: [NodeID: [Int: Source]] = [:]
-  private var outputs: [NodeID: Source] = [:]
+  let facts: PlanFacts
+  var inputs: [NodeID: [Int: Source]] = [:]
+  var outputs: [NodeID: Source] = [:]
+  /// Values that lie within another's memory.
+  var places: [ValueID: Source] = [:]
   /// Nodes whose outputs others write for them.
-  private(set) var absorbed: Set<NodeID> = []
+  var absorbed: Set<NodeID> = []
 
   init(_ nodes: [NodeID], program: Program, environment: PlanEnvironment, facts: PlanFacts) {
     self.program = program
@@ -30,6 +33,7 @@ struct StageViews {
       for index in op.viewableInputs { findSource(of: index, id, op) }
     }
     for id in able where program.op(id)?.writesPermuted == true { findTarget(of: id) }
+    placeParts(of: nodes)
   }
 
   /// What a node reads, where its step reads it.
@@ -54,14 +58,14 @@ struct StageViews {
 
 extension StageViews {
   /// A value that lies in memory as it is: neither made at plan time nor by data.
-  private func isPlain(_ value: ValueID) -> Bool {
+  func isPlain(_ value: ValueID) -> Bool {
     guard let fact = facts[value], fact.type.dataType != nil, let sizes = fact.shape?.sizes else { return false }
     return fact.constant == nil && !facts.dataDependent.contains(value) && sizes.product > 0
   }
 
-  private func shape(_ value: ValueID) -> [Int] { facts[value]?.shape?.sizes ?? [] }
+  func shape(_ value: ValueID) -> [Int] { facts[value]?.shape?.sizes ?? [] }
 
-  private func planning(_ id: NodeID) -> Planning {
+  func planning(_ id: NodeID) -> Planning {
     func operand(_ value: ValueID) -> Planning.Operand {
       let fact = facts[value]
       return Planning.Operand(type: fact?.type ?? .tensor(.float32), shape: shape(value), constant: fact?.constant)

@@ -45,6 +45,16 @@ package struct ConvNHWC: Operator {
   /// The addend is read where the result is written.
   package var inPlaceInputs: [Int] { [3] }
 
+  package var viewableInputs: [Int] { [0] }
+
+  /// An image that is copied first is read in memory of its own.
+  package func reads(_ view: StridedView, input index: Int, _ planning: Planning) -> Bool {
+    index == 0 && !isInputChannelsFirst && view.hasPixels(planning.input(0))
+      && (planning.shape(0).last ?? 0) > PixelConvolution.fewChannels
+  }
+
+  package func writes(_ view: StridedView, _ planning: Planning) -> Bool { view.hasPixels(planning.output(0)) }
+
   package func plan(_ planning: inout Planning) throws -> Step {
     let shape = planning.shape(0)
     let input = isInputChannelsFirst ? shape : shape.channelsFirst

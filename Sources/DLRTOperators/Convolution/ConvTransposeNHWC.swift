@@ -26,6 +26,10 @@ package struct ConvTransposeNHWC: Operator {
     inference.set(0, type, output.channelsLast)
   }
 
+  package func writes(_ view: StridedView, _ planning: Planning) -> Bool {
+    view.hasPixels(planning.output(0))
+  }
+
   package func plan(_ planning: inout Planning) throws -> Step {
     let problem = try attributes.problem(x: planning.shape(0).channelsFirst, w: planning.shape(1))
     guard let weights = planning.constant(1) else {

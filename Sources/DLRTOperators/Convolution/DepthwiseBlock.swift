@@ -72,6 +72,14 @@ package struct DepthwiseBlock: Operator {
   /// The addend is read where the result is written.
   package var inPlaceInputs: [Int] { [Input.addend] }
 
+  package var viewableInputs: [Int] { [0] }
+
+  package func reads(_ view: StridedView, input index: Int, _ planning: Planning) -> Bool {
+    index == 0 && view.hasPixels(planning.input(0))
+  }
+
+  package func writes(_ view: StridedView, _ planning: Planning) -> Bool { view.hasPixels(planning.output(0)) }
+
   package func plan(_ planning: inout Planning) throws -> Step {
     if planning.output(0).count == 0 { return .nothing }
     let weights = planning.shape(Input.depthwise)

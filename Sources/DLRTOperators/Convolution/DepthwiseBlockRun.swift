@@ -12,8 +12,9 @@ struct DepthwiseBlockRun: Sendable {
   private let project: Pointwise?
   private let hasAddend: Bool
   private let images: Int
-  private let inputChannels: Int
   private let outputChannels: Int
+  private let xPlace: PixelPlace
+  private let yPlace: PixelPlace
   /// Output rows of a band, and rows of the ring.
   private let band: Int
   private let ring: Int
@@ -82,7 +83,7 @@ struct DepthwiseBlockRun: Sendable {
     kernels = planning.kernels
     let input = planning.shape(0).channelsFirst
     images = input[0]
-    inputChannels = input[1]
+    (xPlace, yPlace) = (PixelPlace(planning.input(0)), PixelPlace(planning.output(0)))
     typealias Input = DepthwiseBlock.Input
     let weights = planning.shape(Input.depthwise)
     let channels = weights[0]
@@ -131,7 +132,7 @@ struct DepthwiseBlockRun: Sendable {
       skippedInputs: Set(packed)
     ) { io in
       let call = Call(
-        x: io.input(0, as: Float.self), y: io.output(0, as: Float.self),
+        x: io.input(0, as: Float.self) + xPlace.offset, y: io.output(0, as: Float.self) + yPlace.offset,
         addend: hasAddend ? io.input(DepthwiseBlock.Input.addend, as: Float.self) : nil,
         expand: expand?.arguments(io, io.workspace + expandPlace),
         depthwise: depthwiseArguments(io, io.workspace + depthwisePlace),
@@ -152,8 +153,8 @@ struct DepthwiseBlockRun: Sendable {
     args.window = geometry.kernelWindow
     args.channels = Int64(depthwise.groups)
     args.group = 1
-    args.x_pixels = dlk_pixels(geometry.input, pixelStride: depthwise.groups)
-    args.y_pixels = dlk_pixels(geometry.output, pixelStride: depthwise.groups)
+    args.x_pixels = dlk_pixels(geometry.input, pixelStride: expand == nil ? xPlace.stride : depthwise.groups)
+    args.y_pixels = dlk_pixels(geometry.output, pixelStride: project == nil ? yPlace.stride : depthwise.groups)
     args.weights = depthwiseWeights.pointer(io, scratch)
     args.bias = io.hasInput(bias) ? io.input(bias, as: Float.self) : nil
     args.activation = op.activation.function
@@ -182,7 +183,7 @@ extension DepthwiseBlockRun {
     _ call: Call, _ rows: Range<Int>, _ ringRoom: UnsafeMutablePointer<Float>, _ bandRoom: UnsafeMutablePointer<Float>
   ) {
     let (down, across) = (depthwise.geometry.axes[0], depthwise.geometry.axes[1])
-    let inputSize = down.input &* across.input &* inputChannels
+    let inputSize = down.input &* across.input &* xPlace.stride
     var row = rows.lowerBound
     while row < rows.upperBound {
       let image = row / down.output
@@ -215,7 +216,8 @@ extension DepthwiseBlockRun {
     let width = depthwise.geometry.axes[1].input
     var args = arguments
     args.m = Int64(rows.count &* width)
-    args.a = x + rows.lowerBound &* width &* inputChannels
+    args.a = x + rows.lowerBound &* width &* xPlace.stride
+    args.a_row_stride = Int64(xPlace.stride)
     args.c = ringRoom + rows.lowerBound % ring &* width &* depthwise.groups
     multiply(&args)
   }
@@ -226,21 +228,22 @@ extension DepthwiseBlockRun {
   ) {
     let (down, across) = (depthwise.geometry.axes[0], depthwise.geometry.axes[1])
     let width = across.output
-    let place = (image &* down.output &+ rows.lowerBound) &* width &* outputChannels
+    let pixel = (image &* down.output &+ rows.lowerBound) &* width
     var args = call.depthwise
     args.x = call.expand == nil ? x : UnsafePointer(ringRoom)
     // The kernel counts rows over the whole output.
     args.y =
       call.project == nil
-      ? call.y + image &* down.output &* width &* outputChannels
+      ? call.y + image &* down.output &* width &* yPlace.stride
       : bandRoom - rows.lowerBound &* width &* depthwise.groups
     kernels.table.pointee.depthwise(&args, Int64(rows.lowerBound), Int64(rows.upperBound))
     guard var product = call.project else { return }
     product.m = Int64(rows.count &* width)
     product.a = UnsafePointer(bandRoom)
-    product.c = call.y + place
+    product.c = call.y + pixel &* yPlace.stride
+    product.c_row_stride = Int64(yPlace.stride)
     if let addend = call.addend {
-      product.epilogue.addend = addend + place
+      product.epilogue.addend = addend + pixel &* outputChannels
       product.epilogue.addend_row_stride = Int64(outputChannels)
       product.epilogue.addend_scale = 1
       product.epilogue.addend_last = op.isAddendLast ? 1 : 0

@@ -32,6 +32,7 @@ struct PhasedConvolution: Sendable {
   private let problem: ConvolutionProblem
   private let activation: UnaryKernel
   private let kernels: KernelSet
+  private let yPlace: PixelPlace
   private let phases: [Phase]
   private let units: Int
   private let weightFloats: Int
@@ -56,14 +57,16 @@ struct PhasedConvolution: Sendable {
   private var outputChannels: Int { problem.groups &* problem.outputChannels }
 
   init(_ given: ConvolutionProblem, _ activation: UnaryKernel, _ planning: Planning) throws {
-    let (problem, spread) = Self.widened(given)
+    // Pixels among another tensor's channels are not adjacent.
+    let (problem, spread) = planning.output(0).view == nil ? Self.widened(given) : (given, 1)
     self.problem = problem
     self.spread = spread
     self.activation = activation
     kernels = planning.kernels
     let axes = Array(repeating: .single, count: 3 - problem.geometry.axes.count) + problem.geometry.axes
-    let channels = problem.groups * problem.outputChannels
-    let rowStrides = [axes[1].input * axes[2].input * channels, axes[2].input * channels, channels]
+    yPlace = PixelPlace(planning.output(0))
+    let pixel = yPlace.stride * spread
+    let rowStrides = [axes[1].input * axes[2].input * pixel, axes[2].input * pixel, pixel]
     let panel = Int(planning.kernels.table.pointee.gemm_panel)
     var phases: [Phase] = []
     var (units, weights) = (0, 0)
@@ -72,7 +75,7 @@ struct PhasedConvolution: Sendable {
         for w in 0..<axes[2].stride {
           let own = zip(axes, [d, h, w]).map { AxisPhase($0, remainder: $1) }
           if own.contains(where: { $0.count == 0 }) { continue }
-          let args = Self.arguments(problem, axes, own)
+          let args = Self.arguments(problem, axes, own, outputStride: pixel)
           let taps = own.map(\.taps.count).product
           let pixels = own.map(\.count).product
           let depth = taps * problem.inputChannels
@@ -113,11 +116,9 @@ struct PhasedConvolution: Sendable {
   }
 
   private static func arguments(
-    _ problem: ConvolutionProblem, _ axes: [WindowAxis], _ phase: [AxisPhase]
+    _ problem: ConvolutionProblem, _ axes: [WindowAxis], _ phase: [AxisPhase], outputStride: Int
   ) -> dlk_conv_args {
-    let (inputChannels, outputChannels) = (
-      problem.groups * problem.inputChannels, problem.groups * problem.outputChannels
-    )
+    let inputChannels = problem.groups * problem.inputChannels
     let windows = zip(axes, phase).map { axis, own in
       WindowAxis(
         input: axis.output, output: own.count, kernel: own.taps.count, stride: 1, dilation: own.dilation,
@@ -128,9 +129,9 @@ struct PhasedConvolution: Sendable {
     args.channels = Int64(problem.inputChannels)
     args.n = Int64(problem.outputChannels)
     args.x_pixels = dlk_pixels(axes.map(\.output), pixelStride: inputChannels)
-    args.y_pixels.pixel_stride = Int64(axes[2].stride * outputChannels)
-    args.y_pixels.row_stride = Int64(axes[1].stride * axes[2].input * outputChannels)
-    args.y_pixels.plane_stride = Int64(axes[0].stride * axes[1].input * axes[2].input * outputChannels)
+    args.y_pixels.pixel_stride = Int64(axes[2].stride * outputStride)
+    args.y_pixels.row_stride = Int64(axes[1].stride * axes[2].input * outputStride)
+    args.y_pixels.plane_stride = Int64(axes[0].stride * axes[1].input * axes[2].input * outputStride)
     args.epilogue.scale = 1
     return args
   }
@@ -141,14 +142,14 @@ struct PhasedConvolution: Sendable {
       "\(kernels.isa.name)-f32-phases-\(problem.groups)-\(spread)-\(axes.map { [$0.stride, $0.dilation, $0.padBegin] })"
     let packed = try planning.packed(weights, format: format, byteCount: weightFloats * 4, pack)
     let inputSize = problem.geometry.outputSize &* inputChannels
-    let outputSize = problem.geometry.inputSize &* outputChannels
+    let outputSize = problem.geometry.inputSize &* yPlace.stride &* spread
     let paddingFloats = (axes.last?.kernel ?? 1) &* problem.inputChannels
     let biasFloats = spread > 1 ? outputChannels : 0
     return Step(
       kernel: "\(kernels.isa.name)-f32-phases", flops: problem.flops, workspace: (paddingFloats &+ biasFloats) &* 4,
       skippedInputs: [1]
     ) { io in
-      let (x, y) = (io.input(0, as: Float.self), io.output(0, as: Float.self))
+      let (x, y) = (io.input(0, as: Float.self), io.output(0, as: Float.self) + yPlace.offset)
       let bias = wholeBias(io, io.workspace.assumingMemoryBound(to: Float.self) + paddingFloats)
       let padding = io.workspace.assumingMemoryBound(to: Float.self)
       padding.update(repeating: 0, count: paddingFloats)

@@ -19,8 +19,8 @@ extension PixelConvolution {
     (base.out_h, base.out_w) = (Int64(axes[0].output), Int64(axes[1].output))
     (base.pad_h, base.pad_w) = (Int64(axes[0].padBegin), Int64(axes[1].padBegin))
     (base.channels, base.n) = (Int64(channels), Int64(n))
-    base.x_pixels = dlk_pixels(problem.geometry.input, pixelStride: inputChannels)
-    base.y_pixels = dlk_pixels(problem.geometry.output, pixelStride: outputChannels)
+    base.x_pixels = dlk_pixels(problem.geometry.input, pixelStride: xPlace.stride)
+    base.y_pixels = dlk_pixels(problem.geometry.output, pixelStride: yPlace.stride)
     base.x_image_stride = base.x_pixels.plane_stride
     base.y_image_stride = base.y_pixels.plane_stride
     let fixed = WinogradArguments(base)
@@ -28,7 +28,7 @@ extension PixelConvolution {
     return Step(kernel: name("winograd\(tile)"), workspace: paddingBytes &+ threadFloats &* 4 &* threads) { io in
       guard let weights else { return }
       let packed = UnsafePointer(weights.base.assumingMemoryBound(to: Float.self))
-      let (x, y) = (io.input(0, as: Float.self), io.output(0, as: Float.self))
+      let (x, y) = (self.x(io), self.y(io))
       let padding = io.workspace.assumingMemoryBound(to: Float.self)
       padding.update(repeating: 0, count: channels)
       let scratch = (io.workspace + paddingBytes).assumingMemoryBound(to: Float.self)

@@ -8,6 +8,8 @@ struct PixelConvolution: Sendable {
   private let op: ConvNHWC
   private let method: Method
   private let hasAddend: Bool
+  let xPlace: PixelPlace
+  let yPlace: PixelPlace
 
   private enum Method: Sendable {
     /// Each channel by itself, or groups of a few channels.
@@ -23,13 +25,14 @@ struct PixelConvolution: Sendable {
   }
 
   /// Below this, the window's rows are too short to be worth an address each.
-  private static let fewChannels = 8
+  static let fewChannels = 8
 
   init(_ problem: ConvolutionProblem, _ op: ConvNHWC, _ planning: Planning) throws {
     self.problem = problem
     self.op = op
     kernels = planning.kernels
     hasAddend = planning.has(3)
+    (xPlace, yPlace) = (PixelPlace(planning.input(0)), PixelPlace(planning.output(0)))
     let geometry = problem.geometry
     let isPlanar = geometry.axes.dropLast(2).isEmpty
     let isCopied = isPlanar && problem.groups == 1 && problem.inputChannels <= Self.fewChannels
@@ -56,6 +59,8 @@ struct PixelConvolution: Sendable {
       || vector >= 8 && problem.inputChannels < vector && vector % problem.inputChannels == 0
   }
 
+  func x(_ io: borrowing StepIO) -> UnsafePointer<Float> { io.input(0, as: Float.self) + xPlace.offset }
+  func y(_ io: borrowing StepIO) -> UnsafeMutablePointer<Float> { io.output(0, as: Float.self) + yPlace.offset }
   var inputChannels: Int { problem.groups &* problem.inputChannels }
   var outputChannels: Int { problem.groups &* problem.outputChannels }
   var panels: Int { (problem.outputChannels &+ panelWidth &- 1) / panelWidth }
@@ -115,14 +120,14 @@ extension PixelConvolution {
     let width = geometry.axes[geometry.axes.count - 1].output
     let cost = Double(width * inputChannels * geometry.kernelSize * problem.inputChannels) / 40
     let chunks = Chunks(problem.batch &* rows, cost: cost)
-    let (inputSize, outputSize) = (geometry.inputSize &* inputChannels, geometry.outputSize &* outputChannels)
+    let (inputSize, outputSize) = (geometry.inputSize &* xPlace.stride, geometry.outputSize &* yPlace.stride)
     let (xPixels, yPixels) = (
-      dlk_pixels(geometry.input, pixelStride: inputChannels), dlk_pixels(geometry.output, pixelStride: outputChannels)
+      dlk_pixels(geometry.input, pixelStride: xPlace.stride), dlk_pixels(geometry.output, pixelStride: yPlace.stride)
     )
     return Step(
       kernel: name(problem.inputChannels == 1 ? "depthwise" : "grouped"), workspace: weights == nil ? packing.bytes : 0
     ) { io in
-      let (x, y) = (io.input(0, as: Float.self), io.output(0, as: Float.self))
+      let (x, y) = (self.x(io), self.y(io))
       var args = dlk_depthwise_args()
       args.window = window
       args.channels = Int64(inputChannels)
@@ -163,11 +168,11 @@ extension PixelConvolution {
       args.m = Int64(pixels)
       args.n = Int64(outputChannels)
       args.k = Int64(inputChannels)
-      args.a = io.input(0, as: Float.self)
-      args.a_row_stride = args.k
+      args.a = x(io)
+      args.a_row_stride = Int64(xPlace.stride)
       args.b = packing.weights(weights, io, at: io.workspace)
-      args.c = io.output(0, as: Float.self)
-      args.c_row_stride = args.n
+      args.c = y(io)
+      args.c_row_stride = Int64(yPlace.stride)
       args.epilogue = epilogue(io)
       io.parallel(cut.count) { index in
         let part = cut[index]
@@ -190,19 +195,20 @@ extension PixelConvolution {
     let paddingBytes = (max(geometry.axes.last?.kernel ?? 1, 1) &* inputChannels &* 4 &+ 63) & ~63
     let weightBytes = weights == nil ? packing.bytes : 0
     let weightFloats = packing.floatsPerGroup
-    let (inputSize, outputSize) = (geometry.inputSize &* inputChannels, geometry.outputSize &* outputChannels)
+    let (inputSize, outputSize) = (geometry.inputSize &* xPlace.stride, geometry.outputSize &* outputChannels)
+    let yImage = geometry.outputSize &* yPlace.stride
     var base = dlk_conv_args()
     base.window = copy?.window ?? geometry.kernelWindow
     base.channels = Int64(problem.inputChannels)
     base.n = Int64(problem.outputChannels)
-    base.x_pixels = copy?.pixels ?? dlk_pixels(geometry.input, pixelStride: inputChannels)
-    base.y_pixels = dlk_pixels(geometry.output, pixelStride: outputChannels)
+    base.x_pixels = copy?.pixels ?? dlk_pixels(geometry.input, pixelStride: xPlace.stride)
+    base.y_pixels = dlk_pixels(geometry.output, pixelStride: yPlace.stride)
     let fixed = ConvolutionArguments(base)
     return Step(
       kernel: name(copy == nil ? "conv" : "conv-copied"),
       workspace: paddingBytes &+ weightBytes &+ (copy?.bytes ?? 0) &* problem.batch
     ) { io in
-      let (x, y) = (io.input(0, as: Float.self), io.output(0, as: Float.self))
+      let (x, y) = (self.x(io), self.y(io))
       let padding = io.workspace.assumingMemoryBound(to: Float.self)
       padding.update(repeating: 0, count: paddingBytes / 4)
       var args = fixed.value
@@ -220,7 +226,7 @@ extension PixelConvolution {
           copy.map { UnsafePointer(images) + image &* $0.floats }
           ?? x + (image &* inputSize &+ group &* problem.inputChannels)
         own.weights = packed + group &* weightFloats
-        own.y = y + (image &* outputSize &+ channel)
+        own.y = y + (image &* yImage &+ channel)
         own.epilogue = whole
         own.epilogue.bias = whole.bias.map { $0 + channel }
         own.epilogue.addend = whole.addend.map { $0 + (image &* outputSize &+ channel) }

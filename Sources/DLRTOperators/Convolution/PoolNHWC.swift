@@ -29,6 +29,14 @@ package struct PoolNHWC: Operator {
     inference.set(0, type, try pool.output(try inference.shape(0).channelsFirst, inference).channelsLast)
   }
 
+  package var viewableInputs: [Int] { [0] }
+
+  package func reads(_ view: StridedView, input index: Int, _ planning: Planning) -> Bool {
+    index == 0 && view.hasPixels(planning.input(0))
+  }
+
+  package func writes(_ view: StridedView, _ planning: Planning) -> Bool { view.hasPixels(planning.output(0)) }
+
   package func plan(_ planning: inout Planning) throws -> Step {
     let input = planning.shape(0).channelsFirst
     let geometry = try pool.geometry(input)
@@ -36,10 +44,11 @@ package struct PoolNHWC: Operator {
     let rows = geometry.outputRows
     let cost = Double(geometry.axes[geometry.axes.count - 1].output * channels * geometry.kernelSize) / 16
     let chunks = Chunks(images &* rows, cost: cost)
-    let (inputSize, outputSize) = (geometry.inputSize &* channels, geometry.outputSize &* channels)
+    let (xPlace, yPlace) = (PixelPlace(planning.input(0)), PixelPlace(planning.output(0)))
+    let (inputSize, outputSize) = (geometry.inputSize &* xPlace.stride, geometry.outputSize &* yPlace.stride)
     let window = geometry.kernelWindow
     let (xPixels, yPixels) = (
-      dlk_pixels(geometry.input, pixelStride: channels), dlk_pixels(geometry.output, pixelStride: channels)
+      dlk_pixels(geometry.input, pixelStride: xPlace.stride), dlk_pixels(geometry.output, pixelStride: yPlace.stride)
     )
     let pooling =
       switch (function, includesPadding) {
@@ -49,7 +58,7 @@ package struct PoolNHWC: Operator {
       }
     let kernels = planning.kernels
     return Step(kernel: "\(kernels.isa.name)-f32-pool") { io in
-      let (x, y) = (io.input(0, as: Float.self), io.output(0, as: Float.self))
+      let (x, y) = (io.input(0, as: Float.self) + xPlace.offset, io.output(0, as: Float.self) + yPlace.offset)
       io.parallel(chunks) { range in
         var args = dlk_pool_args()
         args.function = pooling

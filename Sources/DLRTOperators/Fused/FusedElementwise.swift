@@ -26,10 +26,19 @@ package struct FusedElementwise: Operator {
     inference.set(0, .float32, try inference.broadcast(Array(0..<program.inputCount)))
   }
 
+  package var viewableInputs: [Int] { Array(0..<program.inputCount) }
+
+  /// Rows of adjacent elements, wherever they begin.
+  package func reads(_ view: StridedView, input index: Int, _ planning: Planning) -> Bool {
+    planning.shape(index).last ?? 1 > 1 && view.strides.last == 1
+  }
+
   package func plan(_ planning: inout Planning) throws -> Step {
     let walk = Broadcast(
-      output: planning.output(0).shape, inputs: (0..<program.inputCount).map { planning.shape($0) })
-    let run = FusedRun(program, walk, planning.kernels)
+      output: planning.output(0).shape, inputs: (0..<program.inputCount).map { planning.shape($0) },
+      views: (0..<program.inputCount).map { planning.input($0).view })
+    let run = FusedRun(
+      program, walk, planning.kernels, offsets: (0..<program.inputCount).map { planning.input($0).view?.offset ?? 0 })
     return Step(
       kernel: "\(planning.kernels.isa.name)-float32-fused", flops: walk.count &* program.instructions.count,
       workspace: run.workspace
@@ -52,6 +61,7 @@ private struct FusedRun: Sendable {
   private let inputCount: Int
   private let registerCount: Int
   private let walk: Broadcast
+  private let offsets: [Int]
   /// The walk over rows where they are short.
   private let rows: Broadcast?
   private let chunks: Chunks
@@ -88,7 +98,9 @@ private struct FusedRun: Sendable {
     let rowStride: Int
   }
 
-  init(_ program: ElementwiseProgram, _ walk: Broadcast, _ kernels: KernelSet) {
+  /// - Parameter offsets: for each input, the elements before its first one.
+  init(_ program: ElementwiseProgram, _ walk: Broadcast, _ kernels: KernelSet, offsets: [Int]) {
+    self.offsets = offsets
     let registers = program.registers()
     func place(_ value: Int) -> Place {
       value < program.inputCount ? .input(value) : .register(registers.ofInstruction[value - program.inputCount])
@@ -115,7 +127,7 @@ private struct FusedRun: Sendable {
     let output = io.output(0, as: Float.self)
     let scratch = io.workspace.assumingMemoryBound(to: Float.self)
     withUnsafeTemporaryAllocation(of: UnsafePointer<Float>.self, capacity: inputCount) { inputs in
-      for index in 0..<inputCount { inputs[index] = io.input(index, as: Float.self) }
+      for index in 0..<inputCount { inputs[index] = io.input(index, as: Float.self) + offsets[index] }
       guard let sources = inputs.baseAddress else { return }
       let table = UnsafePointer(sources)
       let step = rows == nil ? Self.block : Self.block / max(walk.inner, 1)

@@ -33,7 +33,7 @@ package protocol Operator: Sendable {
   /// elements of an output; nil where they must be moved.
   func view(output index: Int, _ source: StridedView, _ planning: Planning) -> StridedView?
 
-  /// Inputs that the step may read in another tensor's memory, if `reads` agrees.
+  /// Inputs that the step may read where rearranging operators had them from, if `reads` agrees.
   var viewableInputs: [Int] { get }
 
   /// Whether the step reads an input through a view.
@@ -41,6 +41,9 @@ package protocol Operator: Sendable {
 
   /// True when the step writes its first output with its axes in any order in memory.
   var writesPermuted: Bool { get }
+
+  /// Whether the step writes its first output into a part of another tensor's memory.
+  func writes(_ view: StridedView, _ planning: Planning) -> Bool
 
   /// False for operators whose result differs from run to run; they are never folded.
   var isDeterministic: Bool { get }

@@ -71,4 +71,5 @@ extension Operator {
   package func reads(_ view: StridedView, input index: Int, _ planning: Planning) -> Bool { false }
   package var viewableInputs: [Int] { [] }
   package var writesPermuted: Bool { false }
+  package func writes(_ view: StridedView, _ planning: Planning) -> Bool { false }
 }

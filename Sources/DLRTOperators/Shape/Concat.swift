@@ -44,22 +44,36 @@ package struct Concat: Operator {
     inference.set(0, type, shape, elements: elements)
   }
 
+  package var viewableInputs: [Int] { [] }
+
+  package func reads(_ view: StridedView, input index: Int, _ planning: Planning) -> Bool { true }
+
+  package func writes(_ view: StridedView, _ planning: Planning) -> Bool { true }
+
+  /// The axis, counted from the first one.
+  package func axis(rank: Int) -> Int { axis < 0 ? axis + rank : axis }
+
   package func plan(_ planning: inout Planning) throws -> Step {
     let output = planning.output(0).shape
-    let axis = axis < 0 ? axis + output.count : axis
-    let strides = output.rowMajorStrides
-    var start = 0
-    var copies: [StridedCopy?] = []
+    let axis = axis(rank: output.count)
+    let target = planning.output(0).view ?? StridedView(whole: output)
+    var start = target.offset
+    var copies: [(copy: StridedCopy, index: Int, isPlace: Bool)] = []
     for index in planning.inputs.indices {
       let shape = planning.shape(index)
+      let source = planning.input(index).view ?? StridedView(whole: shape)
+      let part = StridedView(offset: start, strides: target.strides)
+      start = start &+ shape[axis] &* target.strides[axis]
+      if shape.product == 0 { continue }
       let copy = try StridedCopy(
-        planning.outputType(0), sizes: shape, source: shape.rowMajorStrides, target: strides,
-        targetStart: start &* strides[axis])
-      copies.append(shape.product == 0 ? nil : copy)
-      start = start &+ shape[axis]
+        planning.outputType(0), sizes: shape, source: source.strides, target: part.strides,
+        sourceStart: source.offset, targetStart: part.offset)
+      copies.append((copy, index, source == part))
     }
     return Step(kernel: "strided") { [copies] io in
-      for (index, copy) in copies.enumerated() { copy?.run(io.input(index), io.output(0), io) }
+      for (copy, index, isPlace) in copies where !isPlace || io.input(index) != UnsafeRawPointer(io.output(0)) {
+        copy.run(io.input(index), io.output(0), io)
+      }
     }
   }
 }

@@ -18,12 +18,14 @@ package struct Broadcast: Sendable {
   /// `strides[operand * dims.count + axis]`, in elements.
   private var strides: [Int]
 
-  /// - Parameter inputs: shapes that inference has found to broadcast to `output`.
-  package init(output: [Int], inputs: [[Int]]) {
+  /// - Parameters:
+  ///   - inputs: shapes that inference has found to broadcast to `output`.
+  ///   - views: where inputs lie that are not in memory of their own.
+  package init(output: [Int], inputs: [[Int]], views: [StridedView?] = []) {
     operands = inputs.count
     count = output.product
-    let full = inputs.map { shape in
-      let own = shape.rowMajorStrides
+    let full = inputs.enumerated().map { index, shape in
+      let own = (index < views.count ? views[index]?.strides : nil) ?? shape.rowMajorStrides
       let missing = output.count - shape.count
       return output.indices.map { axis in
         axis < missing || shape[axis - missing] == 1 ? 0 : own[axis - missing]
