@@ -32,6 +32,7 @@ package struct InputReader {
 
   /// Reads `input_0.pb`, `input_1.pb`, … of a test data set.
   package mutating func readFolder(_ folder: String) throws {
+    guard WholeFile.exists(folder) else { throw DLRTError(.io, "there is no folder '\(folder)'") }
     let found = try TestFolder.values(in: folder, prefix: "input", types: model.inputs.map(\.type))
     guard found.contains(where: { $0 != nil }) else {
       throw DLRTError(.io, "there is no input_0.pb in '\(folder)'")

@@ -5,69 +5,61 @@ protocol BinaryFunction {
   static func apply(_ x: VF, _ y: VF) -> VF
 }
 
-/// One row of an operand: adjacent numbers, or the same one throughout.
-protocol Operand {
-  init(_ row: Source)
-  func vector(_ at: Int) -> VF
-  func part(_ at: Int, _ count: Int) -> VF
-}
-
+/// A number that is repeated and the end of a row are read from vectors in memory, so that each function needs one loop.
 func binary(_ args: dlk_binary_args) {
-  guard args.columns > 0 else { return }
-  switch args.function {
-  case DLK_BINARY_ADD: map(Add.self, args)
-  case DLK_BINARY_SUB: map(Subtract.self, args)
-  case DLK_BINARY_MUL: map(Multiply.self, args)
-  case DLK_BINARY_DIV: map(Divide.self, args)
-  case DLK_BINARY_MIN: map(Minimum.self, args)
-  case DLK_BINARY_MAX: map(Maximum.self, args)
-  default: map(ParametricRelu.self, args)
+  let columns = Int(args.columns), rest = columns % lanes
+  let whole = columns &- rest
+  let (xStep, yStep) = (Int(args.x_column_stride), Int(args.y_column_stride))
+  guard columns > 0 else { return }
+  var held = InlineArray<3, VF> { _ in VF() }
+  withAddress(of: &held) { memory in
+    let heldX = memory.assumingMemoryBound(to: Float.self)
+    let heldY = heldX + lanes, heldOut = heldY + lanes
+    let (repeatedX, repeatedY) = (Source(heldX), Source(heldY))
+    for row in 0..<Int(args.rows) {
+      let x: Source = args.x + row &* Int(args.x_row_stride), y: Source = args.y + row &* Int(args.y_row_stride)
+      let out: Target = args.out + row &* Int(args.out_row_stride)
+      if xStep == 0 { dlk_store(heldX, constant(x[0])) }
+      if yStep == 0 { dlk_store(heldY, constant(y[0])) }
+      if whole > 0 {
+        line(args.function, xStep == 0 ? repeatedX : x, xStep, yStep == 0 ? repeatedY : y, yStep, out, whole)
+      }
+      if rest == 0 { continue }
+      if xStep != 0 { dlk_store(heldX, dlk_load_partial(x + whole, rest)) }
+      if yStep != 0 { dlk_store(heldY, dlk_load_partial(y + whole, rest)) }
+      line(args.function, repeatedX, 0, repeatedY, 0, heldOut, lanes)
+      dlk_store_partial(out + whole, dlk_load(heldOut), rest)
+    }
   }
 }
 
-@inline(__always)
-private func map<F: BinaryFunction>(_ f: F.Type, _ args: dlk_binary_args) {
-  switch (args.x_column_stride, args.y_column_stride) {
-  case (0, 0): map(f, Repeated.self, Repeated.self, args)
-  case (0, _): map(f, Repeated.self, Adjacent.self, args)
-  case (_, 0): map(f, Adjacent.self, Repeated.self, args)
-  default: map(f, Adjacent.self, Adjacent.self, args)
-  }
-}
-
-@inline(__always)
-private func map<F: BinaryFunction, X: Operand, Y: Operand>(
-  _ f: F.Type, _: X.Type, _: Y.Type, _ args: dlk_binary_args
+/// Whole vectors; a step of 0 repeats one.
+@inline(never)
+private func line(
+  _ function: dlk_binary, _ x: Source, _ xStep: Int, _ y: Source, _ yStep: Int, _ out: Target, _ count: Int
 ) {
-  let columns = Int(args.columns)
-  for row in 0..<Int(args.rows) {
-    let x = X(args.x + row &* Int(args.x_row_stride))
-    let y = Y(args.y + row &* Int(args.y_row_stride))
-    let out: Target = args.out + row &* Int(args.out_row_stride)
-    var i = 0
-    while i &+ lanes <= columns {
-      dlk_store(out + i, F.apply(x.vector(i), y.vector(i)))
-      i = i &+ lanes
-    }
-    if i < columns {
-      let count = columns &- i
-      dlk_store_partial(out + i, F.apply(x.part(i, count), y.part(i, count)), count)
-    }
+  switch function {
+  case DLK_BINARY_ADD: map(Add.self, x, xStep, y, yStep, out, count)
+  case DLK_BINARY_SUB: map(Subtract.self, x, xStep, y, yStep, out, count)
+  case DLK_BINARY_MUL: map(Multiply.self, x, xStep, y, yStep, out, count)
+  case DLK_BINARY_DIV: map(Divide.self, x, xStep, y, yStep, out, count)
+  case DLK_BINARY_MIN: map(Minimum.self, x, xStep, y, yStep, out, count)
+  case DLK_BINARY_MAX: map(Maximum.self, x, xStep, y, yStep, out, count)
+  case DLK_BINARY_PRELU: map(ParametricRelu.self, x, xStep, y, yStep, out, count)
+  case DLK_BINARY_POW: map(Power.self, x, xStep, y, yStep, out, count)
+  default: map(Remainder.self, x, xStep, y, yStep, out, count)
   }
 }
 
-private struct Adjacent: Operand {
-  let row: Source
-  @inline(__always) init(_ row: Source) { self.row = row }
-  @inline(__always) func vector(_ at: Int) -> VF { dlk_load(row + at) }
-  @inline(__always) func part(_ at: Int, _ count: Int) -> VF { dlk_load_partial(row + at, count) }
-}
-
-private struct Repeated: Operand {
-  let value: VF
-  @inline(__always) init(_ row: Source) { value = constant(row[0]) }
-  @inline(__always) func vector(_ at: Int) -> VF { value }
-  @inline(__always) func part(_ at: Int, _ count: Int) -> VF { value }
+@inline(__always)
+private func map<F: BinaryFunction>(
+  _: F.Type, _ x: Source, _ xStep: Int, _ y: Source, _ yStep: Int, _ out: Target, _ count: Int
+) {
+  var i = 0
+  while i < count {
+    dlk_store(out + i, F.apply(dlk_load(x + i &* xStep), dlk_load(y + i &* yStep)))
+    i = i &+ lanes
+  }
 }
 
 private enum Add: BinaryFunction {
@@ -96,4 +88,12 @@ private enum Maximum: BinaryFunction {
 
 private enum ParametricRelu: BinaryFunction {
   @inline(__always) static func apply(_ x: VF, _ y: VF) -> VF { dlk_select(dlk_less(x, VF()), x * y, x) }
+}
+
+private enum Power: BinaryFunction {
+  @inline(__always) static func apply(_ x: VF, _ y: VF) -> VF { power(x, y) }
+}
+
+private enum Remainder: BinaryFunction {
+  @inline(__always) static func apply(_ x: VF, _ y: VF) -> VF { remainder(x, y) }
 }

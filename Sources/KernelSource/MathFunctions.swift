@@ -123,23 +123,36 @@ import CKernelSupport
   dlk_max(VF(), x) + logarithmOnePlus(exponential(-dlk_abs(x)))
 }
 
-/// The sine of x + quarter · π/2.
-@inline(__always) func sine(_ x: VF, quarter: Int32) -> VF {
-  // Above this the three-part reduction loses digits; such arguments take the library's way, lane by lane.
-  if dlk_largest(dlk_abs(x)) > 30_000 { return dlk_sine_slow(x, quarter) }
+/// The sine and the cosine of what x is beyond a multiple of π/2, and that multiple. π/2 has four parts, of which the
+/// first three have so few digits that multiples up to 25,000 are exact.
+@inline(__always) private func sineAndCosine(_ x: VF) -> (sine: VF, cosine: VF, quadrant: VI) {
   let n = dlk_round_even(x * constant(0.636619772))
   var r = dlk_fnma(n, constant(1.5703125), x)
-  r = dlk_fnma(n, constant(4.8351288e-4), r)
-  r = dlk_fnma(n, constant(3.138554e-7), r)
-  r = dlk_fnma(n, constant(6.0771e-11), r)
-  let quadrant = dlk_to_i32(n) &+ VI(repeating: quarter)
+  r = dlk_fnma(n, constant(0x3f7p-21), r)
+  r = dlk_fnma(n, constant(-0x15ep-31), r)
+  r = dlk_fnma(n, constant(6.0771006e-11), r)
   let t = r * r
   let sine = dlk_fma(
-    t * r, polynomial(t, [-0.1666666716337204, 0.008333331905305386, -0.00019839864398818463, 2.7224721179663902e-06]),
+    t * r, polynomial(t, [-0.1666666716337204, 0.008333331905305386, -0.00019839864398818463, 2.7224721679663902e-06]),
     r)
   let cosine = dlk_fma(
     t * t, polynomial(t, [0.0416666679084301, -0.0013888883404433727, 2.479945214872714e-05, -2.720504710396199e-07]),
     dlk_fnma(constant(0.5), t, constant(1)))
+  return (sine, cosine, dlk_to_i32(n))
+}
+
+/// The sine of x + quarter · π/2.
+@inline(__always) func sine(_ x: VF, quarter: Int32) -> VF {
+  if dlk_has_zero(dlk_less_or_equal(dlk_abs(x), constant(25_000))) { return dlk_sine_slow(x, quarter) }
+  let (sine, cosine, n) = sineAndCosine(x)
+  let quadrant = n &+ VI(repeating: quarter)
   let value = dlk_select(dlk_is_set(quadrant, 1), cosine, sine)
   return dlk_select(dlk_is_set(quadrant, 2), -value, value)
+}
+
+@inline(__always) func tangent(_ x: VF) -> VF {
+  if dlk_has_zero(dlk_less_or_equal(dlk_abs(x), constant(25_000))) { return dlk_tangent_slow(x) }
+  let (sine, cosine, quadrant) = sineAndCosine(x)
+  let isOdd = dlk_is_set(quadrant, 1)
+  return dlk_select(isOdd, -cosine, sine) / dlk_select(isOdd, sine, cosine)
 }

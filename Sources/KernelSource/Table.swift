@@ -15,6 +15,7 @@ nonisolated(unsafe) let tableStorage: UnsafeMutablePointer<dlk_kernel_table> = {
       pack_b: { packB($0.pointee, Int($1)..<Int($2)) },
       gemm: { gemm($0.pointee, Int($1)..<Int($2), Int($3)..<Int($4), packedColumns: Int($0.pointee.n)) },
       gemm_direct: { gemmDirect($0.pointee, Int($1)..<Int($2), Int($3)..<Int($4)) },
+      product: { product($0.pointee) },
       conv: { convolve($0.pointee, Int($1)..<Int($2), Int($3)..<Int($4)) },
       packed_winograd_floats: { Int64(packedWinogradFloats(tile: Int($0), channels: Int($1), n: Int($2))) },
       winograd_workspace_floats: { Int64(winogradWorkspaceFloats(tile: Int($0), channels: Int($1))) },

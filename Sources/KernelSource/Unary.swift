@@ -15,17 +15,16 @@ struct RowBlock {
   let columns: Int
 }
 
+/// Whole vectors only.
 @inline(__always)
 private func map<F: UnaryFunction>(_ f: F, _ block: RowBlock) {
   var x = block.x, y = block.y
-  let columns = block.columns
   for _ in 0..<block.rows {
     var i = 0
-    while i &+ lanes <= columns {
+    while i < block.columns {
       dlk_store(y + i, f(dlk_load(x + i)))
       i = i &+ lanes
     }
-    if i < columns { dlk_store_partial(y + i, f(dlk_load_partial(x + i, columns &- i)), columns &- i) }
     x += block.xStride
     y += block.yStride
   }
@@ -35,9 +34,34 @@ func unary(_ function: dlk_unary, _ a: Float, _ b: Float, _ x: Source, _ y: Targ
   unary(function, a, b, RowBlock(x: x, xStride: 0, y: y, yStride: 0, rows: 1, columns: count))
 }
 
+/// The ends of rows are brought into a vector, so that each function needs one loop.
 func unary(_ function: dlk_unary, _ a: Float, _ b: Float, _ block: RowBlock) {
+  if function == DLK_UNARY_IDENTITY && block.x == UnsafePointer(block.y) { return }
+  let rest = block.columns % lanes
+  let whole = block.columns &- rest
+  if whole > 0 {
+    mapWhole(
+      function, a, b,
+      RowBlock(
+        x: block.x, xStride: block.xStride, y: block.y, yStride: block.yStride, rows: block.rows, columns: whole))
+  }
+  guard rest > 0 else { return }
+  var held = VF()
+  withAddress(of: &held) { memory in
+    let held = memory.assumingMemoryBound(to: Float.self)
+    let vector = RowBlock(x: Source(held), xStride: 0, y: held, yStride: 0, rows: 1, columns: lanes)
+    for row in 0..<block.rows {
+      dlk_store(held, dlk_load_partial(block.x + (row &* block.xStride &+ whole), rest))
+      mapWhole(function, a, b, vector)
+      dlk_store_partial(block.y + (row &* block.yStride &+ whole), dlk_load(held), rest)
+    }
+  }
+}
+
+@inline(never)
+private func mapWhole(_ function: dlk_unary, _ a: Float, _ b: Float, _ block: RowBlock) {
   switch function {
-  case DLK_UNARY_IDENTITY: if block.x != UnsafePointer(block.y) { map(Identity(), block) }
+  case DLK_UNARY_IDENTITY: map(Identity(), block)
   case DLK_UNARY_AFFINE: map(Affine(a: constant(a), b: constant(b)), block)
   case DLK_UNARY_ABS: map(Absolute(), block)
   case DLK_UNARY_NEGATE: map(Negate(), block)
@@ -70,7 +94,17 @@ func unary(_ function: dlk_unary, _ a: Float, _ b: Float, _ block: RowBlock) {
   case DLK_UNARY_HARD_SWISH: map(HardSwish(), block)
   case DLK_UNARY_SILU: map(Silu(a: constant(a)), block)
   case DLK_UNARY_GELU_ERF: map(GeluErf(), block)
-  default: map(GeluTanh(), block)
+  case DLK_UNARY_GELU_TANH: map(GeluTanh(), block)
+  case DLK_UNARY_TAN: map(Tangent(), block)
+  case DLK_UNARY_ASIN: map(ArcSine(), block)
+  case DLK_UNARY_ACOS: map(ArcCosine(), block)
+  case DLK_UNARY_ATAN: map(ArcTangent(), block)
+  case DLK_UNARY_SINH: map(HyperbolicSine(), block)
+  case DLK_UNARY_COSH: map(HyperbolicCosine(), block)
+  case DLK_UNARY_ASINH: map(InverseHyperbolicSine(), block)
+  case DLK_UNARY_ACOSH: map(InverseHyperbolicCosine(), block)
+  case DLK_UNARY_ATANH: map(InverseHyperbolicTangent(), block)
+  default: map(Shrink(limit: constant(a), bias: constant(b)), block)
   }
 }
 
@@ -234,5 +268,48 @@ private struct GeluTanh: UnaryFunction {
     // x/2 · (1 + tanh u) = x / (1 + e^(−2u)), which keeps its digits where tanh u is near −1.
     let u = x * dlk_fma(x * x, constant(0.044715 * 2 * 0.7978845608), constant(2 * 0.7978845608))
     return dlk_select(dlk_equal(x, constant(-.infinity)), VF(), logisticQuotient(x, u))
+  }
+}
+
+private struct Tangent: UnaryFunction {
+  @inline(__always) func callAsFunction(_ x: VF) -> VF { tangent(x) }
+}
+
+private struct ArcSine: UnaryFunction {
+  @inline(__always) func callAsFunction(_ x: VF) -> VF { arcSine(x) }
+}
+
+private struct ArcCosine: UnaryFunction {
+  @inline(__always) func callAsFunction(_ x: VF) -> VF { arcCosine(x) }
+}
+
+private struct ArcTangent: UnaryFunction {
+  @inline(__always) func callAsFunction(_ x: VF) -> VF { arcTangent(x) }
+}
+
+private struct HyperbolicSine: UnaryFunction {
+  @inline(__always) func callAsFunction(_ x: VF) -> VF { hyperbolicSine(x) }
+}
+
+private struct HyperbolicCosine: UnaryFunction {
+  @inline(__always) func callAsFunction(_ x: VF) -> VF { hyperbolicCosine(x) }
+}
+
+private struct InverseHyperbolicSine: UnaryFunction {
+  @inline(__always) func callAsFunction(_ x: VF) -> VF { inverseHyperbolicSine(x) }
+}
+
+private struct InverseHyperbolicCosine: UnaryFunction {
+  @inline(__always) func callAsFunction(_ x: VF) -> VF { inverseHyperbolicCosine(x) }
+}
+
+private struct InverseHyperbolicTangent: UnaryFunction {
+  @inline(__always) func callAsFunction(_ x: VF) -> VF { inverseHyperbolicTangent(x) }
+}
+
+private struct Shrink: UnaryFunction {
+  let limit, bias: VF
+  @inline(__always) func callAsFunction(_ x: VF) -> VF {
+    dlk_select(dlk_less(x, -limit), x + bias, dlk_select(dlk_less(limit, x), x - bias, VF()))
   }
 }

@@ -81,7 +81,7 @@ extension Guarded where Element == Float {
 /// The exact value of a unary function, computed in double precision.
 func exact(_ function: dlk_unary, _ a: Float, _ b: Float, _ input: Float) -> Double {
   let x = Double(input), a = Double(a), b = Double(b)
-  if x.isNaN { return x }
+  if x.isNaN { return function == DLK_UNARY_SHRINK ? 0 : x }
   func elu(_ x: Double) -> Double { x < 0 ? expm1(x) : x }
   func softplus(_ x: Double) -> Double { max(x, 0) + log1p(exp(-abs(x))) }
   switch function {
@@ -121,6 +121,16 @@ func exact(_ function: dlk_unary, _ a: Float, _ b: Float, _ input: Float) -> Dou
   case DLK_UNARY_GELU_TANH:
     let u = (2 / Double.pi).squareRoot() * (x + 0.044715 * x * x * x)
     return x == -.infinity ? 0 : x / (1 + exp(-2 * u))
+  case DLK_UNARY_TAN: return tan(x)
+  case DLK_UNARY_ASIN: return asin(x)
+  case DLK_UNARY_ACOS: return acos(x)
+  case DLK_UNARY_ATAN: return atan(x)
+  case DLK_UNARY_SINH: return sinh(x)
+  case DLK_UNARY_COSH: return cosh(x)
+  case DLK_UNARY_ASINH: return asinh(x)
+  case DLK_UNARY_ACOSH: return acosh(x)
+  case DLK_UNARY_ATANH: return atanh(x)
+  case DLK_UNARY_SHRINK: return x < -a ? x + b : x > a ? x - b : 0
   default: return .nan
   }
 }

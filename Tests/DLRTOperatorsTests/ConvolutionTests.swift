@@ -343,6 +343,25 @@ private func zeros(_ shape: [Int], _ type: DataType = .float32) throws -> Tensor
     #expect(try run(.nan) == [0, 0, 0, 0])
   }
 
+  /// Beside the same convolution of float64, which is exact for such numbers.
+  @Test(arguments: [
+    ([1, 3, 9, 11], [5, 3, 3, 3], 1, [1, 1, 1, 1], [1, 1]), ([2, 4, 7, 5], [6, 2, 2, 3], 2, [0, 1, 1, 0], [2, 1]),
+    ([1, 6, 20, 20], [6, 1, 3, 3], 6, [1, 1, 1, 1], [2, 2]),
+    ([1, 16, 33, 1], [7, 16, 1, 1], 1, [0, 0, 0, 0], [1, 1]),
+  ])
+  func matchesFloats(_ x: [Int], _ w: [Int], _ group: Int, _ pads: [Int], _ strides: [Int]) throws {
+    var numbers = RandomNumbers(seed: 6)
+    let image = try Tensor((0..<x.product).map { _ in UInt8(128 + Int(numbers.next() * 127)) }, shape: x)
+    let weights = try Tensor((0..<w.product).map { _ in Int8(Int(numbers.next() * 127)) }, shape: w)
+    let attributes: [String: Attribute] = ["group": .int(group), "pads": .ints(pads), "strides": .ints(strides)]
+    let got = try OperatorRun.tensor("ConvInteger", [image, weights, Tensor(scalar: UInt8(120))], attributes)
+    let centred = try Tensor(image.array(of: UInt8.self).map { Double($0) - 120 }, shape: x)
+    let wide = try Tensor(weights.array(of: Int8.self).map(Double.init), shape: w)
+    let expected = try OperatorRun.tensor("Conv", [centred, wide], attributes)
+    #expect(got.shape == expected.shape)
+    #expect(try got.array(of: Int32.self).map(Double.init) == expected.array())
+  }
+
   @Test func zeroPointsOfEachChannel() throws {
     let x = try Tensor([10, 12] as [UInt8], shape: [1, 1, 2])
     let w = try Tensor([5, 7] as [UInt8], shape: [2, 1, 1])

@@ -129,6 +129,58 @@ import Testing
   }
 }
 
+/// Products of bytes beside their definition, in sizes around those of panels and tiles.
+@Suite struct ByteProductTests {
+  private struct Case: CustomStringConvertible {
+    let a: [Int]
+    let b: [Int]
+    var zeros: ([Int], [Int]) = ([], [])
+    var constants: Set<Int> = []
+
+    var description: String { "\(a) \(b) \(zeros) \(constants)" }
+  }
+
+  private static let cases = [
+    Case(a: [1, 1], b: [1, 1]), Case(a: [7, 65], b: [65, 67], constants: [1, 3]), Case(a: [3, 0], b: [0, 2]),
+    Case(a: [50, 9], b: [9, 130], zeros: ([50], [130])),
+    Case(a: [50, 9], b: [9, 3], zeros: ([50], [3]), constants: [1, 3]),
+    Case(a: [2, 3, 5, 4], b: [3, 4, 6]), Case(a: [2, 1, 5, 3], b: [1, 3, 3, 6], constants: [1]),
+    Case(a: [5], b: [5, 4]), Case(a: [2, 3, 5], b: [5]), Case(a: [5], b: [3, 5, 2]),
+    Case(a: [4, 1, 1, 5], b: [4, 1, 5, 2]),
+  ]
+
+  @Test(arguments: cases) private func matchNaive(_ test: Case) throws {
+    var numbers = RandomNumbers(seed: 5)
+    func bytes(_ shape: [Int]) throws -> Tensor {
+      try Tensor((0..<shape.product).map { _ in UInt8(truncatingIfNeeded: Int(numbers.next() * 1e6)) }, shape: shape)
+    }
+    func signed(_ shape: [Int]) throws -> Tensor {
+      try Tensor((0..<shape.product).map { _ in Int8(truncatingIfNeeded: Int(numbers.next() * 1e6)) }, shape: shape)
+    }
+    let (a, b) = (try bytes(test.a), try signed(test.b))
+    let zeros = (try bytes(test.zeros.0), try signed(test.zeros.1))
+    let got = try OperatorRun.tensor("MatMulInteger", [a, b, zeros.0, zeros.1], constants: test.constants)
+    func wide(_ x: Tensor, _ zero: Tensor, perRow: Bool) throws -> Tensor {
+      let shape = perRow && zero.count > 1 ? [zero.count, 1] : zero.shape
+      let parts = try [x, zero].map { try OperatorRun.tensor("Cast", [$0], ["to": .int(6)]) }
+      return try OperatorRun.tensor("Sub", [parts[0], parts[1].reshaped(shape)])
+    }
+    let expected = try OperatorRun.tensor(
+      "MatMul", [wide(a, zeros.0, perRow: true), wide(b, zeros.1, perRow: false)])
+    #expect(got.shape == expected.shape)
+    #expect(try got.array(of: Int32.self) == expected.array(of: Int32.self))
+
+    let scale = try Tensor(scalar: Float(0.002))
+    let rounded = try OperatorRun.tensor(
+      "QLinearMatMul",
+      [a, scale, zeros.0, b, scale, zeros.1, Tensor(scalar: Float(0.001)), Tensor(scalar: UInt8(100))])
+    let sums = try expected.array(of: Int32.self)
+    let bound = sums.map { UInt8(min(max((Float($0) * 0.004).rounded(.toNearestOrEven) + 100, 0), 255)) }
+    let near = try zip(rounded.array(of: UInt8.self), bound).allSatisfy { abs(Int($0) - Int($1)) <= 1 }
+    #expect(near)
+  }
+}
+
 /// Einsum by its definition: every combination of labels, one product each.
 private enum EinsumTwin {
   static func run(_ equation: String, _ inputs: [Tensor]) throws -> Tensor {

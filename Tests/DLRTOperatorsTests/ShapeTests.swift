@@ -204,6 +204,48 @@ private func refusal(
     #expect(try result[0].array(of: Float.self) == order.prefix(count).map { values[$0] })
   }
 
+  @Test(arguments: [0, 1]) func uniqueOfMany(_ sorted: Int) throws {
+    var numbers = RandomNumbers(seed: 8)
+    let values = (0..<700).map { _ in Int(numbers.next() * 300) &* 0x1_0000_0001 }
+    let result = try OperatorRun.tensors("Unique", [int64(values)], ["sorted": .int(sorted)], outputs: 4)
+    var distinct: [Int] = []
+    for value in values where !distinct.contains(value) { distinct.append(value) }
+    if sorted == 1 { distinct.sort() }
+    #expect(result[0].integers == distinct)
+    #expect(result[1].integers == distinct.map { values.firstIndex(of: $0) ?? -1 })
+    #expect(result[2].integers == values.map { distinct.firstIndex(of: $0) ?? -1 })
+    #expect(result[3].integers == distinct.map { value in values.count { $0 == value } })
+  }
+
+  /// Along the first axis operators work on columns side by side; they must do as they do along a row.
+  @Test(arguments: [
+    ("ArgMax", 0), ("ArgMin", 0), ("Hardmax", 0), ("Softmax", 0), ("LogSoftmax", 0), ("LpNormalization", 0),
+    ("CumSum", 1), ("TopK", 2),
+  ])
+  func columnsAreAsRows(_ op: String, _ kind: Int) throws {
+    var numbers = RandomNumbers(seed: 9)
+    let (rows, columns) = (70, 67)
+    let values = (0..<rows * columns).map { _ in Float((numbers.next() * 50).rounded()) }
+    let turned = try Tensor(values, shape: [columns, rows])
+    let data = try OperatorRun.tensor("Transpose", [turned])
+    for type in [DataType.float32, .float64] {
+      func run(_ x: Tensor, _ axis: Int) throws -> [Tensor] {
+        let wide = try OperatorRun.tensor("Cast", [x], ["to": .int(Int(type.rawValue))])
+        let more = kind == 0 ? [] : [try kind == 1 ? Tensor(scalar: Int64(axis)) : int64([9])]
+        return try OperatorRun.tensors(
+          op, [wide] + more, kind == 1 ? [:] : ["axis": .int(axis)], outputs: kind == 2 ? 2 : 1)
+      }
+      for (across, along) in zip(try run(data, 0), try run(turned, 1)) {
+        let back = try OperatorRun.tensor("Transpose", [across])
+        if across.type == .int64 {
+          #expect(back.integers == along.integers)
+        } else {
+          #expect(try back.isNear(along, 1e-5))
+        }
+      }
+    }
+  }
+
   @Test func uniqueTakesNaNsAndZerosAsEqual() throws {
     let row = try floats([.nan, -0.0, 0, .nan, -1], [5])
     let result = try OperatorRun.tensors("Unique", [row], outputs: 4)

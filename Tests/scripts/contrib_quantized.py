@@ -405,3 +405,28 @@ def quantized(maker):
         hidden_size=hidden,
         **near,
     )
+
+
+def exact_pairs(maker):
+    """Every fourth byte with every other: sums and products agree to the unit, halves included."""
+    numbers = np.random.default_rng(11)
+    a, b = (x.reshape(-1) for x in np.meshgrid(np.arange(0, 256, 4), np.arange(3, 256, 4)))
+    for operator in ("QLinearAdd", "QLinearMul"):
+        ratios = numbers.uniform(0.001, 0.05, 3)
+        for kind, low, name, scales in (
+            (np.uint8, 0, "ratios", ratios), (np.int8, -128, "powers", [1 / 64, 1 / 32, 1 / 16])
+        ):
+            scales = [np.float32(scale) for scale in scales]
+            if operator == "QLinearMul":
+                scales[2] = np.float32(scales[0] * scales[1] * 80)
+            zeros = [kind(zero + low) for zero in numbers.integers(0, 256, 3)]
+            values = [(x + low).astype(kind) for x in (a, b)]
+            inputs = [values[0], scales[0], zeros[0], values[1], scales[1], zeros[1], scales[2], zeros[2]]
+            maker.case(
+                f"{operator[0:7].lower()}_{operator[7:].lower()}_{np.dtype(kind).name}_{name}",
+                operator,
+                [np.asarray(value) for value in inputs],
+                [helper.np_dtype_to_tensor_dtype(np.dtype(kind))],
+                constants=(1, 2, 4, 5, 6, 7),
+                tolerance=(0, 0),
+            )

@@ -34,4 +34,5 @@ if __name__ == "__main__":
         others.shapes,
         others.experimental,
         attention.quantized_embeddings,
+        quantized.exact_pairs,
     )

@@ -39,6 +39,16 @@ typedef enum dlk_unary : int32_t {
   DLK_UNARY_SILU,              ///< x · sigmoid(a·x)
   DLK_UNARY_GELU_ERF,          ///< x/2 · (1 + erf(x/√2))
   DLK_UNARY_GELU_TANH,         ///< x/2 · (1 + tanh(√(2/π)·(x + 0.044715·x³)))
+  DLK_UNARY_TAN,
+  DLK_UNARY_ASIN,
+  DLK_UNARY_ACOS,
+  DLK_UNARY_ATAN,
+  DLK_UNARY_SINH,
+  DLK_UNARY_COSH,
+  DLK_UNARY_ASINH,
+  DLK_UNARY_ACOSH,
+  DLK_UNARY_ATANH,
+  DLK_UNARY_SHRINK,            ///< x < −a: x + b; x > a: x − b; else, and for NaN, 0
   DLK_UNARY_COUNT
 } dlk_unary;
 
@@ -51,6 +61,8 @@ typedef enum dlk_binary : int32_t {
   DLK_BINARY_MIN,    ///< NaN when either is
   DLK_BINARY_MAX,    ///< NaN when either is
   DLK_BINARY_PRELU,  ///< x < 0: x·y
+  DLK_BINARY_POW,    ///< within an ulp of x to the power of y, and C's on all special numbers
+  DLK_BINARY_MOD,    ///< C's fmod, exactly
   DLK_BINARY_COUNT
 } dlk_binary;
 

@@ -190,8 +190,94 @@ DLK_INLINE dlk_vf dlk_nan(dlk_vf a) { return dlk_select(a == a, (dlk_vf){0} + __
 /// call it.
 static __attribute__((noinline, unused)) dlk_vf dlk_sine_slow(dlk_vf a, int32_t quarter) {
   dlk_vf result = a;
+#pragma clang loop unroll(disable)
   for (unsigned i = 0; i < sizeof(dlk_vf) / 4; i++) result[i] = quarter ? __builtin_cosf(a[i]) : __builtin_sinf(a[i]);
   return result;
+}
+
+/// The tangent, lane by lane, for any argument.
+static __attribute__((noinline, unused)) dlk_vf dlk_tangent_slow(dlk_vf a) {
+  dlk_vf result = a;
+#pragma clang loop unroll(disable)
+  for (unsigned i = 0; i < sizeof(dlk_vf) / 4; i++) result[i] = __builtin_tanf(a[i]);
+  return result;
+}
+
+/// The remainder of `a / b`, lane by lane, for any operands.
+static __attribute__((noinline, unused)) dlk_vf dlk_remainder_slow(dlk_vf a, dlk_vf b) {
+  dlk_vf result = a;
+#pragma clang loop unroll(disable)
+  for (unsigned i = 0; i < sizeof(dlk_vf) / 4; i++) result[i] = __builtin_fmodf(a[i], b[i]);
+  return result;
+}
+
+// Two halves of a vector in double precision.
+
+typedef double dlk_vd __attribute__((vector_size(DLK_VECTOR_BYTES)));
+typedef double dlk_vd_unaligned __attribute__((vector_size(DLK_VECTOR_BYTES), aligned(1), may_alias));
+typedef int64_t dlk_vl __attribute__((vector_size(DLK_VECTOR_BYTES)));
+
+DLK_INLINE dlk_vd dlk_load_f64(const void *source) { return *(const dlk_vd_unaligned *)source; }
+DLK_INLINE void dlk_store_f64(void *target, dlk_vd value) { *(dlk_vd_unaligned *)target = value; }
+#if DLK_VECTOR_BYTES == 64
+DLK_INLINE dlk_vd dlk_low_f64(dlk_vf a) { return _mm512_cvtps_pd(_mm512_castps512_ps256(a)); }
+DLK_INLINE dlk_vd dlk_high_f64(dlk_vf a) { return _mm512_cvtps_pd(_mm512_extractf32x8_ps(a, 1)); }
+DLK_INLINE dlk_vf dlk_join_f64(dlk_vd low, dlk_vd high) {
+  return _mm512_insertf32x8(_mm512_castps256_ps512(_mm512_cvtpd_ps(low)), _mm512_cvtpd_ps(high), 1);
+}
+DLK_INLINE dlk_vd dlk_max_f64(dlk_vd a, dlk_vd b) { return _mm512_max_pd(a, b); }
+DLK_INLINE dlk_vd dlk_min_f64(dlk_vd a, dlk_vd b) { return _mm512_min_pd(a, b); }
+#elif DLK_VECTOR_BYTES == 32
+DLK_INLINE dlk_vd dlk_low_f64(dlk_vf a) { return _mm256_cvtps_pd(_mm256_castps256_ps128(a)); }
+DLK_INLINE dlk_vd dlk_high_f64(dlk_vf a) { return _mm256_cvtps_pd(_mm256_extractf128_ps(a, 1)); }
+DLK_INLINE dlk_vf dlk_join_f64(dlk_vd low, dlk_vd high) {
+  return _mm256_set_m128(_mm256_cvtpd_ps(high), _mm256_cvtpd_ps(low));
+}
+DLK_INLINE dlk_vd dlk_max_f64(dlk_vd a, dlk_vd b) { return _mm256_max_pd(a, b); }
+DLK_INLINE dlk_vd dlk_min_f64(dlk_vd a, dlk_vd b) { return _mm256_min_pd(a, b); }
+#else
+DLK_INLINE dlk_vd dlk_low_f64(dlk_vf a) { return _mm_cvtps_pd(a); }
+DLK_INLINE dlk_vd dlk_high_f64(dlk_vf a) { return _mm_cvtps_pd(_mm_movehl_ps(a, a)); }
+DLK_INLINE dlk_vf dlk_join_f64(dlk_vd low, dlk_vd high) { return _mm_movelh_ps(_mm_cvtpd_ps(low), _mm_cvtpd_ps(high)); }
+DLK_INLINE dlk_vd dlk_max_f64(dlk_vd a, dlk_vd b) { return _mm_max_pd(a, b); }
+DLK_INLINE dlk_vd dlk_min_f64(dlk_vd a, dlk_vd b) { return _mm_min_pd(a, b); }
+#endif
+/// `a * b + c`; rounded once where the level has FMA.
+DLK_INLINE dlk_vd dlk_fma_f64(dlk_vd a, dlk_vd b, dlk_vd c) {
+#if defined(__FMA__)
+  return __builtin_elementwise_fma(a, b, c);
+#else
+  return a * b + c;
+#endif
+}
+/// The nearest integers, halves to even, of numbers within ±2⁵¹.
+DLK_INLINE dlk_vd dlk_round_f64(dlk_vd a) { return (a + 0x1.8p52) - 0x1.8p52; }
+/// `a` less the remainder of its division by 1 where `|a|` < 2⁵¹.
+DLK_INLINE dlk_vd dlk_truncate_f64(dlk_vd a) {
+  dlk_vd magnitude = __builtin_elementwise_abs(a), rounded = dlk_round_f64(magnitude);
+  dlk_vd one = (dlk_vd){} + 1.0;
+  rounded -= (dlk_vd)((dlk_vl)(rounded > magnitude) & (dlk_vl)one);
+  return __builtin_elementwise_copysign(rounded, a);
+}
+
+/// `sum + a * b`; wraps around.
+DLK_INLINE dlk_vi dlk_add_product(dlk_vi sum, dlk_vi a, dlk_vi b) {
+  return (dlk_vi)((dlk_vu)sum + (dlk_vu)a * (dlk_vu)b);
+}
+
+// Integers of 16 bits, in pairs.
+
+/// Lane by lane `sum` + the products of the lower halves + those of the upper halves; wraps around.
+DLK_INLINE dlk_vi dlk_add_pairs(dlk_vi sum, dlk_vi a, dlk_vi b) {
+#if defined(__AVX512VNNI__)
+  return (dlk_vi)_mm512_dpwssd_epi32((__m512i)sum, (__m512i)a, (__m512i)b);
+#elif DLK_VECTOR_BYTES == 64
+  return sum + (dlk_vi)_mm512_madd_epi16((__m512i)a, (__m512i)b);
+#elif DLK_VECTOR_BYTES == 32
+  return sum + (dlk_vi)_mm256_madd_epi16((__m256i)a, (__m256i)b);
+#else
+  return sum + (dlk_vi)_mm_madd_epi16((__m128i)a, (__m128i)b);
+#endif
 }
 
 // Across lanes: halves are folded onto each other, so the order of a sum is fixed.
@@ -234,6 +320,17 @@ DLK_INLINE bool dlk_has_nan(dlk_vf a) {
   return _mm256_movemask_ps(_mm256_cmp_ps(a, a, _CMP_UNORD_Q)) != 0;
 #else
   return _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q) != 0;
+#endif
+}
+
+/// Whether a condition fails in any lane.
+DLK_INLINE bool dlk_has_zero(dlk_vi condition) {
+#if DLK_VECTOR_BYTES == 16
+  return _mm_movemask_ps((__m128)condition) != 0xf;
+#elif DLK_VECTOR_BYTES == 32
+  return _mm256_movemask_ps((__m256)condition) != 0xff;
+#else
+  return _mm512_movepi32_mask((__m512i)condition) != 0xffff;
 #endif
 }
 

@@ -5,6 +5,7 @@
 #include "dlk_gemm.h"
 #include "dlk_layout.h"
 #include "dlk_math.h"
+#include "dlk_product.h"
 #include "dlk_quantize.h"
 #include "dlk_recurrent.h"
 #include "dlk_rows.h"
@@ -35,6 +36,9 @@ typedef struct dlk_kernel_table {
   /// `b_row_stride` 1, correct with any. Columns are split in units of a panel, as in `gemm`.
   void (*_Nonnull gemm_direct)(const dlk_gemm_args *_Nonnull args, int64_t row_begin, int64_t row_end,
                                int64_t panel_begin, int64_t panel_end);
+
+  /// Products of other elements than float32.
+  void (*_Nonnull product)(const dlk_product_args *_Nonnull args);
 
   /// Pixels are counted over the whole output (d, h, w); splits by pixels are best at multiples of `gemm_rows`.
   void (*_Nonnull conv)(const dlk_conv_args *_Nonnull args, int64_t pixel_begin, int64_t pixel_end,

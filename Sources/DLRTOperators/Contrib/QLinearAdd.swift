@@ -1,18 +1,28 @@
 import DLRTGraph
 
 /// com.microsoft QLinearAdd (1): A + B of quantised operands, which broadcast, quantised again.
-package struct QLinearAdd: CompositeOperator {
-  package static let schema = OperatorSchema.microsoft(
-    "QLinearAdd",
-    [
-      ("A", "T"), ("A_scale", "S"), ("A_zero_point?", "T"), ("B", "T"), ("B_scale", "S"), ("B_zero_point?", "T"),
-      ("C_scale", "S"), ("C_zero_point?", "T"),
-    ],
-    [("C", "T")], ["T": TypeSet(.int8, .uint8), "S": .float32])
+package struct QLinearAdd: QuantizedBinaryOperator {
+  package static let schema = OperatorSchema.quantizedBinary("QLinearAdd")
 
-  package static func expand(_ x: inout Expansion) throws {
-    let a = x.dequantize(try x.input(0), try x.input(1), x.optional(2))
-    let b = x.dequantize(try x.input(3), try x.input(4), x.optional(5))
-    try x.quantize(x.add("Add", [a, b]), try x.input(6), x.optional(7), like: try x.input(0))
+  package init(_ attributes: inout AttributeReader) throws {}
+
+  package struct Formula: QuantizedFormula {
+    private let aRatio: Double
+    private let bRatio: Double
+    /// What does not depend on the elements.
+    private let fixed: Double
+
+    package init(_ scales: InlineArray<3, Float>, _ zeros: InlineArray<3, Float>) {
+      let (aRatio, bRatio) = (scales[0] / scales[2], scales[1] / scales[2])
+      let shift = Float(Double(zeros[0]) * Double(aRatio) + Double(bRatio * zeros[1]))
+      (self.aRatio, self.bRatio) = (Double(aRatio), Double(bRatio))
+      fixed = Double(zeros[2] - shift)
+    }
+
+    // Products of bytes and ratios are exact in double precision: each sum is rounded once, as by a fused addition.
+    @inline(__always)
+    package func callAsFunction(_ a: Float, _ b: Float) -> Float {
+      Float(Double(a) * aRatio + Double(Float(Double(b) * bRatio + fixed)))
+    }
   }
 }

@@ -24,11 +24,9 @@ package struct ConvInteger: Operator {
 
   package func plan(_ planning: inout Planning) throws -> Step {
     let problem = try attributes.problem(x: planning.shape(0), w: planning.shape(1))
-    let convolution = QuantizedConvolution(problem, xType: planning.type(0), wType: planning.type(1))
-    let zeroCount = planning.input(3).count
-    return Step(kernel: "direct", flops: problem.flops, workspace: convolution.workspace) { io in
-      convolution.run(
-        io, x: 0, w: 1, xZero: 2, wZero: 3, wZeroCount: zeroCount, bias: nil, y: io.output(0, as: Int32.self))
+    let convolution = QuantizedConvolution(problem, planning, x: 0, w: 1, wZero: 3)
+    return Step(kernel: convolution.name, flops: problem.flops, workspace: convolution.workspace) { io in
+      convolution.run(io, xZero: 2, wZero: 3, bias: nil, y: io.output(0, as: Int32.self))
     }
   }
 }

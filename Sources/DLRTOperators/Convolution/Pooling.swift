@@ -20,6 +20,14 @@ extension PoolReduction {
   var function: dlk_binary? { nil }
   func join(_ a: Element, _ b: Element) -> Element { combine(a, b) }
   func finish(_ row: UnsafeMutablePointer<Element>, _ width: Int, _ index: Int) {}
+
+  /// Combines a row of results with the elements that a tap meets.
+  @inline(never)
+  fileprivate func combineRow(
+    _ result: UnsafeMutablePointer<Element>, _ source: UnsafePointer<Element>, _ column: WindowRows.Column, stride: Int
+  ) {
+    for x in column.lower..<column.upper { result[x] = combine(result[x], source[x &* stride]) }
+  }
 }
 
 /// A pool over `[planes, spatial…]`: one row of an output plane at a time, tap by tap, so that the inner loop runs over
@@ -60,12 +68,7 @@ struct WindowPooling<Reduction: PoolReduction>: Sendable {
       let result = output + index &* rows.width
       result.update(repeating: reduction.initial, count: rows.width)
       rows.forEachTap(of: row) { start, _, column in
-        let source = plane + start
-        if stride == 1 {
-          for x in column.lower..<column.upper { result[x] = reduction.combine(result[x], source[x]) }
-        } else {
-          for x in column.lower..<column.upper { result[x] = reduction.combine(result[x], source[x &* stride]) }
-        }
+        reduction.combineRow(result, plane + start, column, stride: stride)
       }
       reduction.finish(result, rows.width, row)
     }
@@ -77,7 +80,7 @@ struct WindowPooling<Reduction: PoolReduction>: Sendable {
 extension WindowPooling {
   /// First brings together the input rows of a window, whole and by kernel, then their columns.
   private func rowStep(_ function: dlk_binary) -> Step {
-    let row = (rows.inputWidth &+ 15) & ~15
+    let row = joinedCount &+ rows.width &* (rows.stride == 1 ? 0 : rows.stride)
     return Step(kernel: "pool", workspace: chunks.count &* row &* 4) { [self] io in
       let input = io.input(0, as: Float.self)
       let output = io.output(0, as: Float.self)
@@ -87,6 +90,8 @@ extension WindowPooling {
       }
     }
   }
+
+  private var joinedCount: Int { (rows.inputWidth &+ 15) & ~15 }
 
   private func pool(
     _ index: Int, _ function: dlk_binary, _ input: UnsafePointer<Float>, _ output: UnsafeMutablePointer<Float>,
@@ -111,15 +116,22 @@ extension WindowPooling {
     }
     guard let first else { return reduction.finish(result, rows.width, row) }
     let source: UnsafePointer<Float> = found == 1 ? first : UnsafePointer(joined)
-    let target = output + index &* rows.width
+    // With a stride, results between those that are wanted are made too: the kernel does many at once.
+    let stride = rows.stride
+    let target = stride == 1 ? output + index &* rows.width : joined + joinedCount
+    if stride > 1 {
+      UnsafeMutableRawPointer(target).assumingMemoryBound(to: Reduction.Element.self)
+        .update(repeating: reduction.initial, count: rows.width &* stride)
+    }
     for column in rows.columns {
-      if rows.stride == 1 {
-        let part = target + column.lower
-        combine(function, part, source + (column.offset &+ column.lower), part, column.upper &- column.lower)
-      } else {
-        let elements = UnsafeRawPointer(source).assumingMemoryBound(to: Reduction.Element.self) + column.offset
-        for x in column.lower..<column.upper { result[x] = reduction.combine(result[x], elements[x &* rows.stride]) }
-      }
+      let part = target + column.lower &* stride
+      combine(
+        function, part, source + (column.offset &+ column.lower &* stride), part,
+        (column.upper &- column.lower &- 1) &* stride &+ 1)
+    }
+    if stride > 1 {
+      let wanted = UnsafeRawPointer(target).assumingMemoryBound(to: Reduction.Element.self)
+      for x in 0..<rows.width { result[x] = wanted[x &* stride] }
     }
     reduction.finish(result, rows.width, row)
   }

@@ -32,45 +32,30 @@ package struct QLinearConv: Operator {
 
   package func plan(_ planning: inout Planning) throws -> Step {
     let problem = try attributes.problem(x: planning.shape(0), w: planning.shape(3))
-    let convolution = QuantizedConvolution(problem, xType: planning.type(0), wType: planning.type(3))
-    let (scaleCount, zeroCount) = (planning.input(4).count, planning.input(5).count)
+    let convolution = QuantizedConvolution(problem, planning, x: 0, w: 3, wZero: 5)
+    let scaleStep = planning.input(4).count == 1 ? 0 : 1
     let size = problem.geometry.outputSize
     let channels = problem.groups * problem.outputChannels
     let chunks = Chunks(problem.batch * channels, cost: Double(size))
-    let isSigned = planning.outputType(0) == .int8
+    let requantizing = Requantizing(planning.outputType(0), planning.kernels)
     return Step(
-      kernel: "direct", flops: problem.flops, workspace: convolution.workspace + convolution.outputCount * 4
+      kernel: convolution.name, flops: problem.flops,
+      workspace: convolution.workspace + convolution.outputCount * 4
     ) { io in
       let sums = (io.workspace + convolution.workspace).assumingMemoryBound(to: Int32.self)
       let bias = io.hasInput(8) ? io.input(8, as: Int32.self) : nil
-      convolution.run(io, x: 0, w: 3, xZero: 2, wZero: 5, wZeroCount: zeroCount, bias: bias, y: sums)
+      convolution.run(io, xZero: 2, wZero: 5, bias: bias, y: sums)
+      let scale = Requantizing.Scale(values: io.input(1, as: Float.self), step: 0)
       let weightScales = io.input(4, as: Float.self)
-      let scale = io.input(1, as: Float.self)[0]
       let resultScale = io.input(6, as: Float.self)[0]
-      let zero = Float(QuantizedConvolution.element(isSigned ? .int8 : .uint8, io.input(7), 0))
-      let output = io.output(0)
+      let (zero, output) = (io.input(7), io.output(0))
       io.parallel(chunks) { range in
         for plane in range {
-          let factor = scale * weightScales[scaleCount == 1 ? 0 : plane % channels] / resultScale
-          let source = sums + plane &* size
-          if isSigned {
-            requantize(source, factor, zero, (output + plane &* size).assumingMemoryBound(to: Int8.self), size)
-          } else {
-            requantize(source, factor, zero, (output + plane &* size).assumingMemoryBound(to: UInt8.self), size)
-          }
+          let weights = Requantizing.Scale(values: weightScales + plane % channels &* scaleStep, step: 0)
+          requantizing.run(
+            sums + plane &* size, scale, weights, resultScale, zero: zero, output + plane &* size, size)
         }
       }
-    }
-  }
-
-  private func requantize<T: FixedWidthInteger>(
-    _ sums: UnsafePointer<Int32>, _ factor: Float, _ zero: Float, _ result: UnsafeMutablePointer<T>, _ count: Int
-  ) {
-    let (least, greatest) = (Float(T.min), Float(T.max))
-    for index in 0..<count {
-      let value = (Float(sums[index]) * factor).rounded(.toNearestOrEven) + zero
-      // Comparisons in this order make NaN, which a scale of zero or infinity gives, the least value.
-      result[index] = T(value > least ? (value < greatest ? value : greatest) : least)
     }
   }
 }

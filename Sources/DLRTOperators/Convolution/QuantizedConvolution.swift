@@ -1,74 +1,137 @@
 import DLRTGraph
 
-/// What ConvInteger and QLinearConv share: operands widened to int32 less their zero points, then plain loops.
+/// What ConvInteger and QLinearConv share: operands widened to int16 less their zero points, and products of each
+/// channel's weights with unfolded windows, a block of output rows at a time.
 struct QuantizedConvolution: Sendable {
-  let problem: ConvolutionProblem
-  private let loops: DirectConvolution<Int32>
+  private let problem: ConvolutionProblem
+  private let unfolding: WindowUnfolding
+  private let kernels: KernelSet
+  private let x: Int
+  private let w: Int
   private let xType: DataType
   private let wType: DataType
+  private let wZeroStep: Int
   private let inputCount: Int
-  private let weightCount: Int
-  private let inputChunks: Chunks
+  /// Output rows of a block, and blocks of a plane.
+  private let blockRows: Int
+  private let blocks: Int
+  /// Blocks run in so many lanes, each with memory of its own.
+  private let lanes: Int
 
-  init(_ problem: ConvolutionProblem, xType: DataType, wType: DataType) {
+  /// Columns that keep a block within the second-level cache at usual sizes.
+  private static let blockColumns = 256
+
+  /// - Parameter wZero: the input that holds the weights' zero point, or one for each output channel.
+  init(_ problem: ConvolutionProblem, _ planning: Planning, x: Int, w: Int, wZero: Int) {
     self.problem = problem
-    self.xType = xType
-    self.wType = wType
-    loops = DirectConvolution(problem)
+    kernels = planning.kernels
+    (self.x, self.w) = (x, w)
+    (xType, wType) = (planning.type(x), planning.type(w))
+    wZeroStep = planning.input(wZero).count == 1 ? 0 : 1
+    unfolding = WindowUnfolding(problem.geometry, channels: problem.inputChannels)
     inputCount = problem.batch &* problem.groups &* problem.inputChannels &* problem.geometry.inputSize
-    weightCount =
-      problem.groups &* problem.outputChannels &* problem.inputChannels &* problem.geometry.kernelSize
-    inputChunks = Chunks(inputCount, cost: 0.2)
+    let rows = unfolding.rows
+    blockRows = max(1, min(Self.blockColumns / max(rows.width, 1), rows.count))
+    blocks = (rows.count + blockRows - 1) / blockRows
+    lanes = max(1, min(problem.batch * problem.groups * blocks, planning.threads))
   }
+
+  var name: String { "\(kernels.isa.name)-int16-unfold" }
 
   var outputCount: Int {
     problem.batch &* problem.groups &* problem.outputChannels &* problem.geometry.outputSize
   }
 
-  /// Bytes for the widened operands.
-  var workspace: Int { ((inputCount &+ weightCount) &* 4 &+ 63) & ~63 }
-
-  /// Zero points are read from inputs of the operands' own types; `wZeroCount` is 1 or the number of output channels.
-  func run(
-    _ io: borrowing StepIO, x: Int, w: Int, xZero: Int, wZero: Int, wZeroCount: Int, bias: UnsafePointer<Int32>?,
-    y: UnsafeMutablePointer<Int32>
-  ) {
-    let widenedX = io.workspace.assumingMemoryBound(to: Int32.self)
-    let widenedW = widenedX + inputCount
-    let xBytes = io.input(x)
-    let xOffset = io.hasInput(xZero) ? Self.element(xType, io.input(xZero), 0) : 0
-    io.parallel(inputChunks) { range in
-      Self.widen(xType, xBytes, range, less: xOffset, into: widenedX)
-    }
-    let channels = problem.groups &* problem.outputChannels
-    let perChannel = channels == 0 ? 0 : weightCount / channels
-    for channel in 0..<channels {
-      let index = wZeroCount == 1 ? 0 : channel
-      let offset = io.hasInput(wZero) ? Self.element(wType, io.input(wZero), index) : 0
-      let start = channel &* perChannel
-      Self.widen(wType, io.input(w), start..<start &+ perChannel, less: offset, into: widenedW)
-    }
-    io.parallel(loops.chunks) { loops.run($0, x: widenedX, w: widenedW, bias: bias, y: y) }
+  private func product(columns: Int) -> PairProduct {
+    PairProduct(m: problem.outputChannels, n: columns, k: unfolding.height)
   }
 
-  @inline(__always)
-  static func element(_ type: DataType, _ bytes: UnsafeRawPointer, _ index: Int) -> Int32 {
+  // The workspace holds the widened input, the widened weights in rows of whole pairs, and for each lane unfolded windows
+  // and their panels.
+  private var inputBytes: Int { (inputCount &* 2 &+ 63) & ~63 }
+  private var weightPitch: Int { (unfolding.height &+ 1) & ~1 }
+  private var weightBytes: Int { (problem.groups &* problem.outputChannels &* weightPitch &* 2 &+ 63) & ~63 }
+  private var columnBytes: Int { (unfolding.height &* blockRows &* unfolding.rows.width &* 2 &+ 63) & ~63 }
+  private var laneBytes: Int { columnBytes &+ product(columns: 1).packedWords &* 4 }
+  var workspace: Int { inputBytes &+ weightBytes &+ lanes &* laneBytes }
+
+  func run(
+    _ io: borrowing StepIO, xZero: Int, wZero: Int, bias: UnsafePointer<Int32>?, y: UnsafeMutablePointer<Int32>
+  ) {
+    let input = io.workspace.assumingMemoryBound(to: Int16.self)
+    let source = io.input(x)
+    let zero = io.hasInput(xZero) ? Self.element(xType, io.input(xZero), 0) : 0
+    io.parallel(Chunks(inputCount, cost: 0.1, multiple: 64)) { range in
+      Self.widen(xType, source + range.lowerBound, less: zero, into: input + range.lowerBound, range.count)
+    }
+    let weights = (io.workspace + inputBytes).assumingMemoryBound(to: Int16.self)
+    for channel in 0..<problem.groups &* problem.outputChannels {
+      let zero = io.hasInput(wZero) ? Self.element(wType, io.input(wZero), channel &* wZeroStep) : 0
+      let row = weights + channel &* weightPitch
+      if weightPitch > unfolding.height { row[unfolding.height] = 0 }
+      Self.widen(wType, io.input(w) + channel &* unfolding.height, less: zero, into: row, unfolding.height)
+    }
+    let units = problem.batch &* problem.groups &* blocks
+    let scratch = io.workspace + (inputBytes &+ weightBytes)
+    io.parallel(lanes) { lane in
+      for unit in stride(from: lane, to: units, by: lanes) {
+        run(unit, input, weights, bias, y, scratch + lane &* laneBytes)
+      }
+    }
+  }
+
+  private func run(
+    _ unit: Int, _ input: UnsafePointer<Int16>, _ weights: UnsafePointer<Int16>, _ bias: UnsafePointer<Int32>?,
+    _ y: UnsafeMutablePointer<Int32>, _ scratch: UnsafeMutableRawPointer
+  ) {
+    let rows = unfolding.rows
+    let plane = unit / blocks
+    let first = unit % blocks &* blockRows
+    let range = first..<min(first &+ blockRows, rows.count)
+    let width = range.count &* rows.width
+    let columns = scratch.assumingMemoryBound(to: Int16.self)
+    unfolding.run(
+      range, input + plane &* problem.inputChannels &* problem.geometry.inputSize, into: columns)
+    let channel = plane % problem.groups &* problem.outputChannels
+    let outputSize = problem.geometry.outputSize
+    let target = y + plane &* problem.outputChannels &* outputSize + first &* rows.width
+    if let bias {
+      for row in 0..<problem.outputChannels {
+        (target + row &* outputSize).update(repeating: bias[channel &+ row], count: width)
+      }
+    }
+    let product = product(columns: width)
+    let words = (scratch + columnBytes).assumingMemoryBound(to: UInt32.self)
+    for panel in 0..<product.panels {
+      product.pack(columns, stride: width, panel: panel, into: words)
+      product.run(
+        kernels, weights + channel &* weightPitch, aRow: product.pairs, rows: problem.outputChannels, words,
+        panel: panel, target, cRow: outputSize, adds: bias != nil)
+    }
+  }
+
+  private static func element(_ type: DataType, _ bytes: UnsafeRawPointer, _ index: Int) -> Int16 {
     type == .int8
-      ? Int32(bytes.load(fromByteOffset: index, as: Int8.self))
-      : Int32(bytes.load(fromByteOffset: index, as: UInt8.self))
+      ? Int16(bytes.load(fromByteOffset: index, as: Int8.self))
+      : Int16(bytes.load(fromByteOffset: index, as: UInt8.self))
   }
 
   private static func widen(
-    _ type: DataType, _ source: UnsafeRawPointer, _ range: Range<Int>, less offset: Int32,
-    into target: UnsafeMutablePointer<Int32>
+    _ type: DataType, _ source: UnsafeRawPointer, less zero: Int16, into target: UnsafeMutablePointer<Int16>,
+    _ count: Int
   ) {
     if type == .int8 {
-      let source = source.assumingMemoryBound(to: Int8.self)
-      for index in range { target[index] = Int32(source[index]) &- offset }
+      subtract(source.assumingMemoryBound(to: Int8.self), zero, target, count)
     } else {
-      let source = source.assumingMemoryBound(to: UInt8.self)
-      for index in range { target[index] = Int32(source[index]) &- offset }
+      subtract(source.assumingMemoryBound(to: UInt8.self), zero, target, count)
     }
+  }
+
+  @_optimize(speed) @inline(never)
+  private static func subtract<T: FixedWidthInteger>(
+    _ source: UnsafePointer<T>, _ zero: Int16, _ target: UnsafeMutablePointer<Int16>, _ count: Int
+  ) {
+    for index in 0..<count { target[index] = Int16(truncatingIfNeeded: source[index]) &- zero }
   }
 
   /// Checks a scale or zero point that holds one number, or one for each output channel.

@@ -6,5 +6,5 @@ package struct And: BitwiseBinaryOperator {
 
   package init(_ attributes: inout AttributeReader) throws { alignment = try OperandAlignment(&attributes) }
 
-  package static func apply<T: FixedWidthInteger>(_ a: T, _ b: T) -> T { a & b }
+  package static func apply(_ a: UInt8, _ b: UInt8) -> UInt8 { a & b }
 }

@@ -83,8 +83,17 @@ struct NumericCombine<Formula: NumericFormula>: NumericTask {
       let x = x.assumingMemoryBound(to: T.self)
       let y = y.assumingMemoryBound(to: T.self)
       let out = out.assumingMemoryBound(to: T.self)
+      if T.isFrequent { return Self.combine(x, y, out, count) }
       for index in 0..<count { out[index] = Formula.apply(x[index], y[index]) }
     }
+  }
+
+  // Compiled for speed, and therefore vectorised, whatever the rest of the module is compiled for.
+  @_optimize(speed) @inline(never)
+  private static func combine<T: NumericElement>(
+    _ x: UnsafePointer<T>, _ y: UnsafePointer<T>, _ out: UnsafeMutablePointer<T>, _ count: Int
+  ) {
+    for index in 0..<count { out[index] = Formula.apply(x[index], y[index]) }
   }
 }
 
@@ -95,23 +104,26 @@ extension NumericBinaryOperator {
   package func loop(_ type: DataType) throws -> BinaryLoop { try type.dispatch(NumericCombine<Self>()) }
 }
 
-/// An operator on bits, written for the unsigned integer of the element's size.
+/// An operator on bits, so that elements of any size are so many bytes.
 package protocol BitwiseBinaryOperator: BinaryOperator {
-  static func apply<T: FixedWidthInteger>(_ a: T, _ b: T) -> T
+  static func apply(_ a: UInt8, _ b: UInt8) -> UInt8
 }
 
 extension BitwiseBinaryOperator {
-  package func loop(_ type: DataType) throws -> BinaryLoop { try type.dispatchBits(BitwiseCombine<Self>()) }
-}
-
-private struct BitwiseCombine<Op: BitwiseBinaryOperator>: IntegerTask {
-  func run<T: NumericElement & FixedWidthInteger>(_ type: T.Type) -> BinaryLoop {
-    { x, y, out, count in
-      let x = x.assumingMemoryBound(to: T.self)
-      let y = y.assumingMemoryBound(to: T.self)
-      let out = out.assumingMemoryBound(to: T.self)
-      for index in 0..<count { out[index] = Op.apply(x[index], y[index]) }
+  package func loop(_ type: DataType) throws -> BinaryLoop {
+    let size = type.size
+    return { x, y, out, count in
+      Self.combine(
+        x.assumingMemoryBound(to: UInt8.self), y.assumingMemoryBound(to: UInt8.self),
+        out.assumingMemoryBound(to: UInt8.self), count &* size)
     }
+  }
+
+  @_optimize(speed) @inline(never)
+  private static func combine(
+    _ x: UnsafePointer<UInt8>, _ y: UnsafePointer<UInt8>, _ out: UnsafeMutablePointer<UInt8>, _ count: Int
+  ) {
+    for index in 0..<count { out[index] = apply(x[index], y[index]) }
   }
 }
 

@@ -9,9 +9,12 @@ package struct BitwiseNot: UnaryOperator {
   package func loop(_ type: DataType) throws -> UnaryLoop {
     let size = type.size
     return { x, y, count in
-      let x = x.assumingMemoryBound(to: UInt8.self)
-      let y = y.assumingMemoryBound(to: UInt8.self)
-      for index in 0..<count &* size { y[index] = ~x[index] }
+      Self.invert(x.assumingMemoryBound(to: UInt8.self), y.assumingMemoryBound(to: UInt8.self), count &* size)
     }
+  }
+
+  @_optimize(speed) @inline(never)
+  private static func invert(_ x: UnsafePointer<UInt8>, _ y: UnsafeMutablePointer<UInt8>, _ count: Int) {
+    for index in 0..<count { y[index] = ~x[index] }
   }
 }

@@ -84,10 +84,18 @@ package struct Clip: Operator {
         let high = most.map { T(element: $0, bounds.1) } ?? .highest
         let x = x.assumingMemoryBound(to: T.self)
         let y = y.assumingMemoryBound(to: T.self)
-        for index in 0..<count {
-          let raised = x[index] < low ? low : x[index]
-          y[index] = raised > high ? high : raised
-        }
+        if T.isFrequent { return Self.limit(x, low, high, y, count) }
+        for index in 0..<count { y[index] = T.least(T.greatest(x[index], low), high) }
+      }
+    }
+
+    @_optimize(speed) @inline(never)
+    private static func limit<T: NumericElement>(
+      _ x: UnsafePointer<T>, _ low: T, _ high: T, _ y: UnsafeMutablePointer<T>, _ count: Int
+    ) {
+      for index in 0..<count {
+        let raised = x[index] < low ? low : x[index]
+        y[index] = raised > high ? high : raised
       }
     }
   }

@@ -15,7 +15,14 @@ extension ComparisonOperator {
 
 /// The loops of a comparison, for numbers and (by `loop`) for anything that has an order.
 struct Comparison<Op: ComparisonOperator>: NumericTask {
-  func run<T: NumericElement>(_ type: T.Type) -> BinaryLoop { loop(type) }
+  func run<T: NumericElement>(_ type: T.Type) -> BinaryLoop {
+    guard T.isFrequent else { return loop(type) }
+    return { x, y, out, count in
+      Self.compare(
+        x.assumingMemoryBound(to: T.self), y.assumingMemoryBound(to: T.self), out.assumingMemoryBound(to: Bool.self),
+        count)
+    }
+  }
 
   func loop<T: Comparable & BitwiseCopyable>(_ type: T.Type) -> BinaryLoop {
     { x, y, out, count in
@@ -24,6 +31,13 @@ struct Comparison<Op: ComparisonOperator>: NumericTask {
       let out = out.assumingMemoryBound(to: Bool.self)
       for index in 0..<count { out[index] = Op.compare(x[index], y[index]) }
     }
+  }
+
+  @_optimize(speed) @inline(never)
+  private static func compare<T: NumericElement>(
+    _ x: UnsafePointer<T>, _ y: UnsafePointer<T>, _ out: UnsafeMutablePointer<Bool>, _ count: Int
+  ) {
+    for index in 0..<count { out[index] = Op.compare(x[index], y[index]) }
   }
 
   /// The same with the operands exchanged.

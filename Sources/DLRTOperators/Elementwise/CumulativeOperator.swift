@@ -61,18 +61,26 @@ extension Step {
       let lines = shape.product(0..<axis) &* inner
       let x = io.input(0)
       let y = io.output(0)
-      io.parallel(Chunks(lines, cost: 2 * Double(size))) { range in
-        for index in range {
-          line(x, y, (index / max(inner, 1)) &* inner &* size &+ index % max(inner, 1), inner, size)
+      io.parallel(Chunks(lines, cost: Double(size))) { range in
+        var first = range.lowerBound
+        while first < range.upperBound {
+          let column = first % inner
+          let count = min(widestLines, inner &- column, range.upperBound &- first)
+          line(x, y, first / inner &* inner &* size &+ column, count, inner, size)
+          first = first &+ count
         }
       }
     }
   }
 }
 
+/// Lines that run side by side; their totals stay on the stack.
+private let widestLines = 64
+
+/// Folds `lines` adjacent lines of `count` elements that are `stride` apart.
 private typealias LineLoop =
   @Sendable (
-    _ x: UnsafeRawPointer, _ y: UnsafeMutableRawPointer, _ offset: Int, _ stride: Int, _ count: Int
+    _ x: UnsafeRawPointer, _ y: UnsafeMutableRawPointer, _ offset: Int, _ lines: Int, _ stride: Int, _ count: Int
   ) -> Void
 
 private struct CumulativeLine<Op: CumulativeOperator>: NumericTask {
@@ -80,17 +88,37 @@ private struct CumulativeLine<Op: CumulativeOperator>: NumericTask {
 
   func run<T: NumericElement>(_ type: T.Type) -> LineLoop {
     let scan = scan
-    return { x, y, offset, stride, count in
-      let x = x.assumingMemoryBound(to: T.self)
-      let y = y.assumingMemoryBound(to: T.self)
-      let step = scan.isReverse ? -stride : stride
-      var place = scan.isReverse ? offset &+ (count &- 1) &* stride : offset
+    return { x, y, offset, lines, stride, count in
+      let start = scan.isReverse ? offset &+ (count &- 1) &* stride : offset
+      Self.fold(
+        x.assumingMemoryBound(to: T.self) + start, y.assumingMemoryBound(to: T.self) + start, lines,
+        scan.isReverse ? -stride : stride, count, isExclusive: scan.isExclusive)
+    }
+  }
+
+  private static func fold<T: NumericElement>(
+    _ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, _ lines: Int, _ stride: Int, _ count: Int, isExclusive: Bool
+  ) {
+    if lines == 1 {
       var total = T(nearest: Double(Op.neutral))
-      for _ in 0..<count {
-        let next = Op.apply(total, x[place])
-        y[place] = scan.isExclusive ? total : next
+      for index in 0..<count {
+        let next = Op.apply(total, x[index &* stride])
+        y[index &* stride] = isExclusive ? total : next
         total = next
-        place = place &+ step
+      }
+      return
+    }
+    withUnsafeTemporaryAllocation(of: T.self, capacity: widestLines) { memory in
+      guard let totals = memory.baseAddress else { return }
+      for line in 0..<lines { totals[line] = T(nearest: Double(Op.neutral)) }
+      for index in 0..<count {
+        let (from, to) = (x + index &* stride, y + index &* stride)
+        for line in 0..<lines {
+          let total = totals[line]
+          let next = Op.apply(total, from[line])
+          totals[line] = next
+          to[line] = isExclusive ? total : next
+        }
       }
     }
   }

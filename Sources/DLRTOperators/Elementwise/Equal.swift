@@ -12,8 +12,7 @@ package struct Equal: ComparisonOperator {
   package func loop(_ type: DataType) throws -> BinaryLoop {
     switch type {
     case .string: Comparison<Equal>().loop(StringRef.self)
-    case .float32, .float64: try type.dispatch(Floats())
-    default: try type.dispatchBits(Bits())
+    default: try type.dispatch(Comparison<Equal>())
     }
   }
 
@@ -25,14 +24,6 @@ package struct Equal: ComparisonOperator {
     if a.provablyDiffers(b) { return 0 }
     let isNegative = (a.value ?? 0) < 0 || (b.value ?? 0) < 0
     return isNegative && (a.isPlainSymbol || b.isPlainSymbol) ? 0 : .unknown
-  }
-
-  private struct Floats: FloatTask {
-    func run<T: RealElement>(_ type: T.Type) -> BinaryLoop { Comparison<Equal>().loop(type) }
-  }
-
-  private struct Bits: IntegerTask {
-    func run<T: NumericElement & FixedWidthInteger>(_ type: T.Type) -> BinaryLoop { Comparison<Equal>().loop(type) }
   }
 }
 

@@ -30,12 +30,18 @@ package struct IsInf: UnaryOperator {
     func run<T: RealElement>(_ type: T.Type) -> UnaryLoop {
       let (positive, negative) = (positive, negative)
       return { x, y, count in
-        let x = x.assumingMemoryBound(to: T.self)
-        let y = y.assumingMemoryBound(to: Bool.self)
-        for index in 0..<count {
-          y[index] = positive && x[index] == .infinity || negative && x[index] == -.infinity
-        }
+        // What is not looked for is looked for in vain.
+        Self.test(
+          x.assumingMemoryBound(to: T.self), y.assumingMemoryBound(to: Bool.self), count,
+          positive ? .infinity : .nan, negative ? -.infinity : .nan)
       }
+    }
+
+    @_optimize(speed) @inline(never)
+    private static func test<T: RealElement>(
+      _ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<Bool>, _ count: Int, _ positive: T, _ negative: T
+    ) {
+      for index in 0..<count { y[index] = (x[index] == positive) != (x[index] == negative) }
     }
   }
 }

@@ -18,10 +18,13 @@ package struct IsNaN: UnaryOperator {
   private struct Test: FloatTask {
     func run<T: RealElement>(_ type: T.Type) -> UnaryLoop {
       { x, y, count in
-        let x = x.assumingMemoryBound(to: T.self)
-        let y = y.assumingMemoryBound(to: Bool.self)
-        for index in 0..<count { y[index] = x[index].isNaN }
+        Self.test(x.assumingMemoryBound(to: T.self), y.assumingMemoryBound(to: Bool.self), count)
       }
+    }
+
+    @_optimize(speed) @inline(never)
+    private static func test<T: RealElement>(_ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<Bool>, _ count: Int) {
+      for index in 0..<count { y[index] = x[index] != x[index] }
     }
   }
 }

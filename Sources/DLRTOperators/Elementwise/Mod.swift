@@ -1,3 +1,4 @@
+import CKernelSupport
 import DLRTGraph
 
 /// ONNX Mod (10–28): the remainder of a / b, with broadcasting: of the divisor's sign, or (`fmod`) of the dividend's.
@@ -10,6 +11,8 @@ package struct Mod: BinaryOperator {
   package init(_ attributes: inout AttributeReader) throws { truncates = try attributes.flag("fmod") }
 
   package var alignment: OperandAlignment { .last }
+
+  package var kernel: dlk_binary? { truncates ? DLK_BINARY_MOD : nil }
 
   package func loop(_ type: DataType) throws -> BinaryLoop {
     type.isFloat

@@ -8,5 +8,6 @@ package struct Neg: NumericUnaryOperator {
 
   package var kernel: UnaryKernel? { UnaryKernel(DLK_UNARY_NEGATE) }
 
+  @inline(__always)
   package func apply<T: NumericElement>(_ x: T) -> T { T.negate(x) }
 }

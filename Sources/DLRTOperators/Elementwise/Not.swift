@@ -8,9 +8,12 @@ package struct Not: UnaryOperator {
 
   package func loop(_ type: DataType) throws -> UnaryLoop {
     { x, y, count in
-      let x = x.assumingMemoryBound(to: UInt8.self)
-      let y = y.assumingMemoryBound(to: UInt8.self)
-      for index in 0..<count { y[index] = x[index] == 0 ? 1 : 0 }
+      Self.invert(x.assumingMemoryBound(to: UInt8.self), y.assumingMemoryBound(to: UInt8.self), count)
     }
+  }
+
+  @_optimize(speed) @inline(never)
+  private static func invert(_ x: UnsafePointer<UInt8>, _ y: UnsafeMutablePointer<UInt8>, _ count: Int) {
+    for index in 0..<count { y[index] = x[index] == 0 ? 1 : 0 }
   }
 }

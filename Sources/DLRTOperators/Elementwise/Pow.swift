@@ -1,3 +1,4 @@
+import CKernelSupport
 import DLRTGraph
 
 /// ONNX Pow (1–15): x to the power of y, with broadcasting, in x's type; y may have another type.
@@ -19,7 +20,8 @@ package struct Pow: BinaryOperator {
     if planning.type(0).isFloat, planning.input(1).count == 1, planning.input(0).count == planning.output(0).count {
       return try scalarStep(planning)
     }
-    return try .binary(planning, alignment, nil) { type in
+    let isReal = exponentType == .float32
+    return try .binary(planning, alignment, isReal ? DLK_BINARY_POW : nil) { type in
       let isWhole = !type.isFloat && !exponentType.isFloat
       let common: DataType = isWhole ? .int64 : type == .float32 && exponentType == .float32 ? .float32 : .float64
       return try Self.loop(type, exponentType, common)
@@ -33,7 +35,7 @@ package struct Pow: BinaryOperator {
     let count = planning.output(0).count
     let type = planning.type(0)
     let exponentType = planning.type(1)
-    let loop = try type.dispatch(PowersOfOneExponent())
+    let loop = try type.dispatch(PowersOfOneExponent(kernels: planning.kernels))
     let chunks = Chunks(count, cost: 4, multiple: 64)
     return Step(kernel: "loop") { io in
       let exponent = Double(element: io.input(1), exponentType)
@@ -51,22 +53,37 @@ package struct Pow: BinaryOperator {
     ) -> Void
 
   private struct PowersOfOneExponent: FloatTask {
+    let kernels: KernelSet
+
     func run<T: RealElement>(_ type: T.Type) -> ScalarLoop {
-      { x, exponent, y, count in
-        let x = x.assumingMemoryBound(to: T.self)
-        let y = y.assumingMemoryBound(to: T.self)
-        // The powers that norms and activations are made of.
-        switch exponent {
-        case 2: for index in 0..<count { y[index] = x[index] * x[index] }
-        case 3: for index in 0..<count { y[index] = x[index] * x[index] * x[index] }
-        case 0.5:
-          // The sum turns −0 into 0, as a power has it.
-          for index in 0..<count { y[index] = x[index] == -.infinity ? .infinity : (x[index] + 0).squareRoot() }
-        default:
-          let exponent = T(nearest: exponent)
+      let kernels = kernels
+      return { x, exponent, y, count in
+        if Self.raise(x.assumingMemoryBound(to: T.self), exponent, y.assumingMemoryBound(to: T.self), count) { return }
+        let exponent = T(nearest: exponent)
+        if T.self == Float.self {
+          kernels.raise(
+            x.assumingMemoryBound(to: Float.self), Float(exponent), y.assumingMemoryBound(to: Float.self), count)
+        } else {
+          let (x, y) = (x.assumingMemoryBound(to: T.self), y.assumingMemoryBound(to: T.self))
           for index in 0..<count { y[index] = T.pow(x[index], exponent) }
         }
       }
+    }
+
+    /// The powers that norms and activations are made of; false for all others.
+    @_optimize(speed) @inline(never)
+    private static func raise<T: RealElement>(
+      _ x: UnsafePointer<T>, _ exponent: Double, _ y: UnsafeMutablePointer<T>, _ count: Int
+    ) -> Bool {
+      switch exponent {
+      case 2: for index in 0..<count { y[index] = x[index] * x[index] }
+      case 3: for index in 0..<count { y[index] = x[index] * x[index] * x[index] }
+      case 0.5:
+        // The sum turns −0 into 0, as a power has it.
+        for index in 0..<count { y[index] = x[index] == -.infinity ? .infinity : (x[index] + 0).squareRoot() }
+      default: return false
+      }
+      return true
     }
   }
 
@@ -129,5 +146,22 @@ package struct Pow: BinaryOperator {
       rest >>= 1
     }
     return result
+  }
+}
+
+extension KernelSet {
+  fileprivate func raise(
+    _ x: UnsafePointer<Float>, _ exponent: Float, _ y: UnsafeMutablePointer<Float>, _ count: Int
+  ) {
+    var exponent = exponent
+    withUnsafePointer(to: &exponent) { exponent in
+      var arguments = dlk_binary_args()
+      arguments.function = DLK_BINARY_POW
+      (arguments.rows, arguments.columns) = (1, Int64(count))
+      (arguments.x, arguments.x_column_stride) = (x, 1)
+      arguments.y = exponent
+      arguments.out = y
+      table.pointee.binary(&arguments)
+    }
   }
 }

@@ -1,3 +1,4 @@
+import CKernelSupport
 import DLRTGraph
 
 /// ONNX Shrink (9): x + bias below −lambd, x − bias above lambd, 0 between. Integers are
@@ -13,6 +14,8 @@ package struct Shrink: NumericUnaryOperator {
     bias = Double(try attributes.float("bias", default: 0))
     limit = Double(try attributes.float("lambd", default: 0.5))
   }
+
+  package var kernel: UnaryKernel? { UnaryKernel(DLK_UNARY_SHRINK, Float(limit), Float(bias)) }
 
   package func apply<T: NumericElement>(_ x: T) -> T {
     let value = x.double

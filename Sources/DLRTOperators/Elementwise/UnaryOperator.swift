@@ -79,45 +79,19 @@ extension Step {
   }
 }
 
-/// An operator over floats, computed in float64: for float32, the kernel table has what is frequent.
+/// An operator over floats: of float32 it has a kernel, float64 is computed one by one.
 package protocol RealUnaryOperator: UnaryOperator {
   func apply(_ x: Double) -> Double
 }
 
 extension RealUnaryOperator {
   package func loop(_ type: DataType) throws -> UnaryLoop {
+    guard type == .float64 else { throw type.unsupported }
     let op = self
-    return try type.realLoop { x, y, count in
+    return { x, y, count in
       let x = x.assumingMemoryBound(to: Double.self)
       let y = y.assumingMemoryBound(to: Double.self)
       for index in 0..<count { y[index] = op.apply(x[index]) }
-    }
-  }
-}
-
-extension DataType {
-  /// A loop over float64 for this type, float64 or float32.
-  @inline(never)
-  fileprivate func realLoop(_ loop: @escaping UnaryLoop) throws -> UnaryLoop {
-    switch self {
-    case .float64: return loop
-    case .float32:
-      let block = 256
-      return { x, y, count in
-        let x = x.assumingMemoryBound(to: Float.self)
-        let y = y.assumingMemoryBound(to: Float.self)
-        withUnsafeTemporaryAllocation(of: Double.self, capacity: 2 * block) { memory in
-          guard let wide = memory.baseAddress else { return }
-          let results = wide + block
-          for start in stride(from: 0, to: count, by: block) {
-            let length = min(block, count &- start)
-            for index in 0..<length { wide[index] = Double(x[start &+ index]) }
-            loop(wide, results, length)
-            for index in 0..<length { y[start &+ index] = Float(results[index]) }
-          }
-        }
-      }
-    default: throw unsupported
     }
   }
 }
@@ -137,10 +111,15 @@ private struct NumericMap<Op: NumericUnaryOperator>: NumericTask {
   func run<T: NumericElement>(_ type: T.Type) -> UnaryLoop {
     let op = op
     return { x, y, count in
-      let x = x.assumingMemoryBound(to: T.self)
-      let y = y.assumingMemoryBound(to: T.self)
-      for index in 0..<count { y[index] = op.apply(x[index]) }
+      Self.map(op, x.assumingMemoryBound(to: T.self), y.assumingMemoryBound(to: T.self), count)
     }
+  }
+
+  @_optimize(speed) @inline(never)
+  private static func map<T: NumericElement>(
+    _ op: Op, _ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, _ count: Int
+  ) {
+    for index in 0..<count { y[index] = op.apply(x[index]) }
   }
 }
 

@@ -60,15 +60,21 @@ package struct Where: Operator {
   private struct Choose: PlainTask {
     func run<T: BitwiseCopyable & Equatable>(_ type: T.Type) -> Loop {
       { condition, x, y, out, count in
-        let condition = condition.assumingMemoryBound(to: UInt8.self)
-        let x = x.assumingMemoryBound(to: T.self)
-        let y = y.assumingMemoryBound(to: T.self)
-        let out = out.assumingMemoryBound(to: T.self)
-        for index in 0..<count {
-          // Both are read, so that the choice is no jump.
-          let (left, right) = (x[index], y[index])
-          out[index] = condition[index] != 0 ? left : right
-        }
+        Self.choose(
+          condition.assumingMemoryBound(to: UInt8.self), x.assumingMemoryBound(to: T.self),
+          y.assumingMemoryBound(to: T.self), out.assumingMemoryBound(to: T.self), count)
+      }
+    }
+
+    @_optimize(speed) @inline(never)
+    private static func choose<T: BitwiseCopyable>(
+      _ condition: UnsafePointer<UInt8>, _ x: UnsafePointer<T>, _ y: UnsafePointer<T>,
+      _ out: UnsafeMutablePointer<T>, _ count: Int
+    ) {
+      for index in 0..<count {
+        // Both are read, so that the choice is no jump.
+        let (left, right) = (x[index], y[index])
+        out[index] = condition[index] != 0 ? left : right
       }
     }
   }

@@ -238,6 +238,15 @@ extension EinsumProgram {
     _ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, _ kept: [StridedAxis], _ summed: [StridedAxis]
   ) {
     let terms = summed.combinations
+    if terms <= 1, let inner = kept.last, inner.size > 0 {
+      // Lines along the last axis need an offset only where they begin.
+      for line in 0..<kept.combinations / inner.size {
+        let start = x + kept.offset(line &* inner.size)
+        let target = y + line &* inner.size
+        for index in 0..<inner.size { target[index] = start[index &* inner.stride] }
+      }
+      return
+    }
     for index in 0..<kept.combinations {
       let start = x + kept.offset(index)
       var sum = start[0]

@@ -18,15 +18,12 @@ package struct MatMulInteger: Operator {
   }
 
   package func plan(_ planning: inout Planning) throws -> Step {
-    let a = QuantizedOperand(planning, 0, zeroPoint: 2, perRow: true, asFloat: false, offset: 0)
-    let b = QuantizedOperand(planning, 1, zeroPoint: 3, perRow: false, asFloat: false, offset: a.count)
-    let product = MatrixProduct(matmul: planning.shape(0), planning.shape(1))
-    let used = a.count + b.count
-    return Step(kernel: "matmul-integer", flops: product.flops, workspace: (used + product.loopWorkspace) * 4) { io in
-      a.widen(io)
-      b.widen(io)
-      let wide = io.workspace.assumingMemoryBound(to: Int32.self)
-      product.runLoops(io, wide, wide + b.offset, io.output(0, as: Int32.self), scratch: wide + used)
-    }
+    let a = QuantizedOperand(planning, 0, zeroPoint: 2, perRow: true)
+    let b = QuantizedOperand(planning, 1, zeroPoint: 3, perRow: false)
+    let product = try QuantizedProduct(planning, a: a, b: b, bZero: 3)
+    return Step(
+      kernel: "\(planning.kernels.isa.name)-int16-product", flops: product.flops, workspace: product.workspace,
+      skippedInputs: product.skippedInputs
+    ) { io in product.run(io, io.output(0, as: Int32.self)) }
   }
 }

@@ -38,13 +38,9 @@ package struct QLinearMatMul: Operator {
   }
 
   package func plan(_ planning: inout Planning) throws -> Step {
-    let asFloat = !TypeSet.integers.contains(planning.type(0)) || !TypeSet.integers.contains(planning.type(3))
-    let a = QuantizedOperand(planning, 0, zeroPoint: 2, perRow: true, asFloat: asFloat, offset: 0)
-    let b = QuantizedOperand(planning, 3, zeroPoint: 5, perRow: false, asFloat: asFloat, offset: a.count)
-    let product = MatrixProduct(matmul: planning.shape(0), planning.shape(3))
+    let a = QuantizedOperand(planning, 0, zeroPoint: 2, perRow: true)
+    let b = QuantizedOperand(planning, 3, zeroPoint: 5, perRow: false)
     let output = planning.output(0)
-    let sums = a.count + b.count
-    let used = sums + output.count
     // A result without row or column axis (a vector operand) can only have single parameters there.
     let walk = Broadcast(
       output: output.shape,
@@ -54,19 +50,29 @@ package struct QLinearMatMul: Operator {
         QuantizedOperand.aligned(planning.shape(6), output.shape, perRow: false),
         QuantizedOperand.aligned(planning.shape(7), output.shape, perRow: false),
       ])
-    let requantization = Requantization(walk: walk, type: planning.outputType(0))
-    return Step(kernel: "matmul-quantized", flops: product.flops, workspace: (used + product.loopWorkspace) * 4) { io in
-      a.widen(io)
-      b.widen(io)
-      if asFloat {
+    let requantization = Requantization(walk: walk, type: planning.outputType(0), kernels: planning.kernels)
+    if !TypeSet.integers.contains(planning.type(0)) || !TypeSet.integers.contains(planning.type(3)) {
+      let product = MatrixProduct(matmul: planning.shape(0), planning.shape(3))
+      let sums = a.count + b.count
+      let used = sums + output.count
+      return Step(
+        kernel: "matmul-quantized", flops: product.flops, workspace: (used + product.loopWorkspace) * 4
+      ) { io in
         let wide = io.workspace.assumingMemoryBound(to: Float.self)
-        product.runLoops(io, wide, wide + b.offset, wide + sums, scratch: wide + used)
-        requantization.run(io, wide + sums)
-      } else {
-        let wide = io.workspace.assumingMemoryBound(to: Int32.self)
-        product.runLoops(io, wide, wide + b.offset, wide + sums, scratch: wide + used)
+        a.widen(io, wide)
+        b.widen(io, wide + a.count)
+        product.runLoops(io, wide, wide + a.count, wide + sums, scratch: wide + used)
         requantization.run(io, wide + sums)
       }
+    }
+    let product = try QuantizedProduct(planning, a: a, b: b, bZero: 5)
+    return Step(
+      kernel: "\(planning.kernels.isa.name)-int16-product", flops: product.flops,
+      workspace: product.workspace + output.count * 4, skippedInputs: product.skippedInputs
+    ) { io in
+      let sums = (io.workspace + product.workspace).assumingMemoryBound(to: Int32.self)
+      product.run(io, sums)
+      requantization.run(io, sums)
     }
   }
 }
@@ -76,8 +82,29 @@ private struct Requantization: Sendable {
   /// Walks a_scale, b_scale, y_scale and y_zero_point beside the results.
   let walk: Broadcast
   let type: DataType
+  let kernels: KernelSet
 
-  func run<T: NumericElement>(_ io: borrowing StepIO, _ sums: UnsafeMutablePointer<T>) {
+  /// Results of bytes with one scale and zero point go through the kernel, by runs.
+  func run(_ io: borrowing StepIO, _ sums: UnsafeMutablePointer<Int32>) {
+    guard type.size == 1, TypeSet.integers.contains(type), walk.innerStrides[2] == 0, walk.innerStrides[3] == 0 else {
+      let floats = UnsafeMutableRawPointer(sums).assumingMemoryBound(to: Float.self)
+      for index in 0..<walk.count { floats[index] = Float(sums[index]) }
+      return run(io, floats)
+    }
+    let (a, b, y) = (io.input(1, as: Float.self), io.input(4, as: Float.self), io.input(6, as: Float.self))
+    let (zeros, target) = (io.input(7), io.output(0))
+    let requantizing = Requantizing(type, kernels)
+    io.parallel(Chunks(walk.count, cost: 0.5, multiple: 64)) { range in
+      walk.forEachRun(in: range) { position, length, offsets in
+        requantizing.run(
+          sums + position, Requantizing.Scale(values: a + offsets[0], step: walk.innerStrides[0]),
+          Requantizing.Scale(values: b + offsets[1], step: walk.innerStrides[1]), y[offsets[2]],
+          zero: zeros + offsets[3], target + position, length)
+      }
+    }
+  }
+
+  func run(_ io: borrowing StepIO, _ sums: UnsafeMutablePointer<Float>) {
     let a = io.input(1, as: Float.self)
     let b = io.input(4, as: Float.self)
     let y = io.input(6, as: Float.self)
@@ -88,17 +115,17 @@ private struct Requantization: Sendable {
       for index in 0..<length {
         let scale =
           a[offsets[0] &+ index &* steps[0]] * b[offsets[1] &+ index &* steps[1]] / y[offsets[2] &+ index &* steps[2]]
-        store(sums[position &+ index].double, scale, zeros, offsets[3] &+ index &* steps[3], target, position &+ index)
+        store(sums[position &+ index], scale, zeros, offsets[3] &+ index &* steps[3], target, position &+ index)
       }
     }
   }
 
   @inline(__always)
   private func store(
-    _ sum: Double, _ scale: Float, _ zeros: UnsafeRawPointer, _ zero: Int, _ target: UnsafeMutableRawPointer,
+    _ sum: Float, _ scale: Float, _ zeros: UnsafeRawPointer, _ zero: Int, _ target: UnsafeMutableRawPointer,
     _ place: Int
   ) {
-    let value = Float(sum) * scale
+    let value = sum * scale
     switch type {
     case .int8:
       let shift = Double(zeros.load(fromByteOffset: zero, as: Int8.self))

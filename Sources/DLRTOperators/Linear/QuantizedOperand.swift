@@ -1,28 +1,32 @@
 import DLRTGraph
 
-/// A quantised matrix operand with its zero point taken off, widened to int32, or to float32 for 8-bit floats.
+/// A quantised matrix operand with its zero point taken off, widened to int16, or to float32 for 8-bit floats.
 struct QuantizedOperand: Sendable {
   let input: Int
   private let zeroPoint: Int?
   private let type: DataType
   /// Walks the zero points beside the elements.
   private let walk: Broadcast
-  /// Where the widened elements are in the workspace, in elements of four bytes.
-  let offset: Int
-  private let asFloat: Bool
+  /// Elements of a row, and how far rows of int16 are apart.
+  private let length: Int
+  private let pitch: Int
 
   var count: Int { walk.count }
+  var rows: Int { length == 0 ? 0 : walk.count / length }
+  /// Bytes of the widened integers, a multiple of 64.
+  var byteCount: Int { (rows &* pitch &* 2 &+ 63) & ~63 }
 
-  /// - Parameter perRow: a vector of zero points has one for each row, not one for each column.
-  init(_ planning: Planning, _ input: Int, zeroPoint: Int, perRow: Bool, asFloat: Bool, offset: Int) {
+  /// - Parameter perRow: a vector of zero points has one for each row, not one for each column. Rows of such an operand
+  ///   are widened to an even number of elements, the last of which may be a zero.
+  init(_ planning: Planning, _ input: Int, zeroPoint: Int, perRow: Bool) {
     self.input = input
     self.zeroPoint = planning.has(zeroPoint) ? zeroPoint : nil
     type = planning.type(input)
     let shape = planning.shape(input)
     let own = planning.has(zeroPoint) ? planning.shape(zeroPoint) : []
     walk = Broadcast(output: shape, inputs: [QuantizedOperand.aligned(own, shape, perRow: perRow)])
-    self.offset = offset
-    self.asFloat = asFloat
+    length = shape.last ?? 1
+    pitch = perRow ? (length + 1) & ~1 : length
   }
 
   /// The shape under which a quantisation parameter broadcasts to its operand.
@@ -48,32 +52,59 @@ struct QuantizedOperand: Sendable {
     }
   }
 
-  /// Writes the widened elements to their place in the workspace.
-  func widen(_ io: borrowing StepIO) {
-    if asFloat {
-      widenFloats(io)
-    } else if type == .int8 {
-      widenIntegers(io, Int8.self)
-    } else {
-      widenIntegers(io, UInt8.self)
-    }
+  func widen(_ io: borrowing StepIO, _ target: UnsafeMutablePointer<Int16>) {
+    let source = io.input(input)
+    let zeros = zeroPoint.map { io.input($0) }
+    io.parallel(Chunks(rows, cost: Double(length) * 0.2)) { widen($0, source, zeros, target) }
   }
 
-  private func widenIntegers<T: FixedWidthInteger>(_ io: borrowing StepIO, _: T.Type) {
-    let source = io.input(input, as: T.self)
-    let zeros = zeroPoint.map { io.input($0, as: T.self) }
-    let target = io.workspace.assumingMemoryBound(to: Int32.self) + offset
+  /// Widens a range of rows.
+  func widen(
+    _ rows: Range<Int>, _ source: UnsafeRawPointer, _ zeros: UnsafeRawPointer?, _ target: UnsafeMutablePointer<Int16>
+  ) {
+    type == .int8
+      ? widen(rows, source, zeros, target, Int8.self) : widen(rows, source, zeros, target, UInt8.self)
+  }
+
+  private func widen<T: FixedWidthInteger>(
+    _ rows: Range<Int>, _ source: UnsafeRawPointer, _ zeros: UnsafeRawPointer?, _ target: UnsafeMutablePointer<Int16>,
+    _: T.Type
+  ) {
+    let source = source.assumingMemoryBound(to: T.self)
+    let zeros = zeros?.assumingMemoryBound(to: T.self)
     let step = walk.innerStrides[0]
-    walk.forEachRun(in: 0..<walk.count) { position, length, offsets in
-      for index in 0..<length {
-        let zero = zeros.map { Int32($0[offsets[0] &+ index &* step]) } ?? 0
-        target[position &+ index] = Int32(source[position &+ index]) &- zero
+    // Rows without a gap between them are one.
+    if pitch == length {
+      walk.forEachRun(in: rows.lowerBound &* length..<rows.upperBound &* length) { position, count, offsets in
+        Self.subtract(source + position, zeros.map { $0 + offsets[0] }, step, target + position, count)
       }
+      return
+    }
+    for row in rows {
+      let shift = row &* (pitch &- length)
+      walk.forEachRun(in: row &* length..<(row &+ 1) &* length) { position, count, offsets in
+        Self.subtract(source + position, zeros.map { $0 + offsets[0] }, step, target + (position &+ shift), count)
+      }
+      target[row &* pitch &+ length] = 0
     }
   }
 
-  private func widenFloats(_ io: borrowing StepIO) {
-    let target = io.workspace.assumingMemoryBound(to: Float.self) + offset
+  @_optimize(speed) @inline(never)
+  private static func subtract<T: FixedWidthInteger>(
+    _ source: UnsafePointer<T>, _ zeros: UnsafePointer<T>?, _ step: Int, _ target: UnsafeMutablePointer<Int16>,
+    _ count: Int
+  ) {
+    if let zeros, step == 1 {
+      for index in 0..<count {
+        target[index] = Int16(truncatingIfNeeded: source[index]) &- Int16(truncatingIfNeeded: zeros[index])
+      }
+    } else {
+      let zero = zeros.map { Int16(truncatingIfNeeded: $0[0]) } ?? 0
+      for index in 0..<count { target[index] = Int16(truncatingIfNeeded: source[index]) &- zero }
+    }
+  }
+
+  func widen(_ io: borrowing StepIO, _ target: UnsafeMutablePointer<Float>) {
     switch type {
     case .int8:
       let source = io.input(input, as: Int8.self)

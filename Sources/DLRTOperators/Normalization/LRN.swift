@@ -54,18 +54,34 @@ package struct LRN: Operator {
             let last = plane &+ min(layout.channels &- 1 &- channel, after)
             let result = y + plane &* layout.size
             result.update(repeating: 0, count: layout.size)
-            for other in first...last {
-              let source = x + other &* layout.size
-              for index in 0..<layout.size { result[index] += source[index] * source[index] }
-            }
+            for other in first...last { Self.addSquares(x + other &* layout.size, result, layout.size) }
             let own = x + plane &* layout.size
-            for index in 0..<layout.size {
-              let base = bias + alpha * result[index]
-              let root = base.squareRoot()
-              result[index] = own[index] / (isThreeQuarters ? root * root.squareRoot() : T.pow(base, beta))
+            if isThreeQuarters {
+              Self.divide(own, result, layout.size, bias, alpha)
+            } else {
+              for index in 0..<layout.size {
+                result[index] = own[index] / T.pow(bias + alpha * result[index], beta)
+              }
             }
           }
         }
+      }
+    }
+
+    @_optimize(speed) @inline(never)
+    private static func addSquares<T: RealElement>(
+      _ x: UnsafePointer<T>, _ sums: UnsafeMutablePointer<T>, _ count: Int
+    ) {
+      for index in 0..<count { sums[index] += x[index] * x[index] }
+    }
+
+    @_optimize(speed) @inline(never)
+    private static func divide<T: RealElement>(
+      _ x: UnsafePointer<T>, _ sums: UnsafeMutablePointer<T>, _ count: Int, _ bias: T, _ alpha: T
+    ) {
+      for index in 0..<count {
+        let root = (bias + alpha * sums[index]).squareRoot()
+        sums[index] = x[index] / (root * root.squareRoot())
       }
     }
   }

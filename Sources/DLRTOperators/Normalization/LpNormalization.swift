@@ -44,21 +44,46 @@ package struct LpNormalization: Operator {
 
     func run<T: RealElement>(_ type: T.Type) -> Step {
       let chunks = Chunks(outer &* inner, cost: Double(count) * 2)
-      return Step(kernel: "norm") { [count, inner, isEuclidean] io in
+      return Step(kernel: "norm") { io in
         let (x, y) = (io.input(0, as: T.self), io.output(0, as: T.self))
         io.parallel(chunks) { range in
-          for line in range {
-            let start = line / inner &* count &* inner &+ line % inner
-            var sum = 0.0
-            for index in 0..<count {
-              let value = Double(x[start &+ index &* inner])
-              sum += isEuclidean ? value * value : value.magnitude
+          var line = range.lowerBound
+          while line < range.upperBound {
+            let column = line % inner
+            let width = min(Self.widest, inner &- column, range.upperBound &- line)
+            let start = line / inner &* count &* inner &+ column
+            normalize(x + start, y + start, width)
+            line = line &+ width
+          }
+        }
+      }
+    }
+
+    /// Lines side by side, whose sums stay on the stack.
+    private static var widest: Int { 64 }
+
+    @_optimize(speed) @inline(never)
+    private func normalize<T: RealElement>(_ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, _ width: Int) {
+      withUnsafeTemporaryAllocation(of: Double.self, capacity: Self.widest) { memory in
+        guard let sums = memory.baseAddress else { return }
+        for line in 0..<width { sums[line] = 0 }
+        if inner == 1 {
+          sums[0] = isEuclidean ? RowSums.wideSquares(x, count, 0) : RowSums.wideMagnitudes(x, count)
+        } else {
+          for index in 0..<count {
+            let row = x + index &* inner
+            for line in 0..<width {
+              let value = Double(row[line])
+              sums[line] += isEuclidean ? value * value : value.magnitude
             }
-            let norm = T(isEuclidean ? sum.squareRoot() : sum)
-            for index in 0..<count {
-              let place = start &+ index &* inner
-              y[place] = norm == 0 ? 0 : x[place] / norm
-            }
+          }
+        }
+        for line in 0..<width { sums[line] = isEuclidean ? sums[line].squareRoot() : sums[line] }
+        for index in 0..<count {
+          let (from, to) = (x + index &* inner, y + index &* inner)
+          for line in 0..<width {
+            let norm = T(sums[line])
+            to[line] = norm == 0 ? 0 : from[line] / norm
           }
         }
       }

@@ -47,13 +47,42 @@ package struct MeanVarianceNormalization: Operator {
     private func normalize<T: RealElement>(
       _ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, _ elements: AxisWalk
     ) {
+      let total = Double(elements.count)
       var sum = 0.0
-      elements.forEach { sum += Double(x[$0]) }
-      let mean = sum / Double(elements.count)
+      elements.forEachRun { start, count, step in
+        if step == 1 {
+          sum += RowSums.wideSum(x + start, count)
+        } else {
+          for index in 0..<count { sum += Double(x[start &+ index &* step]) }
+        }
+      }
+      let mean = sum / total
       var squares = 0.0
-      elements.forEach { squares += (Double(x[$0]) - mean) * (Double(x[$0]) - mean) }
-      let deviation = (squares / Double(elements.count)).squareRoot() + 1e-9
-      elements.forEach { y[$0] = T((Double(x[$0]) - mean) / deviation) }
+      elements.forEachRun { start, count, step in
+        if step == 1 {
+          squares += RowSums.wideSquares(x + start, count, mean)
+        } else {
+          for index in 0..<count {
+            let distance = Double(x[start &+ index &* step]) - mean
+            squares += distance * distance
+          }
+        }
+      }
+      let deviation = (squares / total).squareRoot() + 1e-9
+      elements.forEachRun { start, count, step in
+        Self.scale(x + start, y + start, count, step, mean, 1 / deviation)
+      }
+    }
+
+    @_optimize(speed) @inline(never)
+    private static func scale<T: RealElement>(
+      _ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, _ count: Int, _ step: Int, _ mean: Double, _ factor: Double
+    ) {
+      if step == 1 {
+        for index in 0..<count { y[index] = T((Double(x[index]) - mean) * factor) }
+      } else {
+        for index in 0..<count { y[index &* step] = T((Double(x[index &* step]) - mean) * factor) }
+      }
     }
   }
 }
@@ -64,9 +93,18 @@ private struct AxisWalk: Sendable {
   private let strides: [Int]
   let count: Int
 
+  /// Axes that can be walked as one are one.
   init(_ axes: [(size: Int, stride: Int)]) {
-    sizes = axes.map(\.size)
-    strides = axes.map(\.stride)
+    var merged: [(size: Int, stride: Int)] = []
+    for axis in axes {
+      if let last = merged.last, last.stride == axis.size &* axis.stride {
+        merged[merged.count - 1] = (last.size &* axis.size, axis.stride)
+      } else {
+        merged.append(axis)
+      }
+    }
+    sizes = merged.map(\.size)
+    strides = merged.map(\.stride)
     count = sizes.product
   }
 
@@ -80,15 +118,11 @@ private struct AxisWalk: Sendable {
     return place
   }
 
-  /// Calls `body` with all places in order, innermost axis fastest.
+  /// Calls `body` with the first place, the length and the step of every run along the innermost axis.
   @inline(__always)
-  func forEach(_ body: (Int) -> Void) {
+  func forEachRun(_ body: (Int, Int, Int) -> Void) {
     let inner = sizes.last ?? 1
     guard count > 0 else { return }
-    let step = strides.last ?? 0
-    for run in 0..<count / inner {
-      let start = self[run &* inner]
-      for index in 0..<inner { body(start &+ index &* step) }
-    }
+    for run in 0..<count / inner { body(self[run &* inner], inner, strides.last ?? 0) }
   }
 }

@@ -96,10 +96,7 @@ struct SoftmaxLoop: FloatTask {
 
   /// Some adjacent columns, whose elements are `inner` apart.
   private func across<T: RealElement>(_ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, _ count: Int) {
-    if case .hardmax = kind {
-      for column in 0..<count { choose(x + column, y + column, inner) }
-      return
-    }
+    if case .hardmax = kind { return chooseAcross(x, y, count) }
     withUnsafeTemporaryAllocation(of: T.self, capacity: 3 * Self.widest(T.self)) { memory in
       guard let largest = memory.baseAddress else { return }
       let sums = largest + Self.widest(T.self)
@@ -147,5 +144,28 @@ struct SoftmaxLoop: FloatTask {
     for index in 1..<max(size, 1) where x[index &* stride] > x[found &* stride] { found = index }
     for index in 0..<size { y[index &* stride] = 0 }
     y[found &* stride] = 1
+  }
+
+  /// The same for some adjacent columns.
+  private func chooseAcross<T: RealElement>(_ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, _ count: Int) {
+    withUnsafeTemporaryAllocation(of: Int.self, capacity: Self.widest(T.self)) { places in
+      withUnsafeTemporaryAllocation(of: T.self, capacity: Self.widest(T.self)) { elements in
+        guard let found = places.baseAddress, let largest = elements.baseAddress else { return }
+        for column in 0..<count {
+          found[column] = 0
+          largest[column] = x[column]
+        }
+        for index in 1..<max(size, 1) {
+          let row = x + index &* inner
+          for column in 0..<count {
+            let isLarger = row[column] > largest[column]
+            largest[column] = isLarger ? row[column] : largest[column]
+            found[column] = isLarger ? index : found[column]
+          }
+        }
+        for index in 0..<size { (y + index &* inner).update(repeating: 0, count: count) }
+        for column in 0..<count { y[found[column] &* inner &+ column] = 1 }
+      }
+    }
   }
 }

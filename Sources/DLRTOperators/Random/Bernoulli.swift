@@ -51,24 +51,28 @@ package struct Bernoulli: Operator {
       return { generator, x, y, range in
         let x = x.assumingMemoryBound(to: T.self)
         let size = convert.target.size
-        let lanes = T.numbersPerBlock
         let block = 256
         withUnsafeTemporaryAllocation(of: Bool.self, capacity: block) { memory in
-          guard let flags = memory.baseAddress else { return }
-          for start in stride(from: range.lowerBound, to: range.upperBound, by: block) {
-            let count = min(block, range.upperBound &- start)
-            var index = 0
-            while index < count {
-              let first = (start &+ index) % lanes
-              let units = T.units(generator.block(UInt64((start &+ index) / lanes)))
-              let end = min(lanes &- first, count &- index)
-              for lane in 0..<end { flags[index &+ lane] = units[first &+ lane] < x[start &+ index &+ lane] }
-              index = index &+ end
+          withUnsafeTemporaryAllocation(of: T.self, capacity: block) { numbers in
+            guard let flags = memory.baseAddress, let units = numbers.baseAddress else { return }
+            for start in stride(from: range.lowerBound, to: range.upperBound, by: block) {
+              let count = min(block, range.upperBound &- start)
+              T.fillUniform(generator, start..<start &+ count, units)
+              T.findLess(units, x + start, flags, count)
+              convert(flags, y + start &* size, count)
             }
-            convert(flags, y + start &* size, count)
           }
         }
       }
     }
+  }
+}
+
+extension RealElement {
+  @_optimize(speed) @inline(never)
+  static func findLess(
+    _ x: UnsafePointer<Self>, _ y: UnsafePointer<Self>, _ flags: UnsafeMutablePointer<Bool>, _ count: Int
+  ) {
+    for index in 0..<count { flags[index] = x[index] < y[index] }
   }
 }

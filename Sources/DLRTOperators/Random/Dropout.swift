@@ -106,12 +106,27 @@ package struct Dropout: Operator {
         let x = x.assumingMemoryBound(to: T.self)
         let y = y.assumingMemoryBound(to: T.self)
         let limit = T(ratio)
-        let scale = 1 / (1 - limit)
-        for index in range {
-          let isKept = T.unit(generator, index) >= limit
-          y[index] = isKept ? x[index] * scale : 0
-          mask?[index] = isKept
+        let block = 256
+        withUnsafeTemporaryAllocation(of: T.self, capacity: block) { memory in
+          guard let units = memory.baseAddress else { return }
+          for start in stride(from: range.lowerBound, to: range.upperBound, by: block) {
+            let count = min(block, range.upperBound &- start)
+            T.fillUniform(generator, start..<start &+ count, units)
+            Self.keep(units, limit, x + start, y + start, count)
+            if let mask { for index in 0..<count { mask[start &+ index] = units[index] >= limit } }
+          }
         }
+      }
+    }
+
+    @_optimize(speed) @inline(never)
+    private static func keep<T: RealElement>(
+      _ units: UnsafePointer<T>, _ limit: T, _ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, _ count: Int
+    ) {
+      let scale = 1 / (1 - limit)
+      for index in 0..<count {
+        let scaled = x[index] * scale
+        y[index] = units[index] >= limit ? scaled : 0
       }
     }
   }

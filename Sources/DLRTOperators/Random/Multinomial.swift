@@ -52,7 +52,9 @@ package struct Multinomial: Operator {
         let total = accumulate(sums, classes)
         for sample in 0..<samples {
           let place = row &* samples &+ sample
-          var chosen = Int64(firstAbove(Double.unit(generator, place) * total, sums, classes))
+          var unit = 0.0
+          Double.fillUniform(generator, place..<place &+ 1, &unit)
+          var chosen = Int64(firstAbove(unit * total, sums, classes))
           narrow(&chosen, io.output(0) + place &* size, 1)
         }
       }

@@ -15,19 +15,27 @@ package struct Philox: Sendable {
 
   /// Four independent words.
   package func block(_ index: UInt64) -> SIMD4<UInt32> {
-    var key = SIMD2<UInt32>(UInt32(truncatingIfNeeded: self.key), UInt32(truncatingIfNeeded: self.key >> 32))
-    var state = SIMD4<UInt32>(
-      UInt32(truncatingIfNeeded: index), UInt32(truncatingIfNeeded: index >> 32), UInt32(truncatingIfNeeded: stream),
-      UInt32(truncatingIfNeeded: stream >> 32))
+    let words = words(index)
+    return SIMD4(words.0, words.1, words.2, words.3)
+  }
+
+  /// The same as single numbers, which stay in registers.
+  @inline(__always)
+  func words(_ index: UInt64) -> (UInt32, UInt32, UInt32, UInt32) {
+    var (low, high) = (UInt32(truncatingIfNeeded: key), UInt32(truncatingIfNeeded: key >> 32))
+    var (x, y) = (UInt32(truncatingIfNeeded: index), UInt32(truncatingIfNeeded: index >> 32))
+    var (z, w) = (UInt32(truncatingIfNeeded: stream), UInt32(truncatingIfNeeded: stream >> 32))
     for _ in 0..<10 {
-      let first = UInt64(state.x) &* 0xd251_1f53
-      let second = UInt64(state.z) &* 0xcd9e_8d57
-      state = SIMD4(
-        UInt32(truncatingIfNeeded: second >> 32) ^ state.y ^ key.x, UInt32(truncatingIfNeeded: second),
-        UInt32(truncatingIfNeeded: first >> 32) ^ state.w ^ key.y, UInt32(truncatingIfNeeded: first))
-      key = key &+ SIMD2(0x9e37_79b9, 0xbb67_ae85)
+      let first = UInt64(x) &* 0xd251_1f53
+      let second = UInt64(z) &* 0xcd9e_8d57
+      x = UInt32(truncatingIfNeeded: second >> 32) ^ y ^ low
+      y = UInt32(truncatingIfNeeded: second)
+      z = UInt32(truncatingIfNeeded: first >> 32) ^ w ^ high
+      w = UInt32(truncatingIfNeeded: first)
+      low = low &+ 0x9e37_79b9
+      high = high &+ 0xbb67_ae85
     }
-    return state
+    return (x, y, z, w)
   }
 }
 

@@ -38,7 +38,7 @@ struct RandomTensor: Sendable {
 
   func plan(_ planning: Planning) throws -> Step {
     let source = RandomSource(seed: seed, planning)
-    let fill = try planning.outputType(0).dispatch(RandomFilling(distribution: distribution))
+    let fill = try planning.outputType(0).dispatch(RandomFilling(distribution: distribution, kernels: planning.kernels))
     let chunks = Chunks(planning.output(0).count, cost: 10, multiple: 4)
     return Step(kernel: "philox") { io in
       let generator = source.generator(io)

@@ -56,25 +56,40 @@ private struct ArgTask: NumericTask {
       let x = io.input(0, as: T.self)
       let y = io.output(0, as: Int64.self)
       io.parallel(Chunks(outer * inner, cost: Double(size))) { range in
-        for output in range {
+        var output = range.lowerBound
+        while output < range.upperBound {
           let row = output / inner
-          y[output] = Int64(find(x + (row &* size &* inner &+ (output &- row &* inner))))
+          let column = output &- row &* inner
+          let count = min(Self.widest, inner &- column, range.upperBound &- output)
+          find(x + (row &* size &* inner &+ column), y + output, count)
+          output = output &+ count
         }
       }
     }
   }
 
-  private func find<T: NumericElement>(_ x: UnsafePointer<T>) -> Int {
-    var best = x[0]
-    var found = 0
-    for index in 1..<max(size, 1) {
-      let next = x[index &* inner]
-      let isBetter = ascending ? next < best : next > best
-      if isBetter || (last && next == best) || (next.isNaN && (last || !best.isNaN)) {
-        best = next
-        found = index
+  /// Columns at a time, whose best elements stay on the stack.
+  private static var widest: Int { 64 }
+
+  private func find<T: NumericElement>(
+    _ x: UnsafePointer<T>, _ found: UnsafeMutablePointer<Int64>, _ count: Int
+  ) {
+    withUnsafeTemporaryAllocation(of: T.self, capacity: Self.widest) { memory in
+      guard let best = memory.baseAddress else { return }
+      for column in 0..<count {
+        best[column] = x[column]
+        found[column] = 0
+      }
+      for index in 1..<max(size, 1) {
+        let row = x + index &* inner
+        for column in 0..<count {
+          let (next, old) = (row[column], best[column])
+          let isBetter = ascending ? next < old : next > old
+          let isChosen = isBetter || (last && next == old) || (next.isNaN && (last || !old.isNaN))
+          best[column] = isChosen ? next : old
+          found[column] = isChosen ? Int64(index) : found[column]
+        }
       }
     }
-    return found
   }
 }

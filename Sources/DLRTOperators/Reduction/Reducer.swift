@@ -1,4 +1,6 @@
+import CKernelSupport
 import DLRTGraph
+import DLRTKernels
 
 /// What a reduction does with each element. `shift` is a number that belongs to the output; most rules ignore it.
 protocol Reducer: SendableMetatype {
@@ -7,6 +9,22 @@ protocol Reducer: SendableMetatype {
   static func fold(_ sum: Element, _ x: Element, _ shift: Element) -> Element
   /// Joins two partial results.
   static func merge(_ a: Element, _ b: Element) -> Element
+  /// True where elements are folded by rows only.
+  static var isByRows: Bool { get }
+  /// Folds a row of at most `Reduction.widest` elements into as many results.
+  static func foldRow(
+    _ sums: UnsafeMutablePointer<Element>, _ x: UnsafePointer<Element>, _ shifts: UnsafePointer<Element>?, _ count: Int)
+}
+
+extension Reducer {
+  static var isByRows: Bool { false }
+
+  @inline(__always)
+  static func foldRow(
+    _ sums: UnsafeMutablePointer<Element>, _ x: UnsafePointer<Element>, _ shifts: UnsafePointer<Element>?, _ count: Int
+  ) {
+    for index in 0..<count { sums[index] = fold(sums[index], x[index], 0) }
+  }
 }
 
 enum SumReducer<Element: NumericElement>: Reducer {
@@ -60,6 +78,22 @@ enum ExponentialSumReducer<Element: RealElement>: Reducer {
   static var identity: Element { 0 }
   @inline(__always) static func fold(_ sum: Element, _ x: Element, _ shift: Element) -> Element {
     sum + .exp(x - shift)
+  }
+  static var isByRows: Bool { true }
+  @_optimize(speed) @inline(never)
+  static func foldRow(
+    _ sums: UnsafeMutablePointer<Element>, _ x: UnsafePointer<Element>, _ shifts: UnsafePointer<Element>?, _ count: Int
+  ) {
+    withUnsafeTemporaryAllocation(of: Element.self, capacity: Reduction.widest) { memory in
+      guard let powers = memory.baseAddress, let shifts else { return }
+      for index in 0..<count { powers[index] = x[index] - shifts[index] }
+      if let floats = powers as? UnsafeMutablePointer<Float> {
+        KernelLibrary.table.pointee.unary(DLK_UNARY_EXP, 0, 0, floats, floats, Int64(count))
+      } else {
+        for index in 0..<count { powers[index] = .exp(powers[index]) }
+      }
+      for index in 0..<count { sums[index] += powers[index] }
+    }
   }
   @inline(__always) static func merge(_ a: Element, _ b: Element) -> Element { a + b }
 }

@@ -15,6 +15,8 @@ struct Reduction: Sendable {
   let truncates: Bool
 
   private static let lanes = 32
+  /// Few enough results to stay in the first-level cache while many rows fold into them.
+  static let widest = 512
   /// A whole tensor is folded in blocks of this size, so that threads can share the work.
   private static let block = 1 << 16
 
@@ -144,6 +146,7 @@ extension Reduction {
     _: R.Type, _ x: UnsafePointer<R.Element>, _ count: Int, runs: Int, stride: Int, _ initial: R.Element,
     _ shift: R.Element
   ) -> R.Element {
+    let lanes = R.isByRows ? 4 * Self.lanes : Self.lanes
     guard count >= 2 * lanes else {
       var sum = initial
       for run in 0..<runs {
@@ -177,10 +180,10 @@ extension Reduction {
   ) {
     for row in 0..<rows {
       let source = x + row &* stride
-      if let shifts {
-        for index in 0..<count { sums[index] = R.fold(sums[index], source[index], shifts[index]) }
+      if count == Self.lanes && !R.isByRows {
+        for index in 0..<Self.lanes { sums[index] = R.fold(sums[index], source[index], 0) }
       } else {
-        for index in 0..<count { sums[index] = R.fold(sums[index], source[index], 0) }
+        R.foldRow(sums, source, shifts, count)
       }
     }
   }
@@ -203,8 +206,7 @@ extension Reduction {
     _: R.Type, _ x: UnsafePointer<R.Element>, _ y: UnsafeMutablePointer<R.Element>,
     _ shift: UnsafePointer<R.Element>?, _ range: Range<Int>
   ) {
-    // Few enough results to stay in the first-level cache while many rows fold into them.
-    let widest = 512
+    let widest = Self.widest
     var output = range.lowerBound
     while output < range.upperBound {
       let row = output / geometry.inner

@@ -38,9 +38,10 @@ package struct Compress: Operator {
       let condition = io.input(1, as: UInt8.self)
       let chosen = io.workspace.assumingMemoryBound(to: Int.self)
       var count = 0
-      for index in 0..<conditions where condition[index] != 0 {
+      // Every place is written, so that no jump depends on the conditions.
+      for index in 0..<conditions {
         chosen[count] = index
-        count = count &+ 1
+        count = count &+ (condition[index] != 0 ? 1 : 0)
       }
       var result = shape
       result[axis] = count

@@ -13,8 +13,8 @@ package struct EyeLike: Operator {
   package init(_ attributes: inout AttributeReader) throws {
     type = try attributes.optionalDataType("dtype")
     diagonal = try attributes.int("k", default: 0)
-    if let type, type == .string || type.isComplex {
-      throw DLRTError(.unsupportedModel, "element type is not supported", tensor: "dtype", got: type.name)
+    if let type, !TypeSet([.numeric, .bool]).contains(type) {
+      throw DLRTError(.invalidModel, "element type is not supported", tensor: "dtype", got: type.name)
     }
   }
 

@@ -21,18 +21,31 @@ package struct NonZero: Operator {
       let flags = io.workspace.assumingMemoryBound(to: UInt8.self)
       let found = test(io.input(0), flags, total)
       let target = try io.allocate(output: 0, [shape.count, found]).assumingMemoryBound(to: Int64.self)
-      // Coordinates are found from the last axis on, so that each takes one division.
+      guard let columns = shape.last else { return }
+      let coordinates = target + (shape.count &- 1) &* found
       var place = 0
-      for index in 0..<total where flags[index] != 0 {
-        var rest = index
-        var axis = shape.count &- 1
-        while axis >= 0 {
-          target[axis &* found &+ place] = Int64(rest % shape[axis])
+      for row in 0..<(columns == 0 ? 0 : total / columns) {
+        let first = place
+        place = Self.collect(flags + row &* columns, columns, coordinates, place, found)
+        // The other coordinates are a row's.
+        var rest = row
+        for axis in stride(from: shape.count &- 2, through: 0, by: -1) {
+          (target + (axis &* found &+ first)).update(repeating: Int64(rest % shape[axis]), count: place &- first)
           rest /= shape[axis]
-          axis = axis &- 1
         }
-        place = place &+ 1
       }
     }
+  }
+  /// Appends the places of the flags that are set; every place is written, so that no jump depends on a flag.
+  @_optimize(speed) @inline(never)
+  private static func collect(
+    _ flags: UnsafePointer<UInt8>, _ count: Int, _ places: UnsafeMutablePointer<Int64>, _ start: Int, _ end: Int
+  ) -> Int {
+    var next = start
+    for index in 0..<count where next < end {
+      places[next] = Int64(index)
+      next = next &+ Int(flags[index])
+    }
+    return next
   }
 }

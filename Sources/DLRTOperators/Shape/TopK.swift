@@ -55,30 +55,43 @@ package struct TopK: Operator {
     if count == 0 || rows == 0 { return .nothing }
     let type = planning.type(0)
     let element = type.size
-    let row = try RowSelection(type, size: size, stride: inner, count: count, takesLargest: takesLargest)
+    let row = try RowSelection(type, size: size, count: count, takesLargest: takesLargest)
+    let turn = try type.dispatch(Transposition())
     let move = BlockMove(gathering: element)
     let wantsValues = planning.wants(output: 0)
     let wantsIndices = planning.wants(output: 1)
     let parts = Chunks(rows, cost: Double(size) * (row.sortsAll ? 6 : 0.5))
     let lanes = min(parts.count, max(1, planning.threads &* 4))
     let perLane = (rows + lanes - 1) / lanes
-    return Step(kernel: row.sortsAll ? "sort" : "select", workspace: lanes &* row.workspace) { io in
+    // Lines that are not adjacent are brought together first, some at a time.
+    let together = inner == 1 ? 0 : min(inner, 16)
+    let laneBytes = (row.workspace + together &* size &* element + 63) & ~63
+    return Step(kernel: row.sortsAll ? "sort" : "select", workspace: lanes &* laneBytes) { io in
       let source = io.input(0)
       let values = io.output(0)
       let indices = io.output(1, as: Int64.self)
       let workspace = io.workspace
       io.parallel(lanes) { part in
+        let scratch = workspace + part &* laneBytes
+        let lines = scratch + row.workspace
+        var turned = 0..<0
         for number in part &* perLane..<min(rows, (part &+ 1) &* perLane) {
           let outer = number / inner
           let column = number % inner
-          let line = source + (outer &* size &* inner &+ column) &* element
-          let entries = row.run(line, workspace + part &* row.workspace)
+          var line = source + (outer &* size &* inner &+ column) &* element
+          if together > 0 {
+            if !turned.contains(number) {
+              turned = number..<number &+ min(together, inner &- column)
+              turn(line, lines, turned.count, size, inner &* element, size &* element)
+            }
+            line = UnsafeRawPointer(lines) + (number &- turned.lowerBound) &* size &* element
+          }
+          let entries = row.run(line, scratch)
           let first = outer &* count &* inner &+ column
           for place in 0..<count {
             var offset = entries[place].index
             if wantsIndices { indices[first &+ place &* inner] = Int64(offset) }
             if wantsValues {
-              offset = offset &* inner
               move.run(line, values + (first &+ place &* inner) &* element, &offset, 0..<1)
             }
           }
@@ -91,7 +104,6 @@ package struct TopK: Operator {
 /// Finds the first elements of one row in an order.
 private struct RowSelection: Sendable {
   private let size: Int
-  private let stride: Int
   private let count: Int
   private let element: Int
   private let flip: UInt64
@@ -102,9 +114,8 @@ private struct RowSelection: Sendable {
   private var capacity: Int { sortsAll ? size : max(count, Self.block) }
   private static let block = 16
 
-  init(_ type: DataType, size: Int, stride: Int, count: Int, takesLargest: Bool) throws {
+  init(_ type: DataType, size: Int, count: Int, takesLargest: Bool) throws {
     self.size = size
-    self.stride = stride
     self.count = count
     element = type.size
     flip = takesLargest ? .max : 0
@@ -121,10 +132,14 @@ private struct RowSelection: Sendable {
     let scratch = entries + capacity
     let numbers = UnsafeMutableRawPointer(scratch + capacity).assumingMemoryBound(to: UInt64.self)
     let first = sortsAll ? size : count
-    keys(line, stride, numbers, first)
+    keys(line, 1, numbers, first)
     for index in 0..<first { entries[index] = RankedKey(key: numbers[index] ^ flip, index: index) }
-    if !sortsAll { selectRest(line, entries, numbers) }
-    Selection.sort(entries, first, scratch)
+    if sortsAll {
+      Selection.sortRanked(entries, first, scratch)
+    } else {
+      selectRest(line, entries, numbers)
+      Selection.sort(entries, first, scratch)
+    }
     return entries
   }
 
@@ -134,11 +149,11 @@ private struct RowSelection: Sendable {
     Selection.heapify(heap, count)
     var index = count
     while true {
-      if let search { index = search(line, stride, index, size, heap[0].index) }
+      if let search { index = search(line, index, size, heap[0].index) }
       guard index < size else { return }
       // Early in a row, one candidate follows another.
       let length = min(Self.block, size &- index)
-      keys(line + index &* stride &* element, stride, numbers, length)
+      keys(line + index &* element, 1, numbers, length)
       for place in 0..<length where numbers[place] ^ flip < heap[0].key {
         Selection.replaceGreatest(heap, count, with: RankedKey(key: numbers[place] ^ flip, index: index &+ place))
       }

@@ -39,8 +39,7 @@ package struct Unique: Operator {
     let wants = (0..<4).map { planning.wants(output: $0) }
     let isSorted = isSorted
     return Step(kernel: "unique", workspace: ordering.workspace) { io in
-      let order = ordering.sorted(io.input(0), io.workspace)
-      let groups = ItemGroups(order, isSorted: isSorted) { ordering.areEqual($0, $1, io.input(0), io.workspace) }
+      let groups = ItemGroups(ordering.arranged(io.input(0), io.workspace), isSorted: isSorted)
       let count = groups.firsts.count
       var result = shape
       result[axis] = count
@@ -92,19 +91,33 @@ private struct ItemOrdering: Sendable {
     }
   }
 
-  var workspace: Int { keys == nil ? 0 : total &* MemoryLayout<UInt64>.size }
+  /// Items of one number each, whose keys are all there is to compare.
+  private var areNumbers: Bool { keys != nil && total == items.count }
 
-  /// The items in ascending order, equal ones in that of their places.
-  func sorted(_ source: UnsafeRawPointer, _ workspace: UnsafeMutableRawPointer) -> [Int] {
-    keys?(source, 1, workspace.assumingMemoryBound(to: UInt64.self), total)
-    return (0..<items.count).sorted { a, b in
+  var workspace: Int {
+    keys == nil
+      ? 0 : total &* (MemoryLayout<UInt64>.size + (areNumbers ? 2 * MemoryLayout<RankedKey>.stride : 0))
+  }
+
+  /// The items in ascending order, equal ones in that of their places, each with whether it differs from the one before.
+  func arranged(_ source: UnsafeRawPointer, _ workspace: UnsafeMutableRawPointer) -> [(item: Int, isNew: Bool)] {
+    let numbers = workspace.assumingMemoryBound(to: UInt64.self)
+    keys?(source, 1, numbers, total)
+    if areNumbers {
+      let entries = UnsafeMutableRawPointer(numbers + total).assumingMemoryBound(to: RankedKey.self)
+      for index in 0..<total { entries[index] = RankedKey(key: numbers[index], index: index) }
+      Selection.sortRanked(entries, total, entries + total)
+      return (0..<total).map { place in
+        (entries[place].index, place == 0 || entries[place].key != entries[place - 1].key)
+      }
+    }
+    let order = (0..<items.count).sorted { a, b in
       let order = compare(a, b, source, workspace)
       return order == 0 ? a < b : order < 0
     }
-  }
-
-  func areEqual(_ a: Int, _ b: Int, _ source: UnsafeRawPointer, _ workspace: UnsafeMutableRawPointer) -> Bool {
-    compare(a, b, source, workspace) == 0
+    return order.indices.map { place in
+      (order[place], place == 0 || compare(order[place - 1], order[place], source, workspace) != 0)
+    }
   }
 
   private func compare(
@@ -134,23 +147,29 @@ private struct ItemGroups {
   private(set) var counts: [Int] = []
 
   /// - Parameter order: items, equal ones together and in the order of their places.
-  init(_ order: [Int], isSorted: Bool, areEqual: (Int, Int) -> Bool) {
+  init(_ order: [(item: Int, isNew: Bool)], isSorted: Bool) {
     inverse = [Int](repeating: 0, count: order.count)
-    for (index, item) in order.enumerated() {
-      if index > 0, areEqual(order[index - 1], item) {
-        counts[counts.count - 1] += 1
-      } else {
+    for (item, isNew) in order {
+      if isNew {
         firsts.append(item)
         counts.append(1)
+      } else {
+        counts[counts.count - 1] += 1
       }
       inverse[item] = firsts.count - 1
     }
     if isSorted { return }
-    let arranged = firsts.indices.sorted { firsts[$0] < firsts[$1] }
-    var places = [Int](repeating: 0, count: arranged.count)
-    for (place, group) in arranged.enumerated() { places[group] = place }
-    firsts = arranged.map { firsts[$0] }
-    counts = arranged.map { counts[$0] }
-    inverse = inverse.map { places[$0] }
+    // The first item of every group that is met stands where the group does.
+    var places = [Int](repeating: 0, count: firsts.count)
+    var met: [Int] = []
+    met.reserveCapacity(firsts.count)
+    for (item, group) in inverse.enumerated() where firsts[group] == item {
+      places[group] = met.count
+      met.append(group)
+    }
+    let (unordered, sizes) = (firsts, counts)
+    firsts = met.map { unordered[$0] }
+    counts = met.map { sizes[$0] }
+    for item in inverse.indices { inverse[item] = places[inverse[item]] }
   }
 }

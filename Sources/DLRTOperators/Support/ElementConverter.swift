@@ -189,6 +189,7 @@ extension ElementConverter {
 
 extension ElementConverter {
   /// Pairs that models convert whole tensors between, in one pass; false for all others.
+  @_optimize(speed) @inline(never)
   private func convertFrequent(_ x: UnsafeRawPointer, _ y: UnsafeMutableRawPointer, _ count: Int) -> Bool {
     switch (source, target) {
     case (.uint8, .float32), (.bool, .float32):

@@ -1,4 +1,6 @@
+import CKernelSupport
 import DLRTGraph
+import DLRTKernels
 
 /// The product for element types without a kernel of their own. B is copied block by block into adjacent rows, so that
 /// any strides run at the same speed; a block of B serves all rows of A.
@@ -12,7 +14,7 @@ extension MatrixProduct {
   private var columnBlocks: Int { (n &+ Self.blockColumns &- 1) / Self.blockColumns }
 
   private var chunks: Chunks {
-    Chunks(batchCount &* columnBlocks, cost: Double(m) * Double(k) * Double(min(n, Self.blockColumns)) * 0.3)
+    Chunks(batchCount &* columnBlocks, cost: Double(m) * Double(k) * Double(min(n, Self.blockColumns)) * 0.1)
   }
 
   /// Scratch elements that `runLoops` needs.
@@ -42,43 +44,94 @@ extension MatrixProduct {
     _ a: UnsafePointer<T>, _ b: UnsafePointer<T>, _ c: UnsafeMutablePointer<T>, _ column: Int, _ count: Int,
     _ block: UnsafeMutablePointer<T>, _ target: Target
   ) {
-    if case .overwrite = target {
+    let kernel = ProductKernel(T.self)
+    if kernel == nil, case .overwrite = target {
       for row in 0..<m {
         let result = c + (row &* cRow &+ column)
         for index in 0..<count { result[index] = 0 }
       }
     }
     var start = 0
-    while start < k {
+    while start < k || start == 0 {
       let depth = min(Self.blockDepth, k &- start)
-      for p in 0..<depth {
-        let source = b + ((start &+ p) &* self.b.row &+ column &* self.b.column)
-        let line = block + p &* count
+      copyBlock(b + (start &* self.b.row &+ column &* self.b.column), depth, count, block)
+      let factors = a + start &* self.a.column
+      let result = c + column
+      if let kernel {
+        var adds = start > 0
+        if case .add = target { adds = true }
+        kernel.run(
+          factors, self.a, block, pitch: Self.blockColumns, result, cRow: cRow, m: m, n: count, k: depth, adds: adds)
+      } else {
+        for row in 0..<m {
+          addRow(factors + row &* self.a.row, block, depth, result + row &* cRow, count)
+        }
+      }
+      start = start &+ Self.blockDepth
+    }
+  }
+
+  private func copyBlock<T: NumericElement>(
+    _ b: UnsafePointer<T>, _ depth: Int, _ count: Int, _ block: UnsafeMutablePointer<T>
+  ) {
+    for p in 0..<depth {
+      let source = b + p &* self.b.row
+      let line = block + p &* Self.blockColumns
+      if self.b.column == 1 {
+        line.update(from: source, count: count)
+      } else {
         for index in 0..<count { line[index] = source[index &* self.b.column] }
       }
-      for row in 0..<m {
-        let factors = a + (row &* self.a.row &+ start &* self.a.column)
-        let result = c + (row &* cRow &+ column)
-        var p = 0
-        // Two rows of B at a time halve the traffic on C.
-        while p &+ 2 <= depth {
-          let first = factors[p &* self.a.column]
-          let second = factors[(p &+ 1) &* self.a.column]
-          let line = block + p &* count
-          for index in 0..<count {
-            let sum = T.add(result[index], T.multiply(first, line[index]))
-            result[index] = T.add(sum, T.multiply(second, line[index &+ count]))
-          }
-          p = p &+ 2
-        }
-        if p < depth {
-          let first = factors[p &* self.a.column]
-          let line = block + p &* count
-          for index in 0..<count { result[index] = T.add(result[index], T.multiply(first, line[index])) }
-        }
-      }
-      start = start &+ depth
     }
+  }
+
+  private func addRow<T: NumericElement>(
+    _ factors: UnsafePointer<T>, _ block: UnsafePointer<T>, _ depth: Int, _ result: UnsafeMutablePointer<T>,
+    _ count: Int
+  ) {
+    var p = 0
+    // Two rows of B at a time halve the traffic on C.
+    while p &+ 2 <= depth {
+      let first = factors[p &* a.column]
+      let second = factors[(p &+ 1) &* a.column]
+      let line = block + p &* Self.blockColumns
+      for index in 0..<count {
+        let sum = T.add(result[index], T.multiply(first, line[index]))
+        result[index] = T.add(sum, T.multiply(second, line[index &+ Self.blockColumns]))
+      }
+      p = p &+ 2
+    }
+    if p < depth {
+      let first = factors[p &* a.column]
+      let line = block + p &* Self.blockColumns
+      for index in 0..<count { result[index] = T.add(result[index], T.multiply(first, line[index])) }
+    }
+  }
+}
+
+/// The table's product of adjacent rows, for the types that it has.
+private struct ProductKernel {
+  private let type: dlk_product_type
+
+  init?<T: NumericElement>(_: T.Type) {
+    if T.self == Double.self {
+      type = DLK_PRODUCT_FLOAT64
+    } else if T.self == Int32.self {
+      type = DLK_PRODUCT_INT32
+    } else {
+      return nil
+    }
+  }
+
+  func run<T: NumericElement>(
+    _ a: UnsafePointer<T>, _ strides: MatrixProduct.Matrix, _ b: UnsafePointer<T>, pitch: Int,
+    _ c: UnsafeMutablePointer<T>, cRow: Int, m: Int, n: Int, k: Int, adds: Bool
+  ) {
+    var args = dlk_product_args(
+      type: type, adds: adds ? 1 : 0, m: Int64(m), n: Int64(n), k: Int64(k), a: a,
+      a_row_stride: Int64(strides.row), a_column_stride: Int64(strides.column), b: b, b_row_stride: Int64(pitch),
+      c: c, c_row_stride: Int64(cRow))
+    KernelLibrary.table.pointee.product(&args)
   }
 }
 

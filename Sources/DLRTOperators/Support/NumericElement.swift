@@ -20,6 +20,12 @@ package protocol NumericElement: TensorElement, Comparable, ExpressibleByInteger
 }
 
 extension NumericElement {
+  /// True for the types that models compute with, whose loops are compiled for speed where that is worth its room.
+  @inline(__always) package static var isFrequent: Bool {
+    Self.self == Float.self || Self.self == Double.self || Self.self == Int32.self || Self.self == Int64.self
+      || Self.self == UInt8.self || Self.self == Int8.self
+  }
+
   /// The greater one; NaN when either is.
   @inline(__always) package static func greatest(_ a: Self, _ b: Self) -> Self { a > b || a.isNaN ? a : b }
   /// The lesser one; NaN when either is.

@@ -16,6 +16,23 @@ enum RowSums {
     fold(count) { x[$0] * y[$0] }
   }
 
+  /// The sum in double precision.
+  @_optimize(speed) @inline(never)
+  static func wideSum<T: RealElement>(_ x: UnsafePointer<T>, _ count: Int) -> Double {
+    fold(count) { Double(x[$0]) }
+  }
+
+  @_optimize(speed) @inline(never)
+  static func wideMagnitudes<T: RealElement>(_ x: UnsafePointer<T>, _ count: Int) -> Double {
+    fold(count) { Double(x[$0]).magnitude }
+  }
+
+  /// The sum of squared distances to `center` in double precision.
+  @_optimize(speed) @inline(never)
+  static func wideSquares<T: RealElement>(_ x: UnsafePointer<T>, _ count: Int, _ center: Double) -> Double {
+    fold(count) { (Double(x[$0]) - center) * (Double(x[$0]) - center) }
+  }
+
   @inline(__always)
   private static func fold<T: RealElement>(_ count: Int, _ term: (Int) -> T) -> T {
     withUnsafeTemporaryAllocation(of: T.self, capacity: lanes) { memory in

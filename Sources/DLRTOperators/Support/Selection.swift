@@ -68,6 +68,50 @@ package enum Selection {
     if source != entries { entries.update(from: source, count: count) }
   }
 
+  /// Sorts entries that stand in the order of their places, digit by digit.
+  package static func sortRanked(
+    _ entries: UnsafeMutablePointer<RankedKey>, _ count: Int, _ scratch: UnsafeMutablePointer<RankedKey>
+  ) {
+    guard count >= 128 else { return sort(entries, count, scratch) }
+    var source = entries
+    var target = scratch
+    // Digits that all keys share order nothing.
+    var differing: UInt64 = 0
+    for index in 1..<count { differing |= entries[index].key ^ entries[0].key }
+    withUnsafeTemporaryAllocation(of: Int.self, capacity: 256) { memory in
+      guard let places = memory.baseAddress else { return }
+      for shift in Swift.stride(from: UInt64(0), to: 64, by: 8) where differing &>> shift & 255 != 0 {
+        distribute(source, target, count, places, shift)
+        swap(&source, &target)
+      }
+    }
+    if source != entries { entries.update(from: source, count: count) }
+  }
+
+  /// One pass of a radix sort: by one digit, stable.
+  @_optimize(speed) @inline(never)
+  private static func distribute(
+    _ source: UnsafePointer<RankedKey>, _ target: UnsafeMutablePointer<RankedKey>, _ count: Int,
+    _ places: UnsafeMutablePointer<Int>, _ shift: UInt64
+  ) {
+    places.update(repeating: 0, count: 256)
+    for index in 0..<count {
+      let digit = Int(truncatingIfNeeded: source[index].key &>> shift & 255)
+      places[digit] = places[digit] &+ 1
+    }
+    var next = 0
+    for digit in 0..<256 {
+      let own = places[digit]
+      places[digit] = next
+      next = next &+ own
+    }
+    for index in 0..<count {
+      let digit = Int(truncatingIfNeeded: source[index].key &>> shift & 255)
+      target[places[digit]] = source[index]
+      places[digit] = places[digit] &+ 1
+    }
+  }
+
   private static func insertionSort(_ entries: UnsafeMutablePointer<RankedKey>, _ count: Int) {
     guard count > 1 else { return }
     for index in 1..<count {

@@ -35,7 +35,7 @@ package enum SortKey {
 
   /// Finds the next element that may come before another one in an order, by a plain comparison of the elements.
   package typealias Search =
-    @Sendable (_ source: UnsafeRawPointer, _ stride: Int, _ start: Int, _ end: Int, _ other: Int) -> Int
+    @Sendable (_ source: UnsafeRawPointer, _ start: Int, _ end: Int, _ other: Int) -> Int
 
   /// A search for greater or lesser elements; nil for types that have only keys.
   package static func search(_ type: DataType, greater: Bool) -> Search? {
@@ -77,20 +77,42 @@ private struct SearchTask: NumericTask {
   let greater: Bool
 
   func run<T: NumericElement>(_: T.Type) -> SortKey.Search {
-    // Going on while the order holds finds NaN too.
-    if greater { return { Self.find($0, $1, $2, $3, $4, as: T.self) { $0 <= $1 } } }
-    return { Self.find($0, $1, $2, $3, $4, as: T.self) { $0 >= $1 } }
+    let greater = greater
+    return { source, start, end, other in
+      let source = source.assumingMemoryBound(to: T.self)
+      return greater
+        ? Self.findGreater(source, start, end, source[other]) : Self.findLess(source, start, end, source[other])
+    }
   }
 
-  @inline(__always)
-  private static func find<T: NumericElement>(
-    _ source: UnsafeRawPointer, _ stride: Int, _ start: Int, _ end: Int, _ other: Int, as: T.Type,
-    while isOrdered: (T, T) -> Bool
+  // Eight at a time, without a jump for each. Going on while the order holds finds NaN too.
+  @_optimize(speed) @inline(never)
+  private static func findGreater<T: NumericElement>(
+    _ source: UnsafePointer<T>, _ start: Int, _ end: Int, _ bound: T
   ) -> Int {
-    let source = source.assumingMemoryBound(to: T.self)
-    let bound = source[other &* stride]
     var index = start
-    while index < end, isOrdered(source[index &* stride], bound) { index = index &+ 1 }
+    while index &+ 8 <= end {
+      var count = 0
+      for place in 0..<8 { count = count &+ (source[index &+ place] <= bound ? 1 : 0) }
+      if count < 8 { break }
+      index = index &+ 8
+    }
+    while index < end, source[index] <= bound { index = index &+ 1 }
+    return index
+  }
+
+  @_optimize(speed) @inline(never)
+  private static func findLess<T: NumericElement>(
+    _ source: UnsafePointer<T>, _ start: Int, _ end: Int, _ bound: T
+  ) -> Int {
+    var index = start
+    while index &+ 8 <= end {
+      var count = 0
+      for place in 0..<8 { count = count &+ (source[index &+ place] >= bound ? 1 : 0) }
+      if count < 8 { break }
+      index = index &+ 8
+    }
+    while index < end, source[index] >= bound { index = index &+ 1 }
     return index
   }
 }

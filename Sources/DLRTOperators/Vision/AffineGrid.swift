@@ -60,6 +60,14 @@ package struct AffineGrid: Operator {
       return Step(kernel: "affine-grid") { io in
         let (theta, grid) = (io.input(0, as: T.self), io.output(0, as: T.self))
         io.parallel(chunks) { range in
+          if axes == 2 {
+            coordinates[0].withUnsafeBufferPointer { columns in
+              coordinates[1].withUnsafeBufferPointer { rows in
+                Self.fill(range, points, theta, columns, rows, grid)
+              }
+            }
+            return
+          }
           for point in range {
             let matrix = theta + point / points &* axes &* (axes &+ 1)
             let target = grid + point &* axes
@@ -73,6 +81,27 @@ package struct AffineGrid: Operator {
             }
           }
         }
+      }
+    }
+
+    /// Points of planes.
+    @_optimize(speed) @inline(never)
+    private static func fill<T: RealElement>(
+      _ range: Range<Int>, _ points: Int, _ theta: UnsafePointer<T>, _ columns: UnsafeBufferPointer<T>,
+      _ rows: UnsafeBufferPointer<T>, _ grid: UnsafeMutablePointer<T>
+    ) {
+      var point = range.lowerBound
+      while point < range.upperBound {
+        let m = theta + point / points &* 6
+        let (row, first) = (point % points / columns.count, point % columns.count)
+        let count = min(columns.count &- first, range.upperBound &- point)
+        let (x, y) = (m[2] + m[1] * rows[row], m[5] + m[4] * rows[row])
+        let target = grid + 2 &* point
+        for index in 0..<count {
+          target[2 &* index] = x + m[0] * columns[first &+ index]
+          target[2 &* index &+ 1] = y + m[3] * columns[first &+ index]
+        }
+        point = point &+ count
       }
     }
   }

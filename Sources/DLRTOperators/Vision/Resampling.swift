@@ -81,14 +81,36 @@ private struct ResamplingLoops<R: RealElement>: Sendable {
     let outputCount = passes.last?.count ?? inputCount
     let inputBytes = (inputCount &* MemoryLayout<R>.size &+ 63) & ~63
     let outputBytes = (outputCount &* MemoryLayout<R>.size &+ 63) & ~63
+    let widen = ElementConverter(from: T.dataType, to: R.dataType)
     let (before, after) = (Chunks(inputCount, cost: 0.5), Chunks(outputCount, cost: 1))
     return Step(kernel: "resample", workspace: inputBytes &+ outputBytes &+ 2 &* bufferBytes) { [self] io in
       let (source, target) = (io.input(0, as: T.self), io.output(0, as: T.self))
       let wide = io.workspace.assumingMemoryBound(to: R.self)
       let result = (io.workspace + inputBytes).assumingMemoryBound(to: R.self)
-      io.parallel(before) { for index in $0 { wide[index] = R(source[index].double) } }
+      io.parallel(before) { widen(source + $0.lowerBound, wide + $0.lowerBound, $0.count) }
       run(io, wide, result, io.workspace + (inputBytes &+ outputBytes))
-      io.parallel(after) { for index in $0 { target[index] = T(nearest: Double(result[index])) } }
+      io.parallel(after) { Self.narrow(result + $0.lowerBound, target + $0.lowerBound, $0.count) }
+    }
+  }
+
+  private static func narrow<T: NumericElement>(
+    _ source: UnsafePointer<R>, _ target: UnsafeMutablePointer<T>, _ count: Int
+  ) {
+    if MemoryLayout<T>.size == 1 {
+      let bytes = UnsafeMutableRawPointer(target).assumingMemoryBound(to: UInt8.self)
+      return narrow(source, bytes, count, R(T.lowest.double), R(T.highest.double))
+    }
+    for index in 0..<count { target[index] = T(nearest: Double(source[index])) }
+  }
+
+  /// Bytes, signed or not: within their bounds, every number is one that can be rounded in place.
+  @_optimize(speed) @inline(never)
+  private static func narrow(
+    _ source: UnsafePointer<R>, _ target: UnsafeMutablePointer<UInt8>, _ count: Int, _ least: R, _ greatest: R
+  ) {
+    for index in 0..<count {
+      let raised = source[index] > least ? source[index] : least
+      target[index] = UInt8(truncatingIfNeeded: R.nearestInteger(raised < greatest ? raised : greatest))
     }
   }
 
@@ -126,18 +148,49 @@ private struct ResamplingLoops<R: RealElement>: Sendable {
       let (places, factors) = (indices + index &* taps, weights + index &* taps)
       if !pass.table.outside.isEmpty, pass.table.outside[index] {
         result.update(repeating: extrapolation, count: inner)
-      } else if taps == 2 {
-        let (a, b) = (block + Int(places[0]) &* inner, block + Int(places[1]) &* inner)
-        let (p, q) = (factors[0], factors[1])
-        for x in 0..<inner { result[x] = a[x] * p + b[x] * q }
+      } else if inner == 1 {
+        target[line] = Self.sum(block, places, factors, taps)
       } else {
-        result.update(repeating: 0, count: inner)
-        for tap in 0..<taps {
-          let from = block + Int(places[tap]) &* inner
-          let factor = factors[tap]
-          for x in 0..<inner { result[x] += from[x] * factor }
-        }
+        Self.sum(block, places, factors, taps, result, inner)
       }
+    }
+  }
+  /// An output along the innermost axis.
+  @inline(__always)
+  private static func sum(
+    _ block: UnsafePointer<R>, _ places: UnsafePointer<Int32>, _ factors: UnsafePointer<R>, _ taps: Int
+  ) -> R {
+    var sum = block[Int(places[0])] * factors[0]
+    for tap in 1..<max(taps, 1) { sum += block[Int(places[tap])] * factors[tap] }
+    return sum
+  }
+
+  /// Outputs that share their weights: two taps in a pass.
+  @_optimize(speed) @inline(never)
+  private static func sum(
+    _ block: UnsafePointer<R>, _ places: UnsafePointer<Int32>, _ factors: UnsafePointer<R>, _ taps: Int,
+    _ result: UnsafeMutablePointer<R>, _ inner: Int
+  ) {
+    let first = block + Int(places[0]) &* inner
+    let p = factors[0]
+    if taps == 1 {
+      for x in 0..<inner { result[x] = first[x] * p }
+      return
+    }
+    let second = block + Int(places[1]) &* inner
+    let q = factors[1]
+    for x in 0..<inner { result[x] = first[x] * p + second[x] * q }
+    var tap = 2
+    while tap &+ 1 < taps {
+      let (a, b) = (block + Int(places[tap]) &* inner, block + Int(places[tap &+ 1]) &* inner)
+      let (p, q) = (factors[tap], factors[tap &+ 1])
+      for x in 0..<inner { result[x] += a[x] * p + b[x] * q }
+      tap = tap &+ 2
+    }
+    if tap < taps {
+      let a = block + Int(places[tap]) &* inner
+      let p = factors[tap]
+      for x in 0..<inner { result[x] += a[x] * p }
     }
   }
 }

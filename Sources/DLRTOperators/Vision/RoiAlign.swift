@@ -138,6 +138,7 @@ private struct RegionSampling<T: RealElement>: Sendable {
     }
   }
 
+  @_optimize(speed) @inline(never)
   func run(_ roi: UnsafePointer<T>, _ plane: UnsafePointer<T>, _ result: UnsafeMutablePointer<T>) {
     let grid = grid(roi)
     let (columns, rows) = (max(Int(grid.columns), 0), max(Int(grid.rows), 0))
