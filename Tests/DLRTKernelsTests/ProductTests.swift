@@ -9,11 +9,6 @@ import Testing
   }
 
   @Test(arguments: KernelLibrary.available)
-  func integersMatchNaive(isa: ISA) {
-    check(isa, DLK_PRODUCT_INT32, { Int32(truncatingIfNeeded: $0.next()) }) { $0 &+ $1 &* $2 }
-  }
-
-  @Test(arguments: KernelLibrary.available)
   func pairsMatchNaive(isa: ISA) {
     check(
       isa, DLK_PRODUCT_INT16_PAIRS,

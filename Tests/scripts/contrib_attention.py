@@ -296,3 +296,47 @@ def quantized_embeddings(maker):
             inputs = [ids, part] + tables[:2] + [third[0]] + factors + [mask]
             inputs += scales[:2] + [third[1]] + scales[3:] + zeros[:2] + [third[2]] + zeros[3:]
             maker.case(f"quantized_embed_{name}{end}", "QEmbedLayerNormalization", inputs, [F, I])
+
+
+def sinks(maker):
+    """Scores that lead to no key, and scores as an output."""
+    numbers = np.random.default_rng(12)
+    value = lambda *shape: numbers.standard_normal(shape).astype(np.float32)
+    heads, shared, size = 4, 2, 8
+    for name, new, past, options in (
+        ("smooth", 4, 0, {"smooth_softmax": 1}),
+        ("sink", 4, 0, {}),
+        ("sink_next", 1, 5, {}),
+        ("sink_window", 5, 0, {"local_window_size": 2}),
+        ("sink_softcap", 3, 0, {"softcap": 1.5}),
+    ):
+        total = new + past
+        inputs = [value(2, new, heads * size), value(2, new, shared * size), value(2, new, shared * size)]
+        inputs += [value(2, shared, past, size) for _ in range(2)]
+        inputs += [i32([total - 1] * 2), i32([total]), None, None, None, None]
+        if name != "smooth":
+            inputs.append(value(heads))
+        maker.case(
+            f"group_query_{name}",
+            "GroupQueryAttention",
+            inputs,
+            [F, F, F],
+            num_heads=heads,
+            kv_num_heads=shared,
+            **options,
+        )
+    q, k, v = value(2, 3, 16), value(2, 5, 16), value(2, 5, 16)
+    for name, more, options in (
+        ("plain", [], {}),
+        ("bias", [None, None, value(2, 2, 3, 5)], {}),
+        ("mask", [None, i32([[1, 1, 1, 0, 0], [1, 1, 1, 1, 1]])], {}),
+        ("scale", [], {"scale": 0.3}),
+    ):
+        maker.case(
+            f"multi_head_scores_{name}",
+            "MultiHeadAttention",
+            [q, k, v] + more,
+            [F, None, None, F],
+            num_heads=2,
+            **options,
+        )

@@ -35,4 +35,5 @@ if __name__ == "__main__":
         others.experimental,
         attention.quantized_embeddings,
         quantized.exact_pairs,
+        attention.sinks,
     )

@@ -260,11 +260,6 @@ DLK_INLINE dlk_vd dlk_truncate_f64(dlk_vd a) {
   return __builtin_elementwise_copysign(rounded, a);
 }
 
-/// `sum + a * b`; wraps around.
-DLK_INLINE dlk_vi dlk_add_product(dlk_vi sum, dlk_vi a, dlk_vi b) {
-  return (dlk_vi)((dlk_vu)sum + (dlk_vu)a * (dlk_vu)b);
-}
-
 // Integers of 16 bits, in pairs.
 
 /// Lane by lane `sum` + the products of the lower halves + those of the upper halves; wraps around.

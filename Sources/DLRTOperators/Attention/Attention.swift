@@ -12,7 +12,7 @@ package struct Attention: Operator {
     "Attention", versions: [23, 24, 25],
     inputs: [
       ("Q", "T1"), ("K", "T1"), ("V", "T2"), ("attn_mask?", "U"), ("past_key?", "T1"), ("past_value?", "T2"),
-      ("nonpad_kv_seqlen?", "I"),
+      ("nonpad_kv_seqlen?", "I"), ("sink?", "T1"),
     ],
     outputs: [("Y", "T1"), ("present_key?", "T1"), ("present_value?", "T2"), ("qk_matmul_output?", "T1")],
     types: ["T1": .floats, "T2": .floats, "U": [.numeric, .bool], "I": .int64])
@@ -33,7 +33,8 @@ package struct Attention: Operator {
   /// Lets packed queries meet keys and values that are not, and pads short samples behind.
   private let isRelaxed: Bool
 
-  /// An attribute for operators of other domains that become this one.
+  /// An attribute for operators of other domains that become this one. They may also give each head a sink: a score that
+  /// takes its part of the probabilities to no key.
   static let relaxed = "relaxed"
 
   package init(_ attributes: inout AttributeReader) throws {
@@ -117,6 +118,12 @@ package struct Attention: Operator {
         throw DLRTError(.invalidModel, "not together with past_key", tensor: "nonpad_kv_seqlen")
       }
     }
+    if inference.has(7) {
+      guard isRelaxed else {
+        throw DLRTError(.invalidModel, "more inputs than the operator has", tensor: inference.name(7))
+      }
+      try inference.requireEqual(try inference.shape(7, rank: 1)[0], q.heads, "the number of heads", of: 7)
+    }
     inference.set(
       0, type,
       isPacked ? [q.batch, q.positions, q.heads * v.size] : [q.batch, q.heads, q.positions, v.size])
@@ -160,6 +167,7 @@ package struct Attention: Operator {
     let loop = AttentionLoop(
       shape: shape, mask: mask, scale: scale.map(Double.init) ?? 1 / Double(shape.headSize).squareRoot(),
       softcap: softcap, stage: planning.wants(output: 3) ? stage : nil, hasPast: planning.has(4),
+      hasSinks: planning.has(7),
       wantsKeys: planning.wants(output: 1), wantsValues: planning.wants(output: 2), planning)
     return Step(
       kernel: loop.name(planning), flops: shape.flops, workspace: loop.workspaceCount * planning.type(0).size,

@@ -13,6 +13,7 @@ struct AttentionLoop: FloatTask {
   /// The stage of the scores to write to the fourth output.
   let stage: Attention.ScoreStage?
   let hasPast: Bool
+  let hasSinks: Bool
   let wantsKeys: Bool
   let wantsValues: Bool
   /// Parts that run at once; each has its own scratch memory.
@@ -26,7 +27,7 @@ struct AttentionLoop: FloatTask {
 
   init(
     shape: AttentionShape, mask: AttentionMask, scale: Double, softcap: Float, stage: Attention.ScoreStage?,
-    hasPast: Bool, wantsKeys: Bool, wantsValues: Bool, _ planning: Planning
+    hasPast: Bool, hasSinks: Bool, wantsKeys: Bool, wantsValues: Bool, _ planning: Planning
   ) {
     self.shape = shape
     self.mask = mask
@@ -34,13 +35,14 @@ struct AttentionLoop: FloatTask {
     self.softcap = softcap
     self.stage = stage
     self.hasPast = hasPast
+    self.hasSinks = hasSinks
     self.wantsKeys = wantsKeys
     self.wantsValues = wantsValues
     tiles = shape.batch &* shape.queryHeads &* ((shape.queries &+ Self.tileRows &- 1) / Self.tileRows)
     let threads = planning.threads
     parts = max(1, min(tiles, threads == 1 || shape.flops < Self.leastFlops ? 1 : threads &* 4))
     kernel =
-      planning.type(0) == .float32 && stage == nil
+      planning.type(0) == .float32 && stage == nil && !hasSinks
       ? AttentionKernel(shape, mask, scale: scale, softcap: softcap, planning) : nil
   }
 
@@ -205,7 +207,9 @@ struct AttentionLoop: FloatTask {
     } else if stage == .masked {
       shown?.update(from: line, count: shape.keys)
     }
-    if !seen.isEmpty { softmax(line + seen.lowerBound, seen.count) }
+    if !seen.isEmpty {
+      softmax(line + seen.lowerBound, seen.count, sink: hasSinks ? io.input(7, as: T.self)[head] : -.infinity)
+    }
     if stage == .probabilities { shown?.update(from: line, count: shape.keys) }
   }
 
@@ -217,12 +221,13 @@ struct AttentionLoop: FloatTask {
     (line + seen.upperBound).update(repeating: value, count: span.upperBound &- seen.upperBound)
   }
 
-  private func softmax<T: RealElement>(_ line: UnsafeMutablePointer<T>, _ count: Int) {
+  private func softmax<T: RealElement>(_ line: UnsafeMutablePointer<T>, _ count: Int, sink: T) {
     var largest = line[0]
     for key in 1..<max(count, 1) where !(line[key] <= largest) { largest = line[key] }
+    if sink > largest { largest = sink }
     // Scores that are all minus infinity have no probabilities.
     guard largest != -.infinity else { return line.update(repeating: 0, count: count) }
-    var sum: T = 0
+    var sum = T.exp(sink - largest)
     for key in 0..<count {
       line[key] = T.exp(line[key] - largest)
       sum += line[key]

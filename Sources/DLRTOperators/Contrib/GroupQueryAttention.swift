@@ -28,6 +28,7 @@ package struct GroupQueryAttention: CompositeOperator {
     if window > 0 { options.leftWindow = window - 1 }
     let rotates = try x.attributes.flag("do_rotary")
     let rotation = try x.attributes.int("rotary_interleaved", default: 0)
+    let isSmooth = try x.attributes.int("smooth_softmax", default: -1) > 0
     try x.refuseVariants()
 
     let heads = (options.heads, options.keyHeads)
@@ -48,17 +49,14 @@ package struct GroupQueryAttention: CompositeOperator {
     }
     k = try x.cached(k, 3, output: 1, heads.1, places[1])
     v = try x.cached(v, 4, output: 2, heads.1, places[1])
+    let sinks = try x.optional(11) ?? (isSmooth ? x.zeros(heads.0, like: q) : nil)
     x.results(
-      [0], "Attention", [q, k, v, x.optional(10), nil, nil, places[0]], options.attributes)
+      [0], "Attention", [q, k, v, x.optional(10), nil, nil, places[0], sinks], options.attributes)
   }
 }
 
 extension Expansion {
   fileprivate mutating func refuseVariants() throws {
-    let smooth = try attributes.int("smooth_softmax", default: -1)
-    guard smooth <= 0 else {
-      throw DLRTError(.unsupportedModel, "a smooth softmax is not implemented", tensor: "smooth_softmax")
-    }
     try attributes.require("qk_output", 0, "scores as output are not implemented")
     try attributes.require("sliding_window_cache", 0, "caches that slide are not implemented")
     try attributes.require("kv_cache_bit_width", 0, "quantised caches are not implemented")
@@ -69,7 +67,6 @@ extension Expansion {
       }
     }
     attributes.ignore("q_norm_epsilon", "k_norm_epsilon", "qk_norm_epsilon")
-    try refuse(11, "attention sinks are not implemented")
     try refuse(12, "quantised caches are not implemented")
     try refuse(13, "quantised caches are not implemented")
     try refuse(14, "normalised queries are not implemented")
@@ -79,6 +76,12 @@ extension Expansion {
     guard has(3) == has(4) else {
       throw DLRTError(.invalidModel, "past_key and past_value come together", tensor: "past_key")
     }
+  }
+
+  /// A smooth softmax is one whose sinks are zeros.
+  fileprivate mutating func zeros(_ count: Int, like value: ValueID) throws -> ValueID {
+    let zeros = constant(try Tensor(zeros: [count], type: .float32))
+    return type(value) == .float32 ? zeros : add("CastLike", [zeros, value])
   }
 
   fileprivate mutating func joinedOperands(_ heads: (query: Int, key: Int)) throws -> (ValueID, ValueID, ValueID) {

@@ -20,7 +20,6 @@ package struct MultiHeadAttention: CompositeOperator {
     let options = try AttentionOptions(&x)
     try x.refuse(8, "shared caches are not implemented")
     try x.refuse(9, "beams in caches are not implemented")
-    if x.wants(3) { throw DLRTError(.unsupportedModel, "scores as output are not implemented", tensor: "qk") }
     var (q, k, v) = try x.operands()
     let keys = k
     if let bias = x.optional(3) {
@@ -38,7 +37,10 @@ package struct MultiHeadAttention: CompositeOperator {
     }
     let bias = x.scoreBias(
       mask: x.optional(4), bias: x.optional(5), keys: keys, past: x.optional(6), filter: options.filter)
-    x.results([0, 1, 2], "Attention", [q, k, v, bias, x.optional(6), x.optional(7)], options.attributes)
+    var attributes = options.attributes
+    // Scores are shown with all that is added to them.
+    if x.wants(3) { attributes["qk_matmul_output_mode"] = .int(Attention.ScoreStage.masked.rawValue) }
+    x.results([0, 1, 2, 3], "Attention", [q, k, v, bias, x.optional(6), x.optional(7)], attributes)
   }
 }
 

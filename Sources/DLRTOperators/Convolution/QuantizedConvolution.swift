@@ -91,7 +91,7 @@ struct QuantizedConvolution: Sendable {
     let width = range.count &* rows.width
     let columns = scratch.assumingMemoryBound(to: Int16.self)
     unfolding.run(
-      range, input + plane &* problem.inputChannels &* problem.geometry.inputSize, into: columns)
+      range, input + plane &* problem.inputChannels &* problem.geometry.inputSize, into: columns, size: 2)
     let channel = plane % problem.groups &* problem.outputChannels
     let outputSize = problem.geometry.outputSize
     let target = y + plane &* problem.outputChannels &* outputSize + first &* rows.width

@@ -23,22 +23,32 @@ struct WindowUnfolding: Sendable {
   var height: Int { channels &* taps }
 
   /// Unfolds whole output rows of one image's channels.
-  func run<T: NumericElement>(
-    _ range: Range<Int>, _ input: UnsafePointer<T>, into columns: UnsafeMutablePointer<T>
+  ///
+  /// - Parameter size: bytes of an element, 2 or 4.
+  func run(
+    _ range: Range<Int>, _ input: UnsafeRawPointer, into columns: UnsafeMutableRawPointer, size: Int
   ) {
     let width = range.count &* rows.width
-    if hasPadding { columns.update(repeating: 0, count: height &* width) }
+    if hasPadding { columns.initializeMemory(as: UInt8.self, repeating: 0, count: height &* width &* size) }
     for channel in 0..<channels {
-      let plane = input + channel &* inputSize
+      let plane = input + channel &* inputSize &* size
       for row in range {
-        let target = columns + channel &* taps &* width + (row &- range.lowerBound) &* rows.width
+        let target = columns + (channel &* taps &* width &+ (row &- range.lowerBound) &* rows.width) &* size
         rows.forEachTap(of: row) { start, tap, column in
-          let line = target + tap &* width
-          let source = plane + start
+          let line = target + tap &* width &* size
+          let source = plane + start &* size
+          let count = column.upper &- column.lower
           if rows.stride == 1 {
-            let count = column.upper &- column.lower
-            (line + column.lower).update(from: source + column.lower, count: count)
+            (line + column.lower &* size).copyMemory(from: source + column.lower &* size, byteCount: count &* size)
+          } else if size == 4 {
+            let (line, source) = (
+              line.assumingMemoryBound(to: UInt32.self), source.assumingMemoryBound(to: UInt32.self)
+            )
+            for x in column.lower..<column.upper { line[x] = source[x &* rows.stride] }
           } else {
+            let (line, source) = (
+              line.assumingMemoryBound(to: UInt16.self), source.assumingMemoryBound(to: UInt16.self)
+            )
             for x in column.lower..<column.upper { line[x] = source[x &* rows.stride] }
           }
         }
@@ -106,7 +116,7 @@ struct UnfoldedConvolution: Sendable {
     let source = x + plane &* problem.inputChannels &* inputSize
     let target = y + plane &* problem.outputChannels &* outputSize + first &* rows.width
     let channel = plane % problem.groups &* problem.outputChannels
-    if !isPointwise { unfolding.run(range, source, into: columns) }
+    if !isPointwise { unfolding.run(range, source, into: columns, size: 4) }
     for row in 0..<problem.outputChannels {
       (target + row &* outputSize).update(repeating: bias?[channel &+ row] ?? 0, count: width)
     }

@@ -234,6 +234,7 @@ extension EinsumProgram {
     }
   }
 
+  @inline(never)
   private static func gather<T: NumericElement>(
     _ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, _ kept: [StridedAxis], _ summed: [StridedAxis]
   ) {

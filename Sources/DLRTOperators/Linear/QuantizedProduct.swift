@@ -2,7 +2,7 @@ import DLRTGraph
 
 /// The int32 product of two matrices of bytes less their zero points, which MatMulInteger and QLinearMatMul share. A
 /// constant B is packed once.
-struct QuantizedProduct: Sendable {
+final class QuantizedProduct: Sendable {
   private let batch: MatrixProduct
   private let panels: MatrixProduct
   private let product: PairProduct

@@ -96,7 +96,10 @@ struct SoftmaxLoop: FloatTask {
 
   /// Some adjacent columns, whose elements are `inner` apart.
   private func across<T: RealElement>(_ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, _ count: Int) {
-    if case .hardmax = kind { return chooseAcross(x, y, count) }
+    if case .hardmax = kind, size > 1 << 24 {
+      for column in 0..<count { choose(x + column, y + column, inner) }
+      return
+    }
     withUnsafeTemporaryAllocation(of: T.self, capacity: 3 * Self.widest(T.self)) { memory in
       guard let largest = memory.baseAddress else { return }
       let sums = largest + Self.widest(T.self)
@@ -104,6 +107,8 @@ struct SoftmaxLoop: FloatTask {
         largest[column] = x[column]
         sums[column] = 0
       }
+      // Places fit the elements' type as long as they are below 2²⁴.
+      if case .hardmax = kind { return choose(x, y, largest, places: sums, count) }
       for index in 1..<max(size, 1) {
         let row = x + index &* inner
         for column in 0..<count where !(row[column] <= largest[column]) { largest[column] = row[column] }
@@ -147,25 +152,19 @@ struct SoftmaxLoop: FloatTask {
   }
 
   /// The same for some adjacent columns.
-  private func chooseAcross<T: RealElement>(_ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, _ count: Int) {
-    withUnsafeTemporaryAllocation(of: Int.self, capacity: Self.widest(T.self)) { places in
-      withUnsafeTemporaryAllocation(of: T.self, capacity: Self.widest(T.self)) { elements in
-        guard let found = places.baseAddress, let largest = elements.baseAddress else { return }
-        for column in 0..<count {
-          found[column] = 0
-          largest[column] = x[column]
-        }
-        for index in 1..<max(size, 1) {
-          let row = x + index &* inner
-          for column in 0..<count {
-            let isLarger = row[column] > largest[column]
-            largest[column] = isLarger ? row[column] : largest[column]
-            found[column] = isLarger ? index : found[column]
-          }
-        }
-        for index in 0..<size { (y + index &* inner).update(repeating: 0, count: count) }
-        for column in 0..<count { y[found[column] &* inner &+ column] = 1 }
+  private func choose<T: RealElement>(
+    _ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, _ largest: UnsafeMutablePointer<T>,
+    places: UnsafeMutablePointer<T>, _ count: Int
+  ) {
+    for index in 1..<max(size, 1) {
+      let row = x + index &* inner
+      let place = T(nearest: Double(index))
+      for column in 0..<count where row[column] > largest[column] {
+        largest[column] = row[column]
+        places[column] = place
       }
     }
+    for index in 0..<size { (y + index &* inner).update(repeating: 0, count: count) }
+    for column in 0..<count { y[Int(places[column].double) &* inner &+ column] = 1 }
   }
 }

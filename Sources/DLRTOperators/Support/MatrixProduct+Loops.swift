@@ -44,8 +44,8 @@ extension MatrixProduct {
     _ a: UnsafePointer<T>, _ b: UnsafePointer<T>, _ c: UnsafeMutablePointer<T>, _ column: Int, _ count: Int,
     _ block: UnsafeMutablePointer<T>, _ target: Target
   ) {
-    let kernel = ProductKernel(T.self)
-    if kernel == nil, case .overwrite = target {
+    let isDouble = T.self == Double.self
+    if !isDouble, case .overwrite = target {
       for row in 0..<m {
         let result = c + (row &* cRow &+ column)
         for index in 0..<count { result[index] = 0 }
@@ -57,11 +57,10 @@ extension MatrixProduct {
       copyBlock(b + (start &* self.b.row &+ column &* self.b.column), depth, count, block)
       let factors = a + start &* self.a.column
       let result = c + column
-      if let kernel {
+      if isDouble {
         var adds = start > 0
         if case .add = target { adds = true }
-        kernel.run(
-          factors, self.a, block, pitch: Self.blockColumns, result, cRow: cRow, m: m, n: count, k: depth, adds: adds)
+        addDoubles(factors, block, depth, result, count, adds)
       } else {
         for row in 0..<m {
           addRow(factors + row &* self.a.row, block, depth, result + row &* cRow, count)
@@ -85,6 +84,19 @@ extension MatrixProduct {
     }
   }
 
+  @inline(never)
+  private func addDoubles(
+    _ factors: UnsafeRawPointer, _ block: UnsafeRawPointer, _ depth: Int, _ result: UnsafeMutableRawPointer,
+    _ count: Int, _ adds: Bool
+  ) {
+    var args = dlk_product_args(
+      type: DLK_PRODUCT_FLOAT64, adds: adds ? 1 : 0, m: Int64(m), n: Int64(count), k: Int64(depth), a: factors,
+      a_row_stride: Int64(a.row), a_column_stride: Int64(a.column), b: block, b_row_stride: Int64(Self.blockColumns),
+      c: result, c_row_stride: Int64(cRow))
+    KernelLibrary.table.pointee.product(&args)
+  }
+
+  @_optimize(speed) @inline(never)
   private func addRow<T: NumericElement>(
     _ factors: UnsafePointer<T>, _ block: UnsafePointer<T>, _ depth: Int, _ result: UnsafeMutablePointer<T>,
     _ count: Int
@@ -106,32 +118,6 @@ extension MatrixProduct {
       let line = block + p &* Self.blockColumns
       for index in 0..<count { result[index] = T.add(result[index], T.multiply(first, line[index])) }
     }
-  }
-}
-
-/// The table's product of adjacent rows, for the types that it has.
-private struct ProductKernel {
-  private let type: dlk_product_type
-
-  init?<T: NumericElement>(_: T.Type) {
-    if T.self == Double.self {
-      type = DLK_PRODUCT_FLOAT64
-    } else if T.self == Int32.self {
-      type = DLK_PRODUCT_INT32
-    } else {
-      return nil
-    }
-  }
-
-  func run<T: NumericElement>(
-    _ a: UnsafePointer<T>, _ strides: MatrixProduct.Matrix, _ b: UnsafePointer<T>, pitch: Int,
-    _ c: UnsafeMutablePointer<T>, cRow: Int, m: Int, n: Int, k: Int, adds: Bool
-  ) {
-    var args = dlk_product_args(
-      type: type, adds: adds ? 1 : 0, m: Int64(m), n: Int64(n), k: Int64(k), a: a,
-      a_row_stride: Int64(strides.row), a_column_stride: Int64(strides.column), b: b, b_row_stride: Int64(pitch),
-      c: c, c_row_stride: Int64(cRow))
-    KernelLibrary.table.pointee.product(&args)
   }
 }
 

@@ -20,10 +20,10 @@ package protocol NumericElement: TensorElement, Comparable, ExpressibleByInteger
 }
 
 extension NumericElement {
-  /// True for the types that models compute with, whose loops are compiled for speed where that is worth its room.
+  /// True for the types that models compute with, whose loops are compiled for speed where they have no kernel: for all
+  /// types that would take more room than it is worth.
   @inline(__always) package static var isFrequent: Bool {
-    Self.self == Float.self || Self.self == Double.self || Self.self == Int32.self || Self.self == Int64.self
-      || Self.self == UInt8.self || Self.self == Int8.self
+    Self.self == Float.self || Self.self == Int32.self || Self.self == Int64.self || Self.self == UInt8.self
   }
 
   /// The greater one; NaN when either is.

@@ -96,9 +96,9 @@ private struct ResamplingLoops<R: RealElement>: Sendable {
   private static func narrow<T: NumericElement>(
     _ source: UnsafePointer<R>, _ target: UnsafeMutablePointer<T>, _ count: Int
   ) {
-    if MemoryLayout<T>.size == 1 {
+    if MemoryLayout<T>.size == 1, let source = source as? UnsafePointer<Float> {
       let bytes = UnsafeMutableRawPointer(target).assumingMemoryBound(to: UInt8.self)
-      return narrow(source, bytes, count, R(T.lowest.double), R(T.highest.double))
+      return narrow(source, bytes, count, Float(T.lowest.double), Float(T.highest.double))
     }
     for index in 0..<count { target[index] = T(nearest: Double(source[index])) }
   }
@@ -106,11 +106,12 @@ private struct ResamplingLoops<R: RealElement>: Sendable {
   /// Bytes, signed or not: within their bounds, every number is one that can be rounded in place.
   @_optimize(speed) @inline(never)
   private static func narrow(
-    _ source: UnsafePointer<R>, _ target: UnsafeMutablePointer<UInt8>, _ count: Int, _ least: R, _ greatest: R
+    _ source: UnsafePointer<Float>, _ target: UnsafeMutablePointer<UInt8>, _ count: Int, _ least: Float,
+    _ greatest: Float
   ) {
     for index in 0..<count {
       let raised = source[index] > least ? source[index] : least
-      target[index] = UInt8(truncatingIfNeeded: R.nearestInteger(raised < greatest ? raised : greatest))
+      target[index] = UInt8(truncatingIfNeeded: Float.nearestInteger(raised < greatest ? raised : greatest))
     }
   }
 
@@ -165,32 +166,22 @@ private struct ResamplingLoops<R: RealElement>: Sendable {
     return sum
   }
 
-  /// Outputs that share their weights: two taps in a pass.
+  /// Outputs that share their weights.
   @_optimize(speed) @inline(never)
   private static func sum(
     _ block: UnsafePointer<R>, _ places: UnsafePointer<Int32>, _ factors: UnsafePointer<R>, _ taps: Int,
     _ result: UnsafeMutablePointer<R>, _ inner: Int
   ) {
-    let first = block + Int(places[0]) &* inner
-    let p = factors[0]
-    if taps == 1 {
-      for x in 0..<inner { result[x] = first[x] * p }
-      return
-    }
-    let second = block + Int(places[1]) &* inner
-    let q = factors[1]
-    for x in 0..<inner { result[x] = first[x] * p + second[x] * q }
-    var tap = 2
-    while tap &+ 1 < taps {
-      let (a, b) = (block + Int(places[tap]) &* inner, block + Int(places[tap &+ 1]) &* inner)
-      let (p, q) = (factors[tap], factors[tap &+ 1])
-      for x in 0..<inner { result[x] += a[x] * p + b[x] * q }
-      tap = tap &+ 2
-    }
-    if tap < taps {
-      let a = block + Int(places[tap]) &* inner
-      let p = factors[tap]
-      for x in 0..<inner { result[x] += a[x] * p }
+    for tap in stride(from: 0, to: taps, by: 2) {
+      // Two taps in a pass; the last one may have none beside it.
+      let other = min(tap &+ 1, taps &- 1)
+      let (a, b) = (block + Int(places[tap]) &* inner, block + Int(places[other]) &* inner)
+      let (p, q) = (factors[tap], other == tap ? 0 : factors[other])
+      if tap == 0 {
+        for x in 0..<inner { result[x] = a[x] * p + b[x] * q }
+      } else {
+        for x in 0..<inner { result[x] += a[x] * p + b[x] * q }
+      }
     }
   }
 }
