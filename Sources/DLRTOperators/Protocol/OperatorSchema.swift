@@ -26,6 +26,8 @@ package struct OperatorSchema: Sendable {
   package struct Constraints: ExpressibleByDictionaryLiteral, Sendable {
     package let pairs: [(name: String, types: TypeSet)]
 
+    // Out of line: there are hundreds of schemas.
+    @inline(never)
     package init(dictionaryLiteral pairs: (String, TypeSet)...) { self.pairs = pairs.map { (name: $0, types: $1) } }
 
     package subscript(name: String) -> TypeSet? { pairs.first { $0.name == name }?.types }
@@ -38,6 +40,7 @@ package struct OperatorSchema: Sendable {
   package let outputs: [Formal]
   package let types: Constraints
 
+  @inline(never)
   package init(
     _ name: String, domain: String = "", versions: [Int], inputs: [(String, String)], outputs: [(String, String)],
     types: Constraints
