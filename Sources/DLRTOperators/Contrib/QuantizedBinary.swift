@@ -21,8 +21,7 @@ extension QuantizedBinaryOperator {
   package func infer(_ inference: inout Inference) throws { try inference.quantizedBinary() }
 
   package func plan(_ planning: inout Planning) throws -> Step {
-    .quantizedBinary(
-      planning, planning.type(0) == .int8 ? QuantizedLoop<Formula, Int8>.run : QuantizedLoop<Formula, UInt8>.run)
+    .quantizedBinary(planning, QuantizedLoop<Formula>.loop(isSigned: planning.type(0) == .int8))
   }
 }
 
@@ -81,25 +80,28 @@ extension Step {
   }
 }
 
-private enum QuantizedLoop<Formula: QuantizedFormula, T: FixedWidthInteger> {
-  static var run: QuantizedBinaryLoop {
+private enum QuantizedLoop<Formula: QuantizedFormula> {
+  static func loop(isSigned: Bool) -> QuantizedBinaryLoop {
     { scales, zeros, a, b, out, count in
       combine(
-        Formula(scales, zeros), a.assumingMemoryBound(to: T.self), b.assumingMemoryBound(to: T.self),
-        out.assumingMemoryBound(to: T.self), count)
+        Formula(scales, zeros), a.assumingMemoryBound(to: UInt8.self), b.assumingMemoryBound(to: UInt8.self),
+        out.assumingMemoryBound(to: UInt8.self), count, isSigned ? 128 : 0)
     }
   }
 
+  /// - Parameter offset: 128 for signed bytes, which with their highest bit inverted are that much greater.
   @_optimize(speed) @inline(never)
   private static func combine(
-    _ formula: Formula, _ a: UnsafePointer<T>, _ b: UnsafePointer<T>, _ out: UnsafeMutablePointer<T>, _ count: Int
+    _ formula: Formula, _ a: UnsafePointer<UInt8>, _ b: UnsafePointer<UInt8>, _ out: UnsafeMutablePointer<UInt8>,
+    _ count: Int, _ offset: UInt8
   ) {
-    let (least, greatest) = (Float(Int32(truncatingIfNeeded: T.min)), Float(Int32(truncatingIfNeeded: T.max)))
+    let shift = Int32(offset)
+    let (least, greatest) = (Float(0 &- shift), Float(255 &- shift))
     for index in 0..<count {
-      let value = formula(Float(Int32(truncatingIfNeeded: a[index])), Float(Int32(truncatingIfNeeded: b[index])))
+      let value = formula(Float(Int32(a[index] ^ offset) &- shift), Float(Int32(b[index] ^ offset) &- shift))
       // NaN, which a scale of zero or infinity gives, becomes the least value.
       let raised = value > least ? value : least
-      out[index] = T(truncatingIfNeeded: Float.nearestInteger(raised < greatest ? raised : greatest))
+      out[index] = UInt8(truncatingIfNeeded: Float.nearestInteger(raised < greatest ? raised : greatest))
     }
   }
 }

@@ -51,9 +51,12 @@ package struct QLinearConv: Operator {
       let (zero, output) = (io.input(7), io.output(0))
       io.parallel(chunks) { range in
         for plane in range {
+          let whole = sums + plane &* size
+          let floats = UnsafeMutableRawPointer(whole).assumingMemoryBound(to: Float.self)
+          for index in 0..<size { floats[index] = Float(whole[index]) }
           let weights = Requantizing.Scale(values: weightScales + plane % channels &* scaleStep, step: 0)
           requantizing.run(
-            sums + plane &* size, scale, weights, resultScale, zero: zero, output + plane &* size, size)
+            floats, scale, weights, resultScale, zero: zero, output + plane &* size, size)
         }
       }
     }

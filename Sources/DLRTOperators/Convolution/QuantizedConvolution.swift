@@ -59,17 +59,20 @@ struct QuantizedConvolution: Sendable {
     _ io: borrowing StepIO, xZero: Int, wZero: Int, bias: UnsafePointer<Int32>?, y: UnsafeMutablePointer<Int32>
   ) {
     let input = io.workspace.assumingMemoryBound(to: Int16.self)
-    let source = io.input(x)
-    let zero = io.hasInput(xZero) ? Self.element(xType, io.input(xZero), 0) : 0
+    let source = io.input(x, as: UInt8.self)
+    let zero = io.hasInput(xZero) ? io.input(xZero, as: UInt8.self) : nil
     io.parallel(Chunks(inputCount, cost: 0.1, multiple: 64)) { range in
-      Self.widen(xType, source + range.lowerBound, less: zero, into: input + range.lowerBound, range.count)
+      ByteWidening.subtract(
+        source + range.lowerBound, zero, 0, xType == .int8 ? 128 : 0, input + range.lowerBound, range.count)
     }
     let weights = (io.workspace + inputBytes).assumingMemoryBound(to: Int16.self)
     for channel in 0..<problem.groups &* problem.outputChannels {
-      let zero = io.hasInput(wZero) ? Self.element(wType, io.input(wZero), channel &* wZeroStep) : 0
+      let zero = io.hasInput(wZero) ? io.input(wZero, as: UInt8.self) + channel &* wZeroStep : nil
       let row = weights + channel &* weightPitch
       if weightPitch > unfolding.height { row[unfolding.height] = 0 }
-      Self.widen(wType, io.input(w) + channel &* unfolding.height, less: zero, into: row, unfolding.height)
+      ByteWidening.subtract(
+        io.input(w, as: UInt8.self) + channel &* unfolding.height, zero, 0, wType == .int8 ? 128 : 0, row,
+        unfolding.height)
     }
     let units = problem.batch &* problem.groups &* blocks
     let scratch = io.workspace + (inputBytes &+ weightBytes)
@@ -108,30 +111,6 @@ struct QuantizedConvolution: Sendable {
         kernels, weights + channel &* weightPitch, aRow: product.pairs, rows: problem.outputChannels, words,
         panel: panel, target, cRow: outputSize, adds: bias != nil)
     }
-  }
-
-  private static func element(_ type: DataType, _ bytes: UnsafeRawPointer, _ index: Int) -> Int16 {
-    type == .int8
-      ? Int16(bytes.load(fromByteOffset: index, as: Int8.self))
-      : Int16(bytes.load(fromByteOffset: index, as: UInt8.self))
-  }
-
-  private static func widen(
-    _ type: DataType, _ source: UnsafeRawPointer, less zero: Int16, into target: UnsafeMutablePointer<Int16>,
-    _ count: Int
-  ) {
-    if type == .int8 {
-      subtract(source.assumingMemoryBound(to: Int8.self), zero, target, count)
-    } else {
-      subtract(source.assumingMemoryBound(to: UInt8.self), zero, target, count)
-    }
-  }
-
-  @_optimize(speed) @inline(never)
-  private static func subtract<T: FixedWidthInteger>(
-    _ source: UnsafePointer<T>, _ zero: Int16, _ target: UnsafeMutablePointer<Int16>, _ count: Int
-  ) {
-    for index in 0..<count { target[index] = Int16(truncatingIfNeeded: source[index]) &- zero }
   }
 
   /// Checks a scale or zero point that holds one number, or one for each output channel.

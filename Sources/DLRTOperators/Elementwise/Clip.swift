@@ -84,7 +84,7 @@ package struct Clip: Operator {
         let high = most.map { T(element: $0, bounds.1) } ?? .highest
         let x = x.assumingMemoryBound(to: T.self)
         let y = y.assumingMemoryBound(to: T.self)
-        if T.isFrequent { return Self.limit(x, low, high, y, count) }
+        if T.isByte { return Self.limit(x, low, high, y, count) }
         for index in 0..<count { y[index] = T.least(T.greatest(x[index], low), high) }
       }
     }

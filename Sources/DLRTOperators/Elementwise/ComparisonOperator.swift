@@ -16,7 +16,7 @@ extension ComparisonOperator {
 /// The loops of a comparison, for numbers and (by `loop`) for anything that has an order.
 struct Comparison<Op: ComparisonOperator>: NumericTask {
   func run<T: NumericElement>(_ type: T.Type) -> BinaryLoop {
-    guard T.isFrequent else { return loop(type) }
+    guard T.isByte || T.self == Float.self else { return loop(type) }
     return { x, y, out, count in
       Self.compare(
         x.assumingMemoryBound(to: T.self), y.assumingMemoryBound(to: T.self), out.assumingMemoryBound(to: Bool.self),

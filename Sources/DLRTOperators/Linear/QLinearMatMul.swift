@@ -84,38 +84,32 @@ private struct Requantization: Sendable {
   let type: DataType
   let kernels: KernelSet
 
-  /// Results of bytes with one scale and zero point go through the kernel, by runs.
   func run(_ io: borrowing StepIO, _ sums: UnsafeMutablePointer<Int32>) {
-    guard type.size == 1, TypeSet.integers.contains(type), walk.innerStrides[2] == 0, walk.innerStrides[3] == 0 else {
-      let floats = UnsafeMutableRawPointer(sums).assumingMemoryBound(to: Float.self)
-      for index in 0..<walk.count { floats[index] = Float(sums[index]) }
-      return run(io, floats)
-    }
-    let (a, b, y) = (io.input(1, as: Float.self), io.input(4, as: Float.self), io.input(6, as: Float.self))
-    let (zeros, target) = (io.input(7), io.output(0))
-    let requantizing = Requantizing(type, kernels)
-    io.parallel(Chunks(walk.count, cost: 0.5, multiple: 64)) { range in
-      walk.forEachRun(in: range) { position, length, offsets in
-        requantizing.run(
-          sums + position, Requantizing.Scale(values: a + offsets[0], step: walk.innerStrides[0]),
-          Requantizing.Scale(values: b + offsets[1], step: walk.innerStrides[1]), y[offsets[2]],
-          zero: zeros + offsets[3], target + position, length)
-      }
-    }
+    let floats = UnsafeMutableRawPointer(sums).assumingMemoryBound(to: Float.self)
+    for index in 0..<walk.count { floats[index] = Float(sums[index]) }
+    run(io, floats)
   }
 
+  /// Bytes with one scale and zero point go through the kernel.
   func run(_ io: borrowing StepIO, _ sums: UnsafeMutablePointer<Float>) {
-    let a = io.input(1, as: Float.self)
-    let b = io.input(4, as: Float.self)
-    let y = io.input(6, as: Float.self)
-    let zeros = io.input(7)
-    let target = io.output(0)
+    let (a, b, y) = (io.input(1, as: Float.self), io.input(4, as: Float.self), io.input(6, as: Float.self))
+    let (zeros, target) = (io.input(7), io.output(0))
     let steps = walk.innerStrides
-    walk.forEachRun(in: 0..<walk.count) { position, length, offsets in
-      for index in 0..<length {
-        let scale =
-          a[offsets[0] &+ index &* steps[0]] * b[offsets[1] &+ index &* steps[1]] / y[offsets[2] &+ index &* steps[2]]
-        store(sums[position &+ index], scale, zeros, offsets[3] &+ index &* steps[3], target, position &+ index)
+    let isPlain = type.size == 1 && TypeSet.integers.contains(type) && steps[2] == 0 && steps[3] == 0
+    let requantizing = Requantizing(type, kernels)
+    io.parallel(Chunks(walk.count, cost: 1, multiple: 64)) { range in
+      walk.forEachRun(in: range) { position, length, offsets in
+        let left = Requantizing.Scale(values: a + offsets[0], step: steps[0])
+        let right = Requantizing.Scale(values: b + offsets[1], step: steps[1])
+        if isPlain {
+          return requantizing.run(
+            sums + position, left, right, y[offsets[2]], zero: zeros + offsets[3], target + position, length)
+        }
+        for index in 0..<length {
+          let scale =
+            left.values[index &* steps[0]] * right.values[index &* steps[1]] / y[offsets[2] &+ index &* steps[2]]
+          store(sums[position &+ index], scale, zeros, offsets[3] &+ index &* steps[3], target, position &+ index)
+        }
       }
     }
   }

@@ -58,49 +58,25 @@ struct QuantizedOperand: Sendable {
     io.parallel(Chunks(rows, cost: Double(length) * 0.2)) { widen($0, source, zeros, target) }
   }
 
-  /// Widens a range of rows.
+  /// Widens a range of rows. Signed bytes are taken with their highest bit inverted, zero points as well.
   func widen(
     _ rows: Range<Int>, _ source: UnsafeRawPointer, _ zeros: UnsafeRawPointer?, _ target: UnsafeMutablePointer<Int16>
   ) {
-    type == .int8
-      ? widen(rows, source, zeros, target, Int8.self) : widen(rows, source, zeros, target, UInt8.self)
-  }
-
-  private func widen<T: FixedWidthInteger>(
-    _ rows: Range<Int>, _ source: UnsafeRawPointer, _ zeros: UnsafeRawPointer?, _ target: UnsafeMutablePointer<Int16>,
-    _: T.Type
-  ) {
-    let source = source.assumingMemoryBound(to: T.self)
-    let zeros = zeros?.assumingMemoryBound(to: T.self)
-    let step = walk.innerStrides[0]
+    let source = source.assumingMemoryBound(to: UInt8.self)
+    let zeros = zeros?.assumingMemoryBound(to: UInt8.self)
+    let flip: UInt8 = type == .int8 ? 128 : 0
     // Rows without a gap between them are one.
-    if pitch == length {
-      walk.forEachRun(in: rows.lowerBound &* length..<rows.upperBound &* length) { position, count, offsets in
-        Self.subtract(source + position, zeros.map { $0 + offsets[0] }, step, target + position, count)
+    let isDense = pitch == length
+    for row in isDense ? 0..<1 : rows {
+      let elements =
+        isDense ? rows.lowerBound &* length..<rows.upperBound &* length : row &* length..<(row &+ 1) &* length
+      let shift = isDense ? 0 : row &* (pitch &- length)
+      walk.forEachRun(in: elements) { position, count, offsets in
+        ByteWidening.subtract(
+          source + position, zeros.map { $0 + offsets[0] }, walk.innerStrides[0], flip, target + (position &+ shift),
+          count)
       }
-      return
-    }
-    for row in rows {
-      let shift = row &* (pitch &- length)
-      walk.forEachRun(in: row &* length..<(row &+ 1) &* length) { position, count, offsets in
-        Self.subtract(source + position, zeros.map { $0 + offsets[0] }, step, target + (position &+ shift), count)
-      }
-      target[row &* pitch &+ length] = 0
-    }
-  }
-
-  @_optimize(speed) @inline(never)
-  private static func subtract<T: FixedWidthInteger>(
-    _ source: UnsafePointer<T>, _ zeros: UnsafePointer<T>?, _ step: Int, _ target: UnsafeMutablePointer<Int16>,
-    _ count: Int
-  ) {
-    if let zeros, step == 1 {
-      for index in 0..<count {
-        target[index] = Int16(truncatingIfNeeded: source[index]) &- Int16(truncatingIfNeeded: zeros[index])
-      }
-    } else {
-      let zero = zeros.map { Int16(truncatingIfNeeded: $0[0]) } ?? 0
-      for index in 0..<count { target[index] = Int16(truncatingIfNeeded: source[index]) &- zero }
+      if !isDense { target[row &* pitch &+ length] = 0 }
     }
   }
 
@@ -128,6 +104,25 @@ struct QuantizedOperand: Sendable {
         }
         target[position &+ index] -= zero
       }
+    }
+  }
+}
+
+/// Bytes less their zero points.
+enum ByteWidening {
+  /// - Parameters:
+  ///   - zeros: one for each element, or one for all where the step is 0; nil for zero.
+  ///   - flip: 128 for signed bytes, else 0.
+  @_optimize(speed) @inline(never)
+  static func subtract(
+    _ source: UnsafePointer<UInt8>, _ zeros: UnsafePointer<UInt8>?, _ step: Int, _ flip: UInt8,
+    _ target: UnsafeMutablePointer<Int16>, _ count: Int
+  ) {
+    if let zeros, step == 1 {
+      for index in 0..<count { target[index] = Int16(source[index] ^ flip) &- Int16(zeros[index] ^ flip) }
+    } else {
+      let zero = Int16((zeros?[0] ?? 0) ^ flip)
+      for index in 0..<count { target[index] = Int16(source[index] ^ flip) &- zero }
     }
   }
 }

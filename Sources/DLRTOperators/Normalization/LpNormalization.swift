@@ -62,13 +62,12 @@ package struct LpNormalization: Operator {
     /// Lines side by side, whose sums stay on the stack.
     private static var widest: Int { 64 }
 
-    @_optimize(speed) @inline(never)
     private func normalize<T: RealElement>(_ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, _ width: Int) {
       withUnsafeTemporaryAllocation(of: Double.self, capacity: Self.widest) { memory in
         guard let sums = memory.baseAddress else { return }
         for line in 0..<width { sums[line] = 0 }
-        if inner == 1 {
-          sums[0] = isEuclidean ? RowSums.wideSquares(x, count, 0) : RowSums.wideMagnitudes(x, count)
+        if inner == 1 && isEuclidean {
+          sums[0] = RowSums.wideSquares(x, count, 0)
         } else {
           for index in 0..<count {
             let row = x + index &* inner

@@ -18,7 +18,7 @@ struct Requantizing: Sendable {
 
   /// - Parameter zero: one element of the result's type.
   func run(
-    _ sums: UnsafePointer<Int32>, _ a: Scale, _ b: Scale, _ y: Float, zero: UnsafeRawPointer,
+    _ sums: UnsafePointer<Float>, _ a: Scale, _ b: Scale, _ y: Float, zero: UnsafeRawPointer,
     _ out: UnsafeMutableRawPointer, _ count: Int
   ) {
     let block = 256
@@ -35,16 +35,16 @@ struct Requantizing: Sendable {
 
   @_optimize(speed) @inline(never)
   private static func multiply(
-    _ sums: UnsafePointer<Int32>, _ a: Scale, _ b: Scale, _ y: Float, _ values: UnsafeMutablePointer<Float>,
+    _ sums: UnsafePointer<Float>, _ a: Scale, _ b: Scale, _ y: Float, _ values: UnsafeMutablePointer<Float>,
     _ count: Int
   ) {
     if a.step == 0, b.step == 0 {
       let scale = a.values[0] * b.values[0] / y
-      for index in 0..<count { values[index] = Float(sums[index]) * scale }
+      for index in 0..<count { values[index] = sums[index] * scale }
     } else {
       for index in 0..<count {
         let scale = a.values[index &* a.step] * b.values[index &* b.step] / y
-        values[index] = Float(sums[index]) * scale
+        values[index] = sums[index] * scale
       }
     }
   }

@@ -69,7 +69,6 @@ package struct Bernoulli: Operator {
 }
 
 extension RealElement {
-  @_optimize(speed) @inline(never)
   static func findLess(
     _ x: UnsafePointer<Self>, _ y: UnsafePointer<Self>, _ flags: UnsafeMutablePointer<Bool>, _ count: Int
   ) {

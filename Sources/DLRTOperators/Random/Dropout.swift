@@ -119,7 +119,6 @@ package struct Dropout: Operator {
       }
     }
 
-    @_optimize(speed) @inline(never)
     private static func keep<T: RealElement>(
       _ units: UnsafePointer<T>, _ limit: T, _ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, _ count: Int
     ) {

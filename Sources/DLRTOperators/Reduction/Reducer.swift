@@ -19,12 +19,10 @@ protocol Reducer: SendableMetatype {
 extension Reducer {
   static var isByRows: Bool { false }
 
-  @inline(__always)
+  // Never called where elements are folded one by one.
   static func foldRow(
     _ sums: UnsafeMutablePointer<Element>, _ x: UnsafePointer<Element>, _ shifts: UnsafePointer<Element>?, _ count: Int
-  ) {
-    for index in 0..<count { sums[index] = fold(sums[index], x[index], 0) }
-  }
+  ) {}
 }
 
 enum SumReducer<Element: NumericElement>: Reducer {

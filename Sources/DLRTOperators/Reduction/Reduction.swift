@@ -180,10 +180,10 @@ extension Reduction {
   ) {
     for row in 0..<rows {
       let source = x + row &* stride
-      if count == Self.lanes && !R.isByRows {
-        for index in 0..<Self.lanes { sums[index] = R.fold(sums[index], source[index], 0) }
-      } else {
+      if R.isByRows {
         R.foldRow(sums, source, shifts, count)
+      } else {
+        for index in 0..<count { sums[index] = R.fold(sums[index], source[index], 0) }
       }
     }
   }

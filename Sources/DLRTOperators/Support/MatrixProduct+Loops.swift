@@ -96,7 +96,6 @@ extension MatrixProduct {
     KernelLibrary.table.pointee.product(&args)
   }
 
-  @_optimize(speed) @inline(never)
   private func addRow<T: NumericElement>(
     _ factors: UnsafePointer<T>, _ block: UnsafePointer<T>, _ depth: Int, _ result: UnsafeMutablePointer<T>,
     _ count: Int

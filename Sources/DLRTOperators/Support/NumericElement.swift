@@ -20,11 +20,8 @@ package protocol NumericElement: TensorElement, Comparable, ExpressibleByInteger
 }
 
 extension NumericElement {
-  /// True for the types that models compute with, whose loops are compiled for speed where they have no kernel: for all
-  /// types that would take more room than it is worth.
-  @inline(__always) package static var isFrequent: Bool {
-    Self.self == Float.self || Self.self == Int32.self || Self.self == Int64.self || Self.self == UInt8.self
-  }
+  /// True for bytes, whose loops are compiled for speed: wider elements keep up with memory one by one.
+  @inline(__always) package static var isByte: Bool { Self.self == UInt8.self || Self.self == Int8.self }
 
   /// The greater one; NaN when either is.
   @inline(__always) package static func greatest(_ a: Self, _ b: Self) -> Self { a > b || a.isNaN ? a : b }

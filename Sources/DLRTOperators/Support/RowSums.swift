@@ -22,11 +22,6 @@ enum RowSums {
     fold(count) { Double(x[$0]) }
   }
 
-  @_optimize(speed) @inline(never)
-  static func wideMagnitudes<T: RealElement>(_ x: UnsafePointer<T>, _ count: Int) -> Double {
-    fold(count) { Double(x[$0]).magnitude }
-  }
-
   /// The sum of squared distances to `center` in double precision.
   @_optimize(speed) @inline(never)
   static func wideSquares<T: RealElement>(_ x: UnsafePointer<T>, _ count: Int, _ center: Double) -> Double {

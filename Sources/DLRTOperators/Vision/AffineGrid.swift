@@ -85,7 +85,7 @@ package struct AffineGrid: Operator {
     }
 
     /// Points of planes.
-    @_optimize(speed) @inline(never)
+    @inline(never)
     private static func fill<T: RealElement>(
       _ range: Range<Int>, _ points: Int, _ theta: UnsafePointer<T>, _ columns: UnsafeBufferPointer<T>,
       _ rows: UnsafeBufferPointer<T>, _ grid: UnsafeMutablePointer<T>
