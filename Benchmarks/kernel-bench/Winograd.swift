@@ -17,6 +17,7 @@ func benchWinograd(_ kernels: Kernels, _ peak: Double) {
       let workspace = buffer(Int(kernels.pointee.winograd_workspace_floats(Int64(tile), Int64(channels))))
       var args = dlk_winograd_args()
       (args.tile, args.images, args.channels, args.n) = (Int64(tile), 1, Int64(channels), Int64(n))
+      (args.kernel_d, args.in_d, args.out_d, args.stride_d, args.dilation_d) = (1, 1, 1, 1, 1)
       (args.in_h, args.in_w, args.out_h, args.out_w) = (Int64(side), Int64(side), Int64(side), Int64(side))
       (args.pad_h, args.pad_w, args.x, args.y) = (1, 1, UnsafePointer(x), y)
       (args.x_pixels, args.y_pixels) = (shape.pixels(side, channels), shape.pixels(side, n))

@@ -16,6 +16,8 @@ private struct WindowRows: RowSource {
   let offsets: UnsafeMutablePointer<Int>
   /// Where `addresses` holds whole blocks, tile by tile; else a tile's taps are found when they are asked for.
   let keepsBlocks: Bool
+  /// Some window may reach beyond the image.
+  let hasPadding: Bool
 
   var taps: Int { Int(window.kernel_d &* window.kernel_h) &* tapsAcross }
   var tapLimit: Int { Self.capacity / 16 }
@@ -32,7 +34,7 @@ private struct WindowRows: RowSource {
   }
 
   mutating func tile(row: Int, count: Int, offset: Int, taps range: Range<Int>) -> UnsafePointer<Source> {
-    if keepsBlocks { return UnsafePointer(addresses + offset &* taps) }
+    if keepsBlocks { return UnsafePointer(addresses + (offset &* taps &+ range.lowerBound &* count)) }
     fill(addresses, row: row, count: count, taps: range)
     return UnsafePointer(addresses)
   }
@@ -40,6 +42,49 @@ private struct WindowRows: RowSource {
   @inline(__always)
   func lastTap(row: Int, offset: Int, _ i: Int, in count: Int) -> Source {
     addresses[offset &* taps &+ (taps &- 1) &* count &+ i]
+  }
+
+  /// Between the first and the last tap under which one of the rows has a pixel: of a window that is wide for its
+  /// image, as dilated ones are, the others have none for whole tiles.
+  func live(row: Int, count: Int) -> Range<Int> {
+    guard hasPadding else { return 0..<taps }
+    let (outW, outH, last) = (Int(window.out_w), Int(window.out_h), row &+ count &- 1)
+    let (line, lastLine) = (row / outW, last / outW)
+    let (plane, lastPlane) = window.out_d == 1 ? (0, 0) : (line / outH, lastLine / outH)
+    let z = live(
+      plane &* Int(window.stride_d) &- Int(window.pad_d), lastPlane &* Int(window.stride_d) &- Int(window.pad_d),
+      window.dilation_d, window.kernel_d, window.in_d)
+    var first = z.lower &* Int(window.kernel_h), end = z.upper &* Int(window.kernel_h)
+    if plane == lastPlane {
+      let y = live(
+        (line &- plane &* outH) &* Int(window.stride_h) &- Int(window.pad_h),
+        (lastLine &- plane &* outH) &* Int(window.stride_h) &- Int(window.pad_h), window.dilation_h, window.kernel_h,
+        window.in_h)
+      first = first &+ y.lower
+      end = end &- Int(window.kernel_h) &+ y.upper
+    }
+    first = first &* tapsAcross
+    end = end &* tapsAcross
+    if line == lastLine, tapsAcross > 1 {
+      let x = live(
+        (row &- line &* outW) &* Int(window.stride_w) &- Int(window.pad_w),
+        (last &- line &* outW) &* Int(window.stride_w) &- Int(window.pad_w), window.dilation_w, window.kernel_w,
+        window.in_w)
+      first = first &+ x.lower
+      end = end &- tapsAcross &+ x.upper
+    }
+    first = max(0, min(first, taps &- 1))
+    return first..<max(first &+ 1, end)
+  }
+
+  /// The taps along an axis under which a window that starts between two places has a pixel.
+  @inline(__always)
+  private func live(_ start: Int, _ lastStart: Int, _ dilation: Int64, _ kernel: Int64, _ size: Int64)
+    -> (lower: Int, upper: Int)
+  {
+    let dilation = Int(dilation), room = Int(size) &- 1 &- start
+    let lower = lastStart >= 0 ? 0 : ceilDivide(0 &- lastStart, dilation)
+    return (lower, room < 0 ? 0 : min(Int(kernel), room / dilation &+ 1))
   }
 
   /// Fills in `offsets`.
@@ -116,6 +161,16 @@ private struct WindowRows: RowSource {
   }
 }
 
+/// Whether some window of the output reaches beyond the image.
+private func reachesOut(_ window: dlk_window) -> Bool {
+  func reaches(_ out: Int64, _ stride: Int64, _ kernel: Int64, _ dilation: Int64, _ pad: Int64, _ size: Int64) -> Bool {
+    pad > 0 || (out &- 1) &* stride &- pad &+ (kernel &- 1) &* dilation >= size
+  }
+  return reaches(window.out_d, window.stride_d, window.kernel_d, window.dilation_d, window.pad_d, window.in_d)
+    || reaches(window.out_h, window.stride_h, window.kernel_h, window.dilation_h, window.pad_h, window.in_h)
+    || reaches(window.out_w, window.stride_w, window.kernel_w, window.dilation_w, window.pad_w, window.in_w)
+}
+
 func convolve(_ args: dlk_conv_args, _ pixels: Range<Int>, _ panels: Range<Int>) {
   let window = args.window
   let isRun =
@@ -134,7 +189,8 @@ func convolve(_ args: dlk_conv_args, _ pixels: Range<Int>, _ panels: Range<Int>)
         let rows = WindowRows(
           x: args.x, pixels: args.x_pixels, window: window, padding: args.padding, tapsAcross: tapsAcross,
           addresses: addresses.assumingMemoryBound(to: Source.self),
-          offsets: offsets.assumingMemoryBound(to: Int.self), keepsBlocks: taps <= WindowRows.capacity / 16)
+          offsets: offsets.assumingMemoryBound(to: Int.self), keepsBlocks: taps <= WindowRows.capacity / 16,
+          hasPadding: taps > 1 && reachesOut(window))
         rows.measure()
         forEachRun(of: pixels, window, args.y_pixels) { run, offset in
           var driver = ProductDriver(

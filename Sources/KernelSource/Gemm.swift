@@ -22,6 +22,8 @@ struct MatrixRows: RowSource {
     return UnsafePointer(addresses)
   }
 
+  @inline(__always) func live(row: Int, count: Int) -> Range<Int> { 0..<1 }
+
   @inline(__always)
   func lastTap(row: Int, offset: Int, _ i: Int, in count: Int) -> Source { a + row &* stride }
 }

@@ -11,6 +11,8 @@ protocol RowSource {
   mutating func prepare(row: Int, _ tiling: Tiling)
   /// `[tap][row]` for some taps of one tile; `offset` is its first row counted from the block that was prepared.
   mutating func tile(row: Int, count: Int, offset: Int, taps: Range<Int>) -> UnsafePointer<Source>
+  /// The taps of a tile that may add anything, at least one.
+  func live(row: Int, count: Int) -> Range<Int>
   /// Where the elements of row `row` under the last tap start; it is row `i` of the `count` rows of the tile at
   /// `offset`.
   func lastTap(row: Int, offset: Int, _ i: Int, in count: Int) -> Source
@@ -199,12 +201,14 @@ struct ProductDriver<Rows: RowSource> {
         c: isFree ? place : room, cStride: isFree ? cStride : stored, bias: bias,
         addend: addend.map { $0 + (first &* addendStride &+ strip.column) }, addendStride: addendStride, clamp: false,
         low: epilogue.low, high: epilogue.high, prefetch: prefetch, prefetchStep: prefetchStep)
-      var tap = 0
+      let live = rows.live(row: first, count: count)
+      var tap = live.lowerBound
+      tile.b += tap &* depth &* strip.bStep
       repeat {
-        tile.taps = min(rows.tapLimit, rows.taps &- tap)
+        tile.taps = min(rows.tapLimit, live.upperBound &- tap)
         tile.rows = rows.tile(row: first, count: count, offset: offset, taps: tap..<tap &+ tile.taps)
         tap = tap &+ tile.taps
-        tile.clamp = isFree && epilogue.clamps && tap == rows.taps
+        tile.clamp = isFree && epilogue.clamps && tap == live.upperBound
         if strip.isPartial {
           runPartialTile(&tile, rows: count)
         } else {
@@ -213,7 +217,7 @@ struct ProductDriver<Rows: RowSource> {
         // More taps go on from the sums so far.
         (tile.bias, tile.addend, tile.addendStride) = (nil, Source(tile.c), tile.cStride)
         tile.b += tile.taps &* depth &* strip.bStep
-      } while tap < rows.taps
+      } while tap < live.upperBound
       if !isFree {
         epilogue.finish(
           room, width: stored, rows: count, row: first, column: strip.column, columns: strip.width, c: place,

@@ -65,29 +65,46 @@ private struct WinogradDriver<F: WinogradTransform> {
     fetchesOutput = args.out_h &* args.y_pixels.row_stride > 1 << 16
   }
 
-  /// Where a tile stands: its image and its first output row and column.
-  private func position(_ tile: Int) -> (image: Int, row: Int, column: Int) {
+  /// Channels of all planes under a window.
+  private var depth: Int { Int(args.kernel_d &* args.channels) }
+
+  /// Where a tile stands: its output plane, counted over images, and its first output row and column.
+  private func position(_ tile: Int) -> (plane: Int, row: Int, column: Int) {
     let line = tile / tilesAcross
     return (line / tilesDown, line % tilesDown &* F.outputs, (tile &- line &* tilesAcross) &* F.outputs)
   }
 
+  /// The plane of the input under one plane of the window; nil where that is padding.
+  private func source(_ plane: Int, _ tap: Int) -> Source? {
+    let image = plane / Int(args.out_d)
+    let z =
+      (plane &- image &* Int(args.out_d)) &* Int(args.stride_d) &- Int(args.pad_d) &+ tap &* Int(args.dilation_d)
+    guard UInt(bitPattern: z) < UInt(bitPattern: Int(args.in_d)) else { return nil }
+    return args.x + (image &* Int(args.x_image_stride) &+ z &* Int(args.x_pixels.plane_stride))
+  }
+
+  private func target(_ plane: Int) -> Target {
+    let image = plane / Int(args.out_d), z = plane &- image &* Int(args.out_d)
+    return args.y + (image &* Int(args.y_image_stride) &+ z &* Int(args.y_pixels.plane_stride))
+  }
+
   func run(_ tiles: Range<Int>, _ panels: Range<Int>) {
-    let channels = Int(args.channels), n = Int(args.n), points = F.points &* F.points
-    let inputs: Target = args.workspace, inputStride = planeStride(tiles.count &* channels)
+    let depth = depth, n = Int(args.n), points = F.points &* F.points
+    let inputs: Target = args.workspace, inputStride = planeStride(tiles.count &* depth)
     let products = inputs + points &* inputStride
     for tile in tiles {
       if fetchesInput { fetchInput(tile &+ tilesAhead) }
-      transformInput(tile, inputs + (tile &- tiles.lowerBound) &* channels, inputStride)
+      transformInput(tile, inputs + (tile &- tiles.lowerBound) &* depth, inputStride)
     }
     for panel in panels {
       let first = panel &* panelColumns, columns = min(panelColumns, n &- first)
       guard columns > 0 else { return }
       let vectors = ceilDivide(columns, lanes), width = vectors &* lanes
       let productStride = planeStride(tiles.count &* width)
-      let weights: Source = args.weights + first &* channels &* points
+      let weights: Source = args.weights + first &* depth &* points
       for point in 0..<points {
         multiply(
-          inputs + point &* inputStride, weights + point &* channels &* width, products + point &* productStride,
+          inputs + point &* inputStride, weights + point &* depth &* width, products + point &* productStride,
           tiles: tiles.count, vectors: vectors)
       }
       for i in 0..<width { bias[i] = i < columns ? (args.epilogue.bias.map { $0[first &+ i] } ?? 0) : 0 }
@@ -102,10 +119,10 @@ private struct WinogradDriver<F: WinogradTransform> {
 
   /// Brings the pixels of a tile into the cache, but for those that it shares with the tile before it.
   private func fetchInput(_ tile: Int) {
-    let (image, row, column) = position(tile), channels = Int(args.channels)
-    guard image < Int(args.images) else { return }
+    let (plane, row, column) = position(tile), channels = Int(args.channels)
+    // The last plane of the window is the one that no plane before has brought.
+    guard plane < Int(args.images &* args.out_d), let x = source(plane, Int(args.kernel_d) &- 1) else { return }
     let top = row &- Int(args.pad_h), left = column &- Int(args.pad_w)
-    let x: Source = args.x + image &* Int(args.x_image_stride)
     let shared = column == 0 ? 0 : F.points &- F.outputs
     let bottom = min(Int(args.in_h), top &+ F.points), right = min(Int(args.in_w), left &+ F.points)
     var y = max(0, top)
@@ -126,8 +143,8 @@ private struct WinogradDriver<F: WinogradTransform> {
 
   /// Brings the lines that a tile's outputs for one panel go to into the cache.
   private func fetchOutput(_ tile: Int, _ first: Int, _ columns: Int) {
-    let (image, row, column) = position(tile)
-    let y: Target = args.y + (image &* Int(args.y_image_stride) &+ first)
+    let (plane, row, column) = position(tile)
+    let y = target(plane) + first
     for i in row..<min(row &+ F.outputs, Int(args.out_h)) {
       for j in column..<min(column &+ F.outputs, Int(args.out_w)) {
         let pixel = y + (i &* Int(args.y_pixels.row_stride) &+ j &* Int(args.y_pixels.pixel_stride))
@@ -140,25 +157,29 @@ private struct WinogradDriver<F: WinogradTransform> {
     }
   }
 
-  /// Bᵀ·d·B of one tile for all channels; the planes of the result are `stride` apart.
+  /// Bᵀ·d·B of one tile for all channels of all planes under the window; the planes of the result are `stride` apart.
   private func transformInput(_ tile: Int, _ target: Target, _ stride: Int) {
-    let (image, row, column) = position(tile), channels = Int(args.channels)
+    let (plane, row, column) = position(tile), channels = Int(args.channels)
     let top = row &- Int(args.pad_h), left = column &- Int(args.pad_w)
-    let x: Source = args.x + image &* Int(args.x_image_stride)
-    var addresses = InlineArray<36, Source> { [padding = args.padding!] _ in padding }
-    for i in 0..<F.points where UInt(bitPattern: top &+ i) < UInt(bitPattern: Int(args.in_h)) {
-      for j in 0..<F.points where UInt(bitPattern: left &+ j) < UInt(bitPattern: Int(args.in_w)) {
-        addresses[i &* F.points &+ j] =
-          x + ((top &+ i) &* Int(args.x_pixels.row_stride) &+ (left &+ j) &* Int(args.x_pixels.pixel_stride))
+    for tap in 0..<Int(args.kernel_d) {
+      var addresses = InlineArray<36, Source> { [padding = args.padding!] _ in padding }
+      if let x = source(plane, tap) {
+        for i in 0..<F.points where UInt(bitPattern: top &+ i) < UInt(bitPattern: Int(args.in_h)) {
+          for j in 0..<F.points where UInt(bitPattern: left &+ j) < UInt(bitPattern: Int(args.in_w)) {
+            addresses[i &* F.points &+ j] =
+              x + ((top &+ i) &* Int(args.x_pixels.row_stride) &+ (left &+ j) &* Int(args.x_pixels.pixel_stride))
+          }
+        }
       }
-    }
-    var channel = 0
-    while channel &+ lanes <= channels {
-      transformInput(WholeColumns.self, addresses, channel, lanes, target + channel, stride)
-      channel = channel &+ lanes
-    }
-    if channel < channels {
-      transformInput(PartialColumns.self, addresses, channel, channels &- channel, target + channel, stride)
+      let place = target + tap &* channels
+      var channel = 0
+      while channel &+ lanes <= channels {
+        transformInput(WholeColumns.self, addresses, channel, lanes, place + channel, stride)
+        channel = channel &+ lanes
+      }
+      if channel < channels {
+        transformInput(PartialColumns.self, addresses, channel, channels &- channel, place + channel, stride)
+      }
     }
   }
 
@@ -198,7 +219,7 @@ private struct WinogradDriver<F: WinogradTransform> {
 
   /// m = v · u for one point: `[tiles][channels]` by `[channels][vectors]`.
   private func multiply(_ v: Target, _ u: Source, _ m: Target, tiles: Int, vectors: Int) {
-    let channels = Int(args.channels), width = vectors &* lanes
+    let channels = depth, width = vectors &* lanes
     let tiling = Tiling(tiles, limit: tileRows(vectors))
     var rows = InlineArray<16, Source> { _ in Source(v) }
     withAddress(of: &rows) { rows in
@@ -225,13 +246,11 @@ private struct WinogradDriver<F: WinogradTransform> {
   private func transformOutput(
     _ tile: Int, _ products: Target, _ stride: Int, column first: Int, columns: Int, vectors: Int
   ) {
-    let (image, row, column) = position(tile), width = vectors &* lanes
+    let (plane, row, column) = position(tile), width = vectors &* lanes
     let rows = min(F.outputs, Int(args.out_h) &- row), across = min(F.outputs, Int(args.out_w) &- column)
     let pixelStride = Int(args.y_pixels.pixel_stride), rowStride = Int(args.y_pixels.row_stride)
-    let place: Target =
-      args.y
-      + (image &* Int(args.y_image_stride) &+ row &* rowStride &+ column &* pixelStride &+ first)
-    let pixel = (image &* Int(args.out_h) &+ row) &* Int(args.out_w) &+ column
+    let place = target(plane) + (row &* rowStride &+ column &* pixelStride &+ first)
+    let pixel = (plane &* Int(args.out_h) &+ row) &* Int(args.out_w) &+ column
     let isDirect = epilogue.isFree && columns == width
     for vector in 0..<vectors {
       let at = vector &* lanes

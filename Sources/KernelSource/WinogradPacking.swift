@@ -24,18 +24,21 @@ private func packWinograd<E: PackedElement>(_ e: E.Type, _ args: dlk_pack_winogr
 private func packWinograd<F: WinogradTransform, E: PackedElement>(
   _ f: F.Type, _ e: E.Type, _ args: dlk_pack_winograd_args, _ panels: Range<Int>
 ) {
-  let n = Int(args.n), channels = Int(args.channels), points = F.points &* F.points
+  let n = Int(args.n), depth = Int(args.planes &* args.channels), points = F.points &* F.points
   for panel in panels {
     let first = panel &* panelColumns, columns = min(panelColumns, n &- first)
     guard columns > 0 else { return }
     let width = ceilDivide(columns, lanes) &* lanes
-    let target: Target = args.packed + first &* channels &* points
-    for channel in 0..<channels {
+    let target: Target = args.packed + first &* depth &* points
+    for row in 0..<depth {
+      let plane = row / Int(args.channels), channel = row &- plane &* Int(args.channels)
       forEachVector(columns) { column, present in
-        let source =
-          args.source + (channel &* Int(args.channel_stride) &+ (first &+ column) &* Int(args.n_stride)) &* E.bytes
-        let place = target + (channel &* width &+ column)
-        transformWeights(f, e, args, source, present, place, pointStride: channels &* width)
+        let element =
+          channel &* Int(args.channel_stride) &+ plane &* Int(args.plane_stride)
+          &+ (first &+ column) &* Int(args.n_stride)
+        transformWeights(
+          f, e, args, args.source + element &* E.bytes, present, target + (row &* width &+ column),
+          pointStride: depth &* width)
       }
     }
   }

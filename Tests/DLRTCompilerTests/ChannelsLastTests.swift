@@ -202,4 +202,79 @@ import Testing
     n.b.output(n.b.node("GlobalAveragePool", [try n.conv(three, 3, 8)]))
     try check(n, transposes: 1)
   }
+
+  @Test func tokensThatBecomeAnImageAgain() throws {
+    var n = Network()
+    let patches = n.b.node("Reshape", [try n.conv(n.x), try n.ints([0, 8, -1])])
+    let tokens = n.b.node("Transpose", [patches], ["perm": .ints([0, 2, 1])])
+    let mixed = n.b.node("MatMul", [tokens, try n.weights([8, 6])])
+    let turned = n.b.node("Transpose", [mixed], ["perm": .ints([0, 2, 1])])
+    let image = n.b.node("Reshape", [turned, try n.ints([0, 6, 10, -1])])
+    n.b.output(try n.conv(image, 6, 8))
+    try check(n, transposes: 2)
+    // Who wants the old layout gets it.
+    n.b.output(n.b.node("Reshape", [image, try n.ints([0, 6 * 10, 12])]))
+    try check(n, transposes: 3)
+  }
+
+  @Test(arguments: [1, 2, 4]) func normalisationsOfPlanes(_ groups: Int) throws {
+    var n = Network()
+    let y = try n.conv(n.x)
+    let normal = n.b.node("InstanceNormalization", [y, try n.weights([8]), try n.weights([8])])
+    let parted = n.b.node("Reshape", [try n.conv(normal), try n.ints([0, groups, -1])])
+    let ones = n.b.constant(try Tensor([Float](repeating: 1, count: groups), shape: [groups]))
+    let zeros = n.b.constant(try Tensor([Float](repeating: 0, count: groups), shape: [groups]))
+    let plain = n.b.node("InstanceNormalization", [parted, ones, zeros], ["epsilon": .float(0.1)])
+    let whole = n.b.node("Reshape", [plain, try n.ints([0, 8, 10, 12])])
+    let scaled = n.b.node("Mul", [whole, try n.weights([8, 1, 1])])
+    n.b.output(n.b.node("Relu", [n.b.node("Add", [scaled, try n.weights([8, 1, 1])])]))
+    try check(n, transposes: 2, ["ai.dlrt::NormalizationNHWC": 2, "InstanceNormalization": 0, "Mul": 0])
+  }
+
+  /// A normalisation loses nothing where the mean is far from zero, differs from block to block, and blocks are many.
+  @Test func normalisationsFarFromZero() throws {
+    var b = GraphBuilder()
+    let x = b.input("x", .float32, [1, 24, 40, 40])
+    let identity = try Tensor((0..<24 * 24).map { $0 % 25 == 0 ? Float(1) : 0 }, shape: [24, 24, 1, 1])
+    let y = b.node("Conv", [x, b.constant(identity)])
+    let (ones, zeros) = ([Float](repeating: 1, count: 24), [Float](repeating: 0, count: 24))
+    b.output(
+      b.node(
+        "InstanceNormalization",
+        [y, b.constant(try Tensor(ones, shape: [24])), b.constant(try Tensor(zeros, shape: [24]))]
+      ))
+    let values = (0..<24 * 1600).map { (index: Int) -> Float in
+      let level = Float(1000 * (index % 1600 / 400 + 1))
+      return level + Float(index * 37 % 101) / 50
+    }
+    let input: [Value?] = [.tensor(try Tensor(values, shape: [1, 24, 40, 40]))]
+    let expected = try Session(b.model(optimizes: false), options: SessionOptions(threads: 1)).run(input)
+    let got = try Session(b.model(), options: SessionOptions(threads: 2)).run(input)
+    #expect(try b.model().operatorCounts["ai.dlrt::NormalizationNHWC"] == 1)
+    #expect(try Comparison.difference(got[0], expected[0], Tolerance(relative: 1e-5, absolute: 1e-5)) == nil)
+  }
+
+  /// Windows of which some taps, or all but one, meet only padding.
+  @Test(arguments: [[9, 9], [11, 9], [9, 11], [10, 12], [16, 16]]) func widelyDilatedWindows(_ dilation: [Int]) throws {
+    var n = Network()
+    let (h, w) = (dilation[0], dilation[1])
+    let y = n.b.node(
+      "Conv", [n.x, try n.weights([8, 8, 3, 3]), try n.weights([8])],
+      ["pads": .ints([h, w, h, w]), "dilations": .ints(dilation)])
+    let grouped = n.b.node(
+      "Conv", [y, try n.weights([8, 1, 5, 3])],
+      ["pads": .ints([2 * h, w, 2 * h + 1, w - 1]), "dilations": .ints(dilation), "group": .int(8)])
+    n.b.output(grouped)
+    try check(n, transposes: 2)
+  }
+
+  @Test(arguments: [(4, 2, 1, 3), (4, 2, 1, 20), (5, 2, 2, 1), (2, 3, 0, 2), (20, 10, 0, 1), (6, 3, 4, 2)])
+  func transposedConvolutionsAcross(_ kernel: Int, _ stride: Int, _ pad: Int, _ outputs: Int) throws {
+    var n = Network()
+    n.b.output(
+      n.b.node(
+        "ConvTranspose", [try n.conv(n.x), try n.weights([8, outputs, 3, kernel]), try n.weights([outputs])],
+        ["strides": .ints([2, stride]), "pads": .ints([1, pad, 1, kernel % 2 == 1 ? pad - 1 : pad])]))
+    try check(n, transposes: 2, ["ai.dlrt::ConvTransposeNHWC": 1])
+  }
 }

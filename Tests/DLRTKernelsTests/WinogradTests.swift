@@ -11,68 +11,81 @@ import Testing
       let (images, inH, inW) = (random.int(1...2), random.int(1...11), random.int(1...30))
       let (padH, padW, endH, endW) = (random.int(1...2), random.int(1...2), random.int(1...2), random.int(0...1))
       let (outH, outW) = (inH + padH + endH - 2, inW + padW + endW - 2)
-      guard outH > 0, outW > 0 else { continue }
+      // Half of the windows are planar.
+      let isDeep = random.int(0...1) == 1
+      let (inD, kernelD) = isDeep ? (random.int(1...4), random.int(1...3)) : (1, 1)
+      let (strideD, dilationD) = isDeep ? (random.int(1...2), random.int(1...2)) : (1, 1)
+      let (padD, endD) = isDeep ? (random.int(0...2), random.int(0...2)) : (0, 0)
+      let roomD = inD + padD + endD - (kernelD - 1) * dilationD - 1
+      guard outH > 0, outW > 0, roomD >= 0 else { continue }
+      let outD = roomD / strideD + 1
       let (channels, n) = (random.pick([1, 3, 16, 20, 33]), random.pick([1, 8, 16, 24, 64, 70]))
       let (xStride, yStride) = (channels + random.int(0...2), n + random.int(0...2))
       let xRow = inW * xStride + random.int(0...1) * 3, yRow = outW * yStride + random.int(0...1) * 5
-      let x = Guarded(random: (images * inH - 1) * xRow + (inW - 1) * xStride + channels, &random)
-      let weights = Guarded(random: n * channels * 9, &random), bias = Guarded(random: n, &random)
-      let addend = Guarded(random: images * outH * outW * n, &random)
-      let y = Guarded<Float>((images * outH - 1) * yRow + (outW - 1) * yStride + n) { _ in -77 }
+      let x = Guarded(random: (images * inD * inH - 1) * xRow + (inW - 1) * xStride + channels, &random)
+      let weights = Guarded(random: n * channels * kernelD * 9, &random), bias = Guarded(random: n, &random)
+      let addend = Guarded(random: images * outD * outH * outW * n, &random)
+      let y = Guarded<Float>((images * outD * outH - 1) * yRow + (outW - 1) * yStride + n) { _ in -77 }
       let padding = Guarded<Float>(channels) { _ in 0 }
       let packed = Guarded<Float>(
-        Int(kernels.pointee.packed_winograd_floats(Int64(tile), Int64(channels), Int64(n)))
+        Int(kernels.pointee.packed_winograd_floats(Int64(tile), Int64(kernelD * channels), Int64(n)))
       ) { _ in .nan }
       var pack = dlk_pack_winograd_args(
-        source: weights.pointer, type: DLK_FLOAT32, tile: Int64(tile), channels: Int64(channels), n: Int64(n),
-        n_stride: Int64(channels * 9), channel_stride: 9, row_stride: 3, column_stride: 1, packed: packed.base)
+        source: weights.pointer, type: DLK_FLOAT32, tile: Int64(tile), planes: Int64(kernelD),
+        channels: Int64(channels), n: Int64(n), n_stride: Int64(channels * kernelD * 9),
+        channel_stride: Int64(kernelD * 9), plane_stride: 9, row_stride: 3, column_stride: 1, packed: packed.base)
       let panel = Int64(kernels.pointee.gemm_panel), panels = (Int64(n) + panel - 1) / panel
       kernels.pointee.pack_winograd(&pack, 0, panels)
       let workspace = Guarded<Float>(
-        Int(kernels.pointee.winograd_workspace_floats(Int64(tile), Int64(channels)))
+        Int(kernels.pointee.winograd_workspace_floats(Int64(tile), Int64(kernelD * channels)))
       ) { _ in .nan }
 
       var args = dlk_winograd_args()
       (args.tile, args.images, args.channels, args.n) = (Int64(tile), Int64(images), Int64(channels), Int64(n))
       (args.in_h, args.in_w, args.out_h, args.out_w) = (Int64(inH), Int64(inW), Int64(outH), Int64(outW))
       (args.pad_h, args.pad_w) = (Int64(padH), Int64(padW))
-      (args.x, args.x_image_stride) = (x.pointer, Int64(inH * xRow))
-      args.x_pixels = dlk_pixels(pixel_stride: Int64(xStride), row_stride: Int64(xRow), plane_stride: 0)
-      (args.y, args.y_image_stride) = (y.base, Int64(outH * yRow))
-      args.y_pixels = dlk_pixels(pixel_stride: Int64(yStride), row_stride: Int64(yRow), plane_stride: 0)
+      (args.kernel_d, args.in_d, args.out_d) = (Int64(kernelD), Int64(inD), Int64(outD))
+      (args.stride_d, args.dilation_d, args.pad_d) = (Int64(strideD), Int64(dilationD), Int64(padD))
+      (args.x, args.x_image_stride) = (x.pointer, Int64(inD * inH * xRow))
+      args.x_pixels = dlk_pixels(pixel_stride: Int64(xStride), row_stride: Int64(xRow), plane_stride: Int64(inH * xRow))
+      (args.y, args.y_image_stride) = (y.base, Int64(outD * outH * yRow))
+      args.y_pixels = dlk_pixels(
+        pixel_stride: Int64(yStride), row_stride: Int64(yRow), plane_stride: Int64(outH * yRow))
       (args.weights, args.padding, args.workspace) = (packed.pointer, padding.pointer, workspace.base)
       args.epilogue = .plain
       args.epilogue.bias = bias.pointer
       args.epilogue.activation = random.pick([DLK_UNARY_IDENTITY, DLK_UNARY_RELU, DLK_UNARY_TANH])
       let adds = random.int(0...1) == 1
       if adds { (args.epilogue.addend, args.epilogue.addend_row_stride) = (addend.pointer, Int64(n)) }
-      let tiles = images * ((outH + tile - 1) / tile) * ((outW + tile - 1) / tile),
+      let tiles = images * outD * ((outH + tile - 1) / tile) * ((outW + tile - 1) / tile),
         middle = Int64(random.int(0...tiles))
       kernels.pointee.winograd(&args, 0, middle, 0, panels)
       kernels.pointee.winograd(&args, middle, Int64(tiles), 0, panels)
 
-      for pixel in 0..<images * outH * outW {
-        let (image, oy, ox) = (pixel / outW / outH, pixel / outW % outH, pixel % outW)
+      for pixel in 0..<images * outD * outH * outW {
+        let (plane, oy, ox) = (pixel / outW / outH, pixel / outW % outH, pixel % outW)
+        let (image, oz) = (plane / outD, plane % outD)
         for j in 0..<n {
           var sum = Double(bias[j]) + (adds ? Double(addend[pixel * n + j]) : 0), size = 1.0
-          for ky in 0..<3 {
-            for kx in 0..<3 {
-              let (iy, ix) = (oy + ky - padH, ox + kx - padW)
-              guard (0..<inH).contains(iy), (0..<inW).contains(ix) else { continue }
-              for c in 0..<channels {
-                let term =
-                  Double(x[(image * inH + iy) * xRow + ix * xStride + c])
-                  * Double(weights[(j * channels + c) * 9 + ky * 3 + kx])
-                sum += term
-                size += abs(term)
-              }
+          for tap in 0..<9 * kernelD {
+            let (iz, iy, ix) = (
+              oz * strideD - padD + tap / 9 * dilationD, oy + tap / 3 % 3 - padH, ox + tap % 3 - padW
+            )
+            guard (0..<inD).contains(iz), (0..<inH).contains(iy), (0..<inW).contains(ix) else { continue }
+            for c in 0..<channels {
+              let term =
+                Double(x[((image * inD + iz) * inH + iy) * xRow + ix * xStride + c])
+                * Double(weights[(j * channels + c) * 9 * kernelD + tap])
+              sum += term
+              size += abs(term)
             }
           }
           let value = exact(args.epilogue.activation, 0, 0, Float(sum))
-          let got = Double(y[(image * outH + oy) * yRow + ox * yStride + j])
+          let got = Double(y[(plane * outH + oy) * yRow + ox * yStride + j])
           if !(abs(got - value) <= 4e-6 * size.squareRoot() * 4) {
             Issue.record(
-              "seed \(seed), \(images)×\(inH)×\(inW), \(channels)→\(n): pixel \(pixel) [\(j)] \(value), got \(got)")
+              "seed \(seed), \(images)×\(inD)×\(inH)×\(inW) under \(kernelD), \(channels)→\(n): pixel \(pixel) [\(j)] \(value), got \(got)"
+            )
             return
           }
         }

@@ -149,6 +149,9 @@ private func zeros(_ shape: [Int], _ type: DataType = .float32) throws -> Tensor
     Case(batch: 2, channels: (24, 40), size: [17, 15], pads: [1, 1, 1, 1]),
     Case(groups: 2, channels: (32, 20), size: [14, 16], pads: [0, 1, 2, 1]),
     Case(channels: (64, 64), size: [7, 7], pads: [1, 1, 1, 1]),
+    Case(
+      batch: 2, channels: (16, 24), size: [3, 9, 13], kernel: [3, 3, 3], strides: [2, 1, 1], pads: [1, 1, 1, 1, 1, 1]),
+    Case(channels: (24, 16), size: [2, 13, 14], kernel: [1, 3, 3], pads: [0, 1, 1, 1, 1, 0]),
     Case(batch: 0),
   ]
 

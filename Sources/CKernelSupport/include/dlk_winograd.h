@@ -2,13 +2,16 @@
 
 #include "dlk_window.h"
 
-/// A 3×3 convolution of stride 1 without dilation, computed in tiles of 4×4 or 2×2 outputs by Winograd's method: 4 or
-/// 2.25 times fewer multiplications than `conv`, at a rounding error about twice as large or equal.
+/// A convolution by 3×3 windows, or by windows of several such planes, with stride 1 and no dilation within the plane,
+/// computed in tiles of 4×4 or 2×2 outputs by Winograd's method: 4 or 2.25 times fewer multiplications than `conv`, at
+/// a rounding error about twice as large or equal.
 ///
-/// Tiles are counted over images, then rows of ⌈out_h / tile⌉, then ⌈out_w / tile⌉ across.
+/// Tiles are counted over images, then planes, then rows of ⌈out_h / tile⌉, then ⌈out_w / tile⌉ across.
 typedef struct dlk_winograd_args {
   int64_t tile;  ///< outputs of a tile along each side: 2 or 4
   int64_t images, in_h, in_w, out_h, out_w, pad_h, pad_w;
+  /// Along the depth; of planar images all are 1 but the padding.
+  int64_t kernel_d, in_d, out_d, stride_d, dilation_d, pad_d;
   int64_t channels, n;
   const float *x;
   dlk_pixels x_pixels;
@@ -19,16 +22,17 @@ typedef struct dlk_winograd_args {
   dlk_pixels y_pixels;
   int64_t y_image_stride;
   dlk_epilogue epilogue;  ///< the addend's row is the output pixel counted over all images
-  float *workspace;       ///< `winograd_workspace_floats(tile, channels)` floats, not shared between concurrent calls
+  /// `winograd_workspace_floats(tile, kernel_d · channels)` floats, not shared between concurrent calls.
+  float *workspace;
 } dlk_winograd_args;
 
-/// Weights [n][channel][3][3] with any strides (in elements) at any alignment, transformed and written as
-/// `[⌈n / gemm_panel⌉][point][channels][gemm_panel]`, the last panel as in `pack_b`.
+/// Weights [n][channel][plane][3][3] with any strides (in elements) at any alignment, transformed and written as
+/// `[⌈n / gemm_panel⌉][point][plane][channel][gemm_panel]`, the last panel as in `pack_b`.
 typedef struct dlk_pack_winograd_args {
   const void *source;
   dlk_float_type type;
   int64_t tile;
-  int64_t channels, n;
-  int64_t n_stride, channel_stride, row_stride, column_stride;
-  float *packed;  ///< `packed_winograd_floats(tile, channels, n)` floats
+  int64_t planes, channels, n;
+  int64_t n_stride, channel_stride, plane_stride, row_stride, column_stride;
+  float *packed;  ///< `packed_winograd_floats(tile, planes · channels, n)` floats
 } dlk_pack_winograd_args;

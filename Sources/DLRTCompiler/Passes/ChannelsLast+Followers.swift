@@ -10,6 +10,7 @@ extension ChannelsLastWalk {
     case "GlobalAveragePool": try globalPool(id, node, "ReduceMean")
     case "GlobalMaxPool": try globalPool(id, node, "ReduceMax")
     case "Concat": concat(id, node)
+    case "InstanceNormalization", "GroupNormalization": normalize(id, node)
     case "Split", "Softmax", "LogSoftmax", "LpNormalization": renameAxis(id, node)
     case "ArgMax", "ArgMin": argument(id, node)
     case "Pad": try renameVector(id, node, parts: 2)
@@ -86,6 +87,21 @@ extension ChannelsLastWalk {
     } else if axis == rank - 1 {
       replace(id, made)
     }
+  }
+}
+
+extension ChannelsLastWalk {
+  /// Normalisations of planes, where scale and bias are given for each channel.
+  private mutating func normalize(_ id: NodeID, _ node: Node) {
+    guard var made = withTwin(node), let input = matcher.shape(node.input(0)), input.rank >= 3,
+      matcher.type(node.input(0)).map({ $0 == .float32 || $0 == .float16 || $0 == .bfloat16 }) == true,
+      let scale = matcher.shape(node.input(1)), scale.rank == 1, scale[0].provablyEquals(input[1]),
+      node.attributes["parameters_per_group"] == nil
+    else { return }
+    made.op = OperatorName("NormalizationNHWC", domain: OperatorName.internalDomain)
+    made.attributes = ["num_groups": .int(int(node, "num_groups", 0))]
+    made.attributes["epsilon"] = node.attributes["epsilon"]
+    convert(id, made)
   }
 }
 

@@ -41,6 +41,7 @@ struct ChannelsLastWalk {
     let node = graph[id]
     guard node.op.domain.isEmpty, node.captureCount == 0, !converted.contains(id) else { return }
     if takeBack(id, node) { return }
+    if try takeBackTokens(id, node) { return }
     if try anchor(id, node) { return }
     guard node.inputs.contains(where: { $0.map { twins[$0] != nil } ?? false }) else { return }
     try follow(id, node)
@@ -72,6 +73,27 @@ extension ChannelsLastWalk {
       perm == Layout.toChannelsFirst(rank), twins[input] == nil, graph.constant(input) == nil
     else { return false }
     twins[output] = input
+    moved.append(output)
+    converted.insert(id)
+    returns.insert(id)
+    return true
+  }
+}
+
+extension ChannelsLastWalk {
+  /// Tokens `[N, T, C]` that a Transpose and a Reshape make an image `[N, C, spatial…]` of, as between attention and a
+  /// convolution: they are the image with channels last.
+  private mutating func takeBackTokens(_ id: NodeID, _ node: Node) throws -> Bool {
+    guard node.op == OperatorName("Reshape"), let output = node.output(0), twins[output] == nil,
+      let turn = matcher.node(node.input(0), "Transpose"), case .ints([0, 2, 1]) = turn.attributes["perm"],
+      let tokens = turn.input(0), graph.constant(tokens) == nil, let from = matcher.shape(tokens), from.rank == 3,
+      let shape = matcher.shape(output), shape.rank >= 3, shape[0].provablyEquals(from[0]),
+      let channels = from[2].value, shape[1] == .known(channels),
+      let sizes = graph.constant(node.input(1))?.integers, sizes.count == shape.rank, !sizes.dropFirst(2).contains(0)
+    else { return false }
+    let target = constant(try Tensor(int64: [sizes[0]] + sizes[2...] + [channels]))
+    twins[output] = patch.node(
+      OperatorName("Reshape"), inputs: [tokens, target], output: described(output, shape.channelsLast))
     moved.append(output)
     converted.insert(id)
     returns.insert(id)

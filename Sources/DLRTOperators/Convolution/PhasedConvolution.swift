@@ -38,6 +38,8 @@ struct PhasedConvolution: Sendable {
   private let weightFloats: Int
   /// Outputs that one input pixel makes across, taken for more channels of a single one.
   private let spread: Int
+  private let adjacent: AdjacentOutputs?
+  private let flops: Int
 
   /// Stands for arguments without pointers, so that they may travel.
   fileprivate struct Phase: @unchecked Sendable {
@@ -58,9 +60,13 @@ struct PhasedConvolution: Sendable {
 
   init(_ given: ConvolutionProblem, _ activation: UnaryKernel, _ planning: Planning) throws {
     // Pixels among another tensor's channels are not adjacent.
-    let (problem, spread) = planning.output(0).view == nil ? Self.widened(given) : (given, 1)
+    adjacent =
+      planning.output(0).view == nil
+      ? AdjacentOutputs(given, vector: Int(planning.kernels.table.pointee.vector_floats)) : nil
+    let (problem, spread) = (adjacent?.problem ?? given, adjacent?.count ?? 1)
     self.problem = problem
     self.spread = spread
+    flops = given.flops
     self.activation = activation
     kernels = planning.kernels
     let axes = Array(repeating: .single, count: 3 - problem.geometry.axes.count) + problem.geometry.axes
@@ -100,21 +106,6 @@ struct PhasedConvolution: Sendable {
     weightFloats = weights
   }
 
-  /// Where windows lie side by side across, the outputs of an input pixel are adjacent in memory, as if they were its
-  /// channels.
-  private static func widened(_ problem: ConvolutionProblem) -> (ConvolutionProblem, spread: Int) {
-    let axes = problem.geometry.axes
-    guard problem.groups == 1, let last = axes.last, last.stride > 1, last.kernel == last.stride, last.dilation == 1,
-      last.padBegin == 0, last.input == last.output * last.stride
-    else { return (problem, 1) }
-    let across = WindowAxis(
-      input: last.output, output: last.output, kernel: 1, stride: 1, dilation: 1, padBegin: 0, padEnd: 0)
-    let widened = ConvolutionProblem(
-      batch: problem.batch, groups: 1, inputChannels: problem.inputChannels,
-      outputChannels: problem.outputChannels * last.stride, geometry: ConvolutionGeometry(axes.dropLast() + [across]))
-    return (widened, last.stride)
-  }
-
   private static func arguments(
     _ problem: ConvolutionProblem, _ axes: [WindowAxis], _ phase: [AxisPhase], outputStride: Int
   ) -> dlk_conv_args {
@@ -139,14 +130,14 @@ struct PhasedConvolution: Sendable {
   func step(_ weights: Tensor, _ planning: Planning) throws -> Step {
     let axes = problem.geometry.axes
     let format =
-      "\(kernels.isa.name)-f32-phases-\(problem.groups)-\(spread)-\(axes.map { [$0.stride, $0.dilation, $0.padBegin] })"
+      "\(kernels.isa.name)-f32-phases-\(problem.groups)-\(spread)-\(adjacent?.pad ?? 0)-\(axes.map { [$0.stride, $0.dilation, $0.padBegin] })"
     let packed = try planning.packed(weights, format: format, byteCount: weightFloats * 4, pack)
     let inputSize = problem.geometry.outputSize &* inputChannels
     let outputSize = problem.geometry.inputSize &* yPlace.stride &* spread
     let paddingFloats = (axes.last?.kernel ?? 1) &* problem.inputChannels
     let biasFloats = spread > 1 ? outputChannels : 0
     return Step(
-      kernel: "\(kernels.isa.name)-f32-phases", flops: problem.flops, workspace: (paddingFloats &+ biasFloats) &* 4,
+      kernel: "\(kernels.isa.name)-f32-phases", flops: flops, workspace: (paddingFloats &+ biasFloats) &* 4,
       skippedInputs: [1]
     ) { io in
       let (x, y) = (io.input(0, as: Float.self), io.output(0, as: Float.self) + yPlace.offset)
@@ -204,11 +195,13 @@ struct PhasedConvolution: Sendable {
   private func pack(_ tensor: Tensor, _ target: UnsafeMutableRawPointer) throws {
     let target = target.assumingMemoryBound(to: Float.self)
     let kernel = Array(repeating: 1, count: 3 - problem.geometry.axes.count) + problem.geometry.kernel
-    let (taps, channels) = (kernel.product, problem.inputChannels)
+    let channels = problem.inputChannels
+    let across = adjacent?.kernel ?? kernel[2]
+    let taps = kernel[0] * kernel[1] * across
     let panels = Int64((problem.outputChannels + panelWidth - 1) / panelWidth)
     let rowFloats = channels * problem.outputChannels
     let perPixel = problem.outputChannels / spread
-    let block = try TensorStorage(byteCount: taps * rowFloats * 4)
+    let block = try TensorStorage(byteCount: kernel.product * rowFloats * 4)
     let rows = block.base.assumingMemoryBound(to: Float.self)
     tensor.withUnsafeBytes { bytes in
       guard let base = bytes.baseAddress else { return }
@@ -218,14 +211,14 @@ struct PhasedConvolution: Sendable {
           for d in phase.axes[0].taps {
             for h in phase.axes[1].taps {
               for w in phase.axes[2].taps {
-                let tap = (d * kernel[1] + h) * kernel[2] + w
-                let source = base + (group * rowFloats * taps + tap * spread) * 4
+                let source = base + (group * channels * perPixel * taps + (d * kernel[1] + h) * across) * 4
                 for index in 0..<rowFloats {
                   // Channel by channel of X, `spread` times the model's output channels.
                   let (place, output) = (index / perPixel, index % perPixel)
-                  let from = place / spread * perPixel + output
-                  rows[row * rowFloats + index] = source.loadUnaligned(
-                    fromByteOffset: (from * taps * spread + place % spread) * 4, as: Float.self)
+                  let from = (place / spread * perPixel + output) * taps
+                  let tap = adjacent == nil ? w : adjacent?.tap(place % spread, w)
+                  rows[row * rowFloats + index] =
+                    tap.map { source.loadUnaligned(fromByteOffset: (from + $0) * 4, as: Float.self) } ?? 0
                 }
                 row += 1
               }

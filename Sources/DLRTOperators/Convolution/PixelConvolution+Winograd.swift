@@ -3,26 +3,30 @@ import DLRTGraph
 
 extension PixelConvolution {
   func winograd(tile: Int, _ weights: TensorStorage?, _ packing: WeightPacking, _ planning: Planning) -> Step {
-    let axes = problem.geometry.axes
+    let plane = problem.geometry.axes.suffix(2).map { $0 }
+    let depth = problem.geometry.axes.dropLast(2).first ?? .single
     let (channels, n) = (problem.inputChannels, problem.outputChannels)
-    let tiles = problem.batch &* axes.reduce(1) { $0 &* (($1.output &+ tile &- 1) / tile) }
+    let tiles = problem.batch &* depth.output &* plane.reduce(1) { $0 &* (($1.output &+ tile &- 1) / tile) }
     let cut = WinogradCut(
       tiles: tiles, panels: panels, groups: problem.groups, flops: problem.flops, threads: planning.threads)
     let paddingBytes = (channels &* 4 &+ 63) & ~63
     let threadFloats =
-      (Int(kernels.table.pointee.winograd_workspace_floats(Int64(tile), Int64(channels))) &+ 15) & ~15
+      (Int(kernels.table.pointee.winograd_workspace_floats(Int64(tile), Int64(channels &* depth.kernel))) &+ 15) & ~15
     let weightFloats = packing.floatsPerGroup
     var base = dlk_winograd_args()
     base.tile = Int64(tile)
     base.images = Int64(problem.batch)
-    (base.in_h, base.in_w) = (Int64(axes[0].input), Int64(axes[1].input))
-    (base.out_h, base.out_w) = (Int64(axes[0].output), Int64(axes[1].output))
-    (base.pad_h, base.pad_w) = (Int64(axes[0].padBegin), Int64(axes[1].padBegin))
+    (base.in_h, base.in_w) = (Int64(plane[0].input), Int64(plane[1].input))
+    (base.out_h, base.out_w) = (Int64(plane[0].output), Int64(plane[1].output))
+    (base.pad_h, base.pad_w) = (Int64(plane[0].padBegin), Int64(plane[1].padBegin))
+    (base.kernel_d, base.stride_d) = (Int64(depth.kernel), Int64(depth.stride))
+    (base.dilation_d, base.pad_d) = (Int64(depth.dilation), Int64(depth.padBegin))
+    (base.in_d, base.out_d) = (Int64(depth.input), Int64(depth.output))
     (base.channels, base.n) = (Int64(channels), Int64(n))
     base.x_pixels = dlk_pixels(problem.geometry.input, pixelStride: xPlace.stride)
     base.y_pixels = dlk_pixels(problem.geometry.output, pixelStride: yPlace.stride)
-    base.x_image_stride = base.x_pixels.plane_stride
-    base.y_image_stride = base.y_pixels.plane_stride
+    base.x_image_stride = base.x_pixels.plane_stride &* base.in_d
+    base.y_image_stride = base.y_pixels.plane_stride &* base.out_d
     let fixed = WinogradArguments(base)
     let threads = cut.count > 1 ? planning.threads : 1
     return Step(kernel: name("winograd\(tile)"), workspace: paddingBytes &+ threadFloats &* 4 &* threads) { io in

@@ -33,13 +33,17 @@ struct WeightPacking: Sendable {
     self.layout = layout
     let depth = problem.geometry.kernelSize &* problem.inputChannels
     let (channels, n) = (Int64(problem.inputChannels), Int64(problem.outputChannels))
+    let planes = Int64(problem.geometry.kernel.dropLast(2).product)
     switch layout {
     case .taps: floatsPerGroup = depth &* problem.outputChannels
     case .panels: floatsPerGroup = Int(kernels.table.pointee.packed_b_floats(Int64(depth), n))
     case .winograd(let tile):
-      floatsPerGroup = Int(kernels.table.pointee.packed_winograd_floats(Int64(tile), channels, n))
+      floatsPerGroup = Int(kernels.table.pointee.packed_winograd_floats(Int64(tile), channels &* planes, n))
     }
   }
+
+  /// Planes of the window, 3 × 3 each for Winograd's method.
+  private var planes: Int { problem.geometry.kernel.dropLast(2).product }
 
   var bytes: Int { (floatsPerGroup &* problem.groups &* 4 &+ 63) & ~63 }
 
@@ -87,9 +91,9 @@ struct WeightPacking: Sendable {
     let perOutput = Int64(taps &* problem.inputChannels)
     if case .winograd(let tile) = layout {
       var args = dlk_pack_winograd_args(
-        source: source, type: DLK_FLOAT32, tile: Int64(tile), channels: Int64(problem.inputChannels),
-        n: Int64(problem.outputChannels), n_stride: perOutput, channel_stride: Int64(taps), row_stride: 3,
-        column_stride: 1, packed: target)
+        source: source, type: DLK_FLOAT32, tile: Int64(tile), planes: Int64(planes),
+        channels: Int64(problem.inputChannels), n: Int64(problem.outputChannels), n_stride: perOutput,
+        channel_stride: Int64(taps), plane_stride: 9, row_stride: 3, column_stride: 1, packed: target)
       return kernels.table.pointee.pack_winograd(&args, Int64(panel), Int64(panel &+ 1))
     }
     var args = dlk_pack_b_args()

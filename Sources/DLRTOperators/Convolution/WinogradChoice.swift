@@ -14,14 +14,18 @@ enum WinogradChoice {
   /// The tile's outputs along each side, or nil where the direct way costs less.
   static func tile(for problem: ConvolutionProblem) -> Int? {
     let axes = problem.geometry.axes
-    guard axes.count == 2, axes.allSatisfy({ $0.kernel == 3 && $0.stride == 1 && $0.dilation == 1 }) else { return nil }
-    let pairs = Double(problem.inputChannels) * Double(problem.outputChannels)
+    let plane = axes.suffix(2)
+    guard (2...3).contains(axes.count), plane.allSatisfy({ $0.kernel == 3 && $0.stride == 1 && $0.dilation == 1 })
+    else { return nil }
+    let depth = axes.count == 3 ? axes[0] : .single
+    let pairs = Double(problem.inputChannels) * Double(problem.outputChannels) * Double(depth.kernel)
     // Vectors are whole, whatever part of them a channel fills.
-    let vectors = Double((problem.inputChannels + 15) & ~15) + Double((problem.outputChannels + 15) & ~15)
+    let vectors =
+      Double(((problem.inputChannels + 15) & ~15) * depth.kernel) + Double((problem.outputChannels + 15) & ~15)
     var best: Int?
     var least = max(18 * Double(problem.geometry.outputSize) * pairs, 36 * pairs * byteCost)
     for tile in [2, 4] {
-      let tiles = axes.reduce(1.0) { $0 * Double(($1.output + tile - 1) / tile) }
+      let tiles = plane.reduce(Double(depth.output)) { $0 * Double(($1.output + tile - 1) / tile) }
       let points = Double((tile + 2) * (tile + 2))
       let products = max(2 * points * tiles * pairs, 4 * points * pairs * byteCost)
       let cost = products + transformCost(tile) * tiles * vectors

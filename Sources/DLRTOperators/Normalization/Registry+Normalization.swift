@@ -9,6 +9,7 @@ let normalizationOperators: [any Operator.Type] = [
   LogSoftmax.self,
   LpNormalization.self,
   MeanVarianceNormalization.self,
+  NormalizationNHWC.self,
   RMSNormalization.self,
   Softmax.self,
 ]

@@ -1,3 +1,4 @@
+import CKernelSupport
 import DLRTGraph
 
 /// Transposes a matrix whose rows are contiguous in the source and whose columns are contiguous in the target: the inner
@@ -12,7 +13,8 @@ struct Transposition: PlainTask {
   private static let width = 16
 
   func run<T: BitwiseCopyable & Equatable & Sendable>(_: T.Type) -> Loop {
-    { source, target, rows, columns, sourceStep, targetStep in
+    let kernels = KernelSet.active
+    return { source, target, rows, columns, sourceStep, targetStep in
       let size = MemoryLayout<T>.size
       if size == 4, rows < 4, sourceStep == rows &* size {
         Self.separate(source, target, rows, columns, targetStep)
@@ -22,28 +24,23 @@ struct Transposition: PlainTask {
         Self.interleave(source, source + sourceStep, target, rows)
         return
       }
-      // Squares of four-byte elements are transposed in registers.
-      let tiled = size == 4 ? rows & ~3 : 0
+      if size == 4 {
+        var args = dlk_transpose_args()
+        (args.rows, args.columns, args.element_bytes) = (Int64(columns), Int64(rows), 4)
+        (args.x, args.x_row_stride) = (source, Int64(sourceStep / size))
+        (args.y, args.y_row_stride) = (target, Int64(targetStep / size))
+        return kernels.table.pointee.transpose(&args, 0, args.rows, 0, args.columns)
+      }
       var column = 0
       while column &+ Self.width <= columns {
         let from = source + column &* sourceStep
         let to = target + column &* size
-        var row = 0
-        while row < tiled {
-          for square in 0..<Self.width / 4 {
-            Self.square(
-              from + square &* 4 &* sourceStep + row &* 4, to + row &* targetStep + square &* 16, sourceStep, targetStep
-            )
-          }
-          row = row &+ 4
-        }
-        while row < rows {
+        for row in 0..<rows {
           let line = (to + row &* targetStep).assumingMemoryBound(to: T.self)
           let element = from + row &* size
           for index in 0..<Self.width {
             line[index] = (element + index &* sourceStep).assumingMemoryBound(to: T.self).pointee
           }
-          row = row &+ 1
         }
         column = column &+ Self.width
       }
@@ -108,20 +105,5 @@ struct Transposition: PlainTask {
         as: UInt32.self)
       index = index &+ 1
     }
-  }
-
-  @inline(__always)
-  private static func square(
-    _ source: UnsafeRawPointer, _ target: UnsafeMutableRawPointer, _ sourceStep: Int, _ targetStep: Int
-  ) {
-    typealias Line = SIMD4<UInt32>
-    let a = source.loadUnaligned(as: Line.self)
-    let b = source.loadUnaligned(fromByteOffset: sourceStep, as: Line.self)
-    let c = source.loadUnaligned(fromByteOffset: 2 &* sourceStep, as: Line.self)
-    let d = source.loadUnaligned(fromByteOffset: 3 &* sourceStep, as: Line.self)
-    target.storeBytes(of: Line(a[0], b[0], c[0], d[0]), as: Line.self)
-    target.storeBytes(of: Line(a[1], b[1], c[1], d[1]), toByteOffset: targetStep, as: Line.self)
-    target.storeBytes(of: Line(a[2], b[2], c[2], d[2]), toByteOffset: 2 &* targetStep, as: Line.self)
-    target.storeBytes(of: Line(a[3], b[3], c[3], d[3]), toByteOffset: 3 &* targetStep, as: Line.self)
   }
 }

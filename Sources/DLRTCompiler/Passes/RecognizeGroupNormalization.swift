@@ -1,0 +1,73 @@
+import DLRTGraph
+import DLRTOperators
+
+/// Finds GroupNormalization that exporters write as an InstanceNormalization of reshaped channels.
+struct RecognizeGroupNormalization: Pass {
+  let name = "recognize-group-normalization"
+
+  func run(on program: inout Program, environment: PlanEnvironment) throws -> Bool {
+    let matcher = Matcher(program)
+    var patch = GraphPatch(program.graph)
+    for id in program.graph.order {
+      let node = program.graph[id]
+      guard node.op == OperatorName("InstanceNormalization"), let found = Groups(id, node, matcher) else { continue }
+      var (result, scale, bias) = (found.result, [Float](), [Float]())
+      scale = Array(repeating: 1, count: found.channels)
+      bias = Array(repeating: 0, count: found.channels)
+      if let (values, product) = factor("Mul", result, found.channels, matcher) {
+        (scale, result) = (values, product)
+      }
+      if let (values, sum) = factor("Add", result, found.channels, matcher) { (bias, result) = (values, sum) }
+      let fact = program.fact(result)
+      var attributes: [String: Attribute] = ["num_groups": .int(found.groups)]
+      attributes["epsilon"] = node.attributes["epsilon"]
+      let made = patch.node(
+        OperatorName("GroupNormalization"), name: node.name, attributes: attributes,
+        inputs: [
+          found.x, patch.constant(try Tensor(scale, shape: [found.channels])),
+          patch.constant(try Tensor(bias, shape: [found.channels])),
+        ],
+        output: Graph.Value(name: program.graph[result].name, type: fact?.type, shape: fact?.shape))
+      patch.replace(result, with: made)
+    }
+    guard !patch.isEmpty else { return false }
+    try program.apply(patch)
+    return true
+  }
+
+  /// `Reshape [N, C, spatial…] → [N, groups, …]`, a plain InstanceNormalization, and `Reshape` back.
+  private struct Groups {
+    let x: ValueID
+    let result: ValueID
+    let groups: Int
+    let channels: Int
+
+    init?(_ id: NodeID, _ node: Node, _ matcher: Matcher) {
+      guard let output = node.output(0), matcher.type(output) == .float32, let first = matcher.onlyReader(of: output),
+        let scale = matcher.graph.constant(node.input(1)), scale.elements(Float.self).allSatisfy({ $0 == 1 }),
+        let bias = matcher.graph.constant(node.input(2)), bias.elements(Float.self).allSatisfy({ $0 == 0 }),
+        let parted = matcher.node(node.input(0), "Reshape"), let x = parted.input(0), let input = matcher.shape(x),
+        let middle = matcher.shape(output), middle.rank >= 3, input.rank >= 3, middle[0].provablyEquals(input[0]),
+        let groups = middle[1].value, let channels = input[1].value, groups > 0, channels % groups == 0,
+        matcher.graph[first].op == OperatorName("Reshape"), matcher.graph[first].input(0) == output,
+        let result = matcher.graph[first].output(0), matcher.haveEqualShapes(result, x)
+      else { return nil }
+      self.x = x
+      self.result = result
+      self.groups = groups
+      self.channels = channels
+    }
+  }
+
+  /// One number for each channel with which the only reader multiplies a value, or which it adds, and its result.
+  private func factor(_ op: String, _ value: ValueID, _ channels: Int, _ matcher: Matcher) -> ([Float], ValueID)? {
+    guard let id = matcher.onlyReader(of: value), matcher.graph[id].op == OperatorName(op),
+      let rank = matcher.shape(value)?.rank, let result = matcher.graph[id].output(0),
+      matcher.haveEqualShapes(result, value),
+      let (constant, _) = matcher.split(matcher.graph[id], { matcher.graph.constant($0) != nil }),
+      let tensor = matcher.graph.constant(constant), tensor.type == .float32, tensor.count == channels,
+      tensor.rank >= rank - 1, tensor.shape[tensor.rank - (rank - 1)] == channels
+    else { return nil }
+    return (tensor.elements(Float.self), result)
+  }
+}
