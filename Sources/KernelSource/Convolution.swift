@@ -14,6 +14,8 @@ private struct WindowRows: RowSource {
   let addresses: UnsafeMutablePointer<Source>
   /// Floats from a window's first pixel to each tap's; taps beyond `tapLimit` have none.
   let offsets: UnsafeMutablePointer<Int>
+  /// The output columns whose windows lie inside the image across.
+  let whole: Range<Int>
   /// Where `addresses` holds whole blocks, tile by tile; else a tile's taps are found when they are asked for.
   let keepsBlocks: Bool
   /// Some window may reach beyond the image.
@@ -104,22 +106,30 @@ private struct WindowRows: RowSource {
     var ox = row % outW, oy = row / outW, oz = 0
     if window.out_d > 1 { (oy, oz) = (oy % outH, oy / outH) }
     let isMeasured = range.upperBound <= tapLimit
-    let lastW = Int(window.in_w) &- (Int(window.kernel_w) &- 1) &* Int(window.dilation_w)
+    let step = Int(window.stride_w &* pixels.pixel_stride)
     let lastH = Int(window.in_h) &- (Int(window.kernel_h) &- 1) &* Int(window.dilation_h)
     let lastD = Int(window.in_d) &- (Int(window.kernel_d) &- 1) &* Int(window.dilation_d)
-    for i in 0..<count {
+    var i = 0
+    while i < count {
       let left = ox &* Int(window.stride_w) &- Int(window.pad_w)
       let top = oy &* Int(window.stride_h) &- Int(window.pad_h)
       let front = oz &* Int(window.stride_d) &- Int(window.pad_d)
       var place = target + i
-      if isMeasured, left >= 0, left < lastW, top >= 0, top < lastH, front >= 0, front < lastD {
+      if isMeasured, ox >= whole.lowerBound, ox < whole.upperBound, top >= 0, top < lastH, front >= 0, front < lastD {
+        // Neighbours whose windows lie inside the image too.
+        let run = min(count &- i, whole.upperBound &- ox)
         let first =
           x + (front &* Int(pixels.plane_stride) &+ top &* Int(pixels.row_stride) &+ left &* Int(pixels.pixel_stride))
         for tap in range {
-          place.pointee = first + offsets[tap]
+          var address = first + offsets[tap]
+          for j in 0..<run {
+            place[j] = address
+            address += step
+          }
           place += count
         }
-        (ox, oy, oz) = next(ox, oy, oz)
+        i = i &+ run
+        (ox, oy, oz) = next(ox &+ run &- 1, oy, oz)
         continue
       }
       var kx = range.lowerBound % tapsAcross
@@ -142,6 +152,7 @@ private struct WindowRows: RowSource {
           line = self.line(front, top, kz, ky)
         }
       }
+      i = i &+ 1
       (ox, oy, oz) = next(ox, oy, oz)
     }
   }
@@ -171,6 +182,15 @@ private func reachesOut(_ window: dlk_window) -> Bool {
     || reaches(window.out_w, window.stride_w, window.kernel_w, window.dilation_w, window.pad_w, window.in_w)
 }
 
+/// The output columns whose windows lie inside the image across.
+private func wholeColumns(_ window: dlk_window) -> Range<Int> {
+  let stride = Int(window.stride_w), pad = Int(window.pad_w)
+  // Where the first window begins, and where the last one may.
+  let last = Int(window.in_w) &- (Int(window.kernel_w) &- 1) &* Int(window.dilation_w) &- 1 &+ pad
+  let first = max(0, ceilDivide(pad, stride))
+  return first..<max(first, last < 0 ? 0 : min(Int(window.out_w), last / stride &+ 1))
+}
+
 func convolve(_ args: dlk_conv_args, _ pixels: Range<Int>, _ panels: Range<Int>) {
   let window = args.window
   let isRun =
@@ -189,8 +209,8 @@ func convolve(_ args: dlk_conv_args, _ pixels: Range<Int>, _ panels: Range<Int>)
         let rows = WindowRows(
           x: args.x, pixels: args.x_pixels, window: window, padding: args.padding, tapsAcross: tapsAcross,
           addresses: addresses.assumingMemoryBound(to: Source.self),
-          offsets: offsets.assumingMemoryBound(to: Int.self), keepsBlocks: taps <= WindowRows.capacity / 16,
-          hasPadding: taps > 1 && reachesOut(window))
+          offsets: offsets.assumingMemoryBound(to: Int.self), whole: wholeColumns(window),
+          keepsBlocks: taps <= WindowRows.capacity / 16, hasPadding: taps > 1 && reachesOut(window))
         rows.measure()
         forEachRun(of: pixels, window, args.y_pixels) { run, offset in
           var driver = ProductDriver(

@@ -181,6 +181,12 @@ struct ProductDriver<Rows: RowSource> {
     // Short runs of memory are over before the hardware sees where they lead.
     let fetchesRows = isFirst && depth <= 256 && rows.taps <= rows.tapLimit
 
+    let isWhole = rows.taps <= rows.tapLimit
+    var tile = Tile(
+      rows: rows.tile(row: row, count: 0, offset: 0, taps: 0..<0), taps: rows.taps, depth: depth, b: strip.b,
+      bStep: strip.bStep, columns: strip.width, c: room, cStride: isFree ? cStride : stored, bias: bias, addend: nil,
+      addendStride: addendStride, clamp: isFree && epilogue.clamps, low: epilogue.low, high: epilogue.high,
+      prefetch: prefetch, prefetchStep: prefetchStep)
     var offset = 0
     for index in 0..<tiling.tiles {
       let count = tiling.rows(index), first = row &+ offset
@@ -195,29 +201,16 @@ struct ProductDriver<Rows: RowSource> {
         }
       }
       let place = c + (first &* cStride &+ strip.column)
-      var tile = Tile(
-        rows: rows.tile(row: first, count: count, offset: offset, taps: 0..<0), taps: 0, depth: depth, b: strip.b,
-        bStep: strip.bStep, columns: strip.width,
-        c: isFree ? place : room, cStride: isFree ? cStride : stored, bias: bias,
-        addend: addend.map { $0 + (first &* addendStride &+ strip.column) }, addendStride: addendStride, clamp: false,
-        low: epilogue.low, high: epilogue.high, prefetch: prefetch, prefetchStep: prefetchStep)
+      if isFree { tile.c = place }
+      if let addend { tile.addend = addend + (first &* addendStride &+ strip.column) }
+      tile.prefetch = prefetch
       let live = rows.live(row: first, count: count)
-      var tap = live.lowerBound
-      tile.b += tap &* depth &* strip.bStep
-      repeat {
-        tile.taps = min(rows.tapLimit, live.upperBound &- tap)
-        tile.rows = rows.tile(row: first, count: count, offset: offset, taps: tap..<tap &+ tile.taps)
-        tap = tap &+ tile.taps
-        tile.clamp = isFree && epilogue.clamps && tap == live.upperBound
-        if strip.isPartial {
-          runPartialTile(&tile, rows: count)
-        } else {
-          runTile(&tile, rows: count, vectors: strip.vectors)
-        }
-        // More taps go on from the sums so far.
-        (tile.bias, tile.addend, tile.addendStride) = (nil, Source(tile.c), tile.cStride)
-        tile.b += tile.taps &* depth &* strip.bStep
-      } while tap < live.upperBound
+      if isWhole, live.count == rows.taps {
+        tile.rows = rows.tile(row: first, count: count, offset: offset, taps: 0..<rows.taps)
+        run(&tile, strip, rows: count)
+      } else {
+        runInParts(tile, strip, row: first, rows: count, offset: offset, taps: live)
+      }
       if !isFree {
         epilogue.finish(
           room, width: stored, rows: count, row: first, column: strip.column, columns: strip.width, c: place,
@@ -226,6 +219,33 @@ struct ProductDriver<Rows: RowSource> {
       prefetch += prefetchStep &* rows.taps &* depth
       offset = offset &+ count
     }
+  }
+
+  @inline(__always) private func run(_ tile: inout Tile, _ strip: Strip, rows count: Int) {
+    if strip.isPartial {
+      runPartialTile(&tile, rows: count)
+    } else {
+      runTile(&tile, rows: count, vectors: strip.vectors)
+    }
+  }
+
+  /// A tile of some taps only, or of more than have addresses at once.
+  private mutating func runInParts(
+    _ whole: Tile, _ strip: Strip, row: Int, rows count: Int, offset: Int, taps: Range<Int>
+  ) {
+    var tile = whole
+    var tap = taps.lowerBound
+    tile.b += tap &* depth &* strip.bStep
+    repeat {
+      tile.taps = min(rows.tapLimit, taps.upperBound &- tap)
+      tile.rows = rows.tile(row: row, count: count, offset: offset, taps: tap..<tap &+ tile.taps)
+      tap = tap &+ tile.taps
+      tile.clamp = whole.clamp && tap == taps.upperBound
+      run(&tile, strip, rows: count)
+      // More taps go on from the sums so far.
+      (tile.bias, tile.addend, tile.addendStride) = (nil, Source(tile.c), tile.cStride)
+      tile.b += tile.taps &* depth &* strip.bStep
+    } while tap < taps.upperBound
   }
 
   /// One row over the next `rowPanels` whole panels.
