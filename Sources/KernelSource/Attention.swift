@@ -39,11 +39,16 @@ private func visibleKeys(_ args: dlk_attention_args, _ query: Int) -> Int {
 }
 
 private func attendAtOnce(_ args: dlk_attention_args, _ row: Int, _ count: Int, _ seen: Int) {
-  let scores: Target = args.workspace, sums = scores + count &* seen
+  let scores: Target = args.workspace, tops = scores + count &* seen, sums = tops + count
   score(args, row, count, 0..<seen, scores)
+  // A row's maximum is long in coming: the rows' are looked for side by side, before any is needed.
+  for i in 0..<count {
+    let visible = visibleKeys(args, row &+ i)
+    tops[i] = prepare(args, row &+ i, 0..<visible, scores + i &* seen, startingAt: -.infinity)
+  }
   for i in 0..<count {
     let line = scores + i &* seen, visible = visibleKeys(args, row &+ i)
-    let (_, sum) = exponentiate(args, row &+ i, 0..<visible, line, startingAt: -.infinity)
+    let sum = exponentiate(args, line, visible, tops[i])
     clear(line + visible, seen &- visible)
     // A sum that is not a number must show in the result.
     sums[i] = sum == 0 ? 1 : sum
@@ -67,7 +72,8 @@ private func attendInBlocks(_ args: dlk_attention_args, _ row: Int, _ count: Int
     for i in 0..<count {
       let line = scores + i &* block.count
       let end = max(block.lowerBound, min(block.upperBound, visibleKeys(args, row &+ i)))
-      let (top, sum) = exponentiate(args, row &+ i, block.lowerBound..<end, line, startingAt: tops[i])
+      let top = prepare(args, row &+ i, block.lowerBound..<end, line, startingAt: tops[i])
+      let sum = exponentiate(args, line, end &- block.lowerBound, top)
       clear(line + (end &- block.lowerBound), block.upperBound &- end)
       if top > tops[i] && tops[i] > -.infinity {
         let factor = exponential(constant(tops[i] - top))[0]
@@ -106,18 +112,18 @@ private func score(_ args: dlk_attention_args, _ row: Int, _ count: Int, _ keys:
     packedColumns: Int(args.keys))
 }
 
-/// Turns the scores of one query into exponentials below the maximum, which is at least `startingAt`; returns it and
-/// their sum. Where all are −∞ the sum is 0.
-private func exponentiate(
+/// Whether scores are scaled only when their exponentials are taken.
+private func scalesLate(_ args: dlk_attention_args) -> Bool {
+  args.softcap == 0 && args.mask == nil && args.scale > 0
+}
+
+/// Caps and masks the scores of one query; returns their maximum, which is at least `startingAt`.
+private func prepare(
   _ args: dlk_attention_args, _ query: Int, _ keys: Range<Int>, _ scores: Target, startingAt: Float
-) -> (Float, Float) {
+) -> Float {
   let count = keys.count
-  if count == 0 { return (startingAt, 0) }
-  if args.softcap == 0, args.mask == nil, args.scale > 0 {
-    let top = max(startingAt, largest(scores, count) * args.scale)
-    return top == -.infinity
-      ? noneVisible(scores, count) : (top, exponentials(Source(scores), scores, count, top, scale: args.scale))
-  }
+  if count == 0 { return startingAt }
+  if scalesLate(args) { return max(startingAt, largest(scores, count) * args.scale) }
   if args.softcap != 0 {
     let cap = constant(args.softcap), inner = constant(args.scale / args.softcap)
     forEachVector(count) { at, present in
@@ -125,27 +131,52 @@ private func exponentiate(
         scores + at, hyperbolicTangent(dlk_load_partial(scores + at, present) * inner) * cap, present)
     }
   }
-  let factor = constant(args.softcap != 0 ? 1 : args.scale), hidden = constant(-.infinity)
-  var top = constant(startingAt)
-  let line = args.mask.map { $0 + (query &* Int(args.mask_row_stride) &+ keys.lowerBound) }
-  forEachVector(count) { at, present in
-    var value = dlk_load_partial(scores + at, present) * factor
-    if let line {
-      // Selecting instead of adding keeps a hidden infinity or NaN hidden.
-      let bias = dlk_load_partial(line + at, present)
-      value = dlk_select(dlk_equal(bias, hidden), hidden, value + bias)
+  let factor = constant(args.softcap != 0 ? 1 : args.scale)
+  guard let mask = args.mask else {
+    var top = constant(startingAt)
+    forEachVector(count) { at, present in
+      let value = dlk_load_partial(scores + at, present) * factor
+      dlk_store_partial(scores + at, value, present)
+      top = dlk_max(dlk_select(dlk_first_lanes(present), value, top), top)
     }
-    dlk_store_partial(scores + at, value, present)
-    top = dlk_max(dlk_select(dlk_first_lanes(present), value, top), top)
+    return dlk_largest(top)
   }
-  let largest = dlk_largest(top)
-  if largest == -.infinity { return noneVisible(scores, count) }
-  return (largest, exponentials(Source(scores), scores, count, largest, scale: 1))
+  let line = mask + (query &* Int(args.mask_row_stride) &+ keys.lowerBound)
+  var even = constant(startingAt), odd = even
+  var at = 0
+  while at &+ 2 &* lanes <= count {
+    let first = masked(dlk_load(scores + at) * factor, dlk_load(line + at))
+    let second = masked(dlk_load(scores + (at &+ lanes)) * factor, dlk_load(line + (at &+ lanes)))
+    dlk_store(scores + at, first)
+    dlk_store(scores + (at &+ lanes), second)
+    even = dlk_max(first, even)
+    odd = dlk_max(second, odd)
+    at = at &+ 2 &* lanes
+  }
+  while at < count {
+    let present = min(lanes, count &- at)
+    let value = masked(dlk_load_partial(scores + at, present) * factor, dlk_load_partial(line + at, present))
+    dlk_store_partial(scores + at, value, present)
+    even = dlk_max(dlk_select(dlk_first_lanes(present), value, even), even)
+    at = at &+ lanes
+  }
+  return dlk_largest(dlk_max(even, odd))
 }
 
-private func noneVisible(_ scores: Target, _ count: Int) -> (Float, Float) {
-  clear(scores, count)
-  return (-.infinity, 0)
+/// Selecting instead of adding keeps a hidden infinity or NaN hidden.
+@inline(__always) private func masked(_ value: VF, _ bias: VF) -> VF {
+  let hidden = constant(-.infinity)
+  return dlk_select(dlk_equal(bias, hidden), hidden, value + bias)
+}
+
+/// Turns the prepared scores of one query into exponentials below `top`; returns their sum, 0 where nothing is seen.
+private func exponentiate(_ args: dlk_attention_args, _ scores: Target, _ count: Int, _ top: Float) -> Float {
+  if count == 0 { return 0 }
+  if top == -.infinity {
+    clear(scores, count)
+    return 0
+  }
+  return exponentials(Source(scores), scores, count, top, scale: scalesLate(args) ? args.scale : 1)
 }
 
 /// out = P · V, or out + P · V, for some keys.

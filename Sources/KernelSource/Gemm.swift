@@ -45,7 +45,11 @@ func gemm(_ args: dlk_gemm_args, _ rows: Range<Int>, _ panels: Range<Int>, packe
     if end < depth { part.epilogue.activation = DLK_UNARY_IDENTITY }
     let layout = PanelSource.Layout.packed(
       columns: packedColumns, first: first, others: depth &- end &+ first)
-    runMatrix(part, PanelSource(base: args.b, layout: layout), rows, panels)
+    let column = panels.lowerBound &* panelColumns
+    let step = ceilDivide(min(panelColumns, packedColumns &- column), lanes) &* lanes
+    let after =
+      end < depth ? args.b + (column &* depth &+ end &* step) : args.next?.assumingMemoryBound(to: Float.self)
+    runMatrix(part, PanelSource(base: args.b, layout: layout), rows, panels, after: after)
     first = end
   }
 }
@@ -71,7 +75,9 @@ func gemmDirect(_ args: dlk_gemm_args, _ rows: Range<Int>, _ panels: Range<Int>)
   }
 }
 
-private func runMatrix(_ args: dlk_gemm_args, _ b: PanelSource, _ rows: Range<Int>, _ panels: Range<Int>) {
+private func runMatrix(
+  _ args: dlk_gemm_args, _ b: PanelSource, _ rows: Range<Int>, _ panels: Range<Int>, after: Source? = nil
+) {
   var scratch = DriverScratch()
   var addresses = InlineArray<16, Source> { [a = args.a!] _ in a }
   withUnsafeMutablePointer(to: &scratch) { scratch in
@@ -80,7 +86,7 @@ private func runMatrix(_ args: dlk_gemm_args, _ b: PanelSource, _ rows: Range<In
         a: args.a, stride: Int(args.a_row_stride), addresses: addresses.assumingMemoryBound(to: Source.self))
       var driver = ProductDriver(
         rows: source, depth: Int(args.k), n: Int(args.n), b: b, c: args.c, cStride: Int(args.c_row_stride),
-        epilogue: Epilogue(args.epilogue), scratch: scratch)
+        epilogue: Epilogue(args.epilogue), scratch: scratch, after: after)
       driver.run(rows: rows, panels: panels)
     }
   }

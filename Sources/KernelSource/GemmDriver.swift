@@ -73,6 +73,8 @@ struct ProductDriver<Rows: RowSource> {
   let cStride: Int
   let epilogue: Epilogue
   let scratch: UnsafeMutablePointer<DriverScratch>
+  /// What is read of B once the last panel is done, if anything.
+  var after: Source? = nil
 
   /// The columns of B that one pass covers: a panel or a part of one.
   private struct Strip {
@@ -84,7 +86,7 @@ struct ProductDriver<Rows: RowSource> {
     var isPartial: Bool
     var b: Source
     var bStep: Int
-    /// The strip after this one.
+    /// What is read after this strip.
     var next: Source
   }
 
@@ -96,12 +98,13 @@ struct ProductDriver<Rows: RowSource> {
     var row = range.lowerBound
     while row < range.upperBound {
       let count = min(limit, range.upperBound &- row)
-      runBlock(row: row, count: count, panels: panels)
+      let isLast = row &+ count == range.upperBound
+      runBlock(row: row, count: count, panels: panels, after: isLast ? after : start(panels.lowerBound))
       row = row &+ count
     }
   }
 
-  private mutating func runBlock(row: Int, count: Int, panels: Range<Int>) {
+  private mutating func runBlock(row: Int, count: Int, panels: Range<Int>, after: Source?) {
     let whole = min(panels.upperBound, n / panelColumns)
     var panel = panels.lowerBound
     if count == 1, b.isPacked, rows.taps <= rows.tapLimit, panel &+ rowPanels <= whole {
@@ -115,13 +118,16 @@ struct ProductDriver<Rows: RowSource> {
       let tiling = Tiling(count, limit: tileRows(panelVectors))
       rows.prepare(row: row, tiling)
       while panel < whole {
-        run(strip(panel, panelColumns), row: row, tiling, isFirst: panel == panels.lowerBound)
+        var strip = strip(panel, panelColumns)
         panel = panel &+ 1
+        if panel == panels.upperBound, let after { strip.next = after }
+        run(strip, row: row, tiling, isFirst: panel &- 1 == panels.lowerBound)
       }
     }
     guard panel < panels.upperBound, panel &* panelColumns < n else { return }
     var last = strip(panel, n &- panel &* panelColumns)
     if b.isPacked {
+      if let after { last.next = after }
       last.vectors = ceilDivide(last.width, lanes)
       run(last, row: row, count: count)
       return
@@ -140,6 +146,11 @@ struct ProductDriver<Rows: RowSource> {
       last.isPartial = true
       run(last, row: row, count: count)
     }
+  }
+
+  /// Where a panel of a packed B starts.
+  private func start(_ panel: Int) -> Source? {
+    b.isPacked ? strip(panel, min(panelColumns, n &- panel &* panelColumns)).b : nil
   }
 
   /// The strip of a panel, with as many vectors as it has whole ones.
@@ -176,7 +187,8 @@ struct ProductDriver<Rows: RowSource> {
     let room = UnsafeMutableRawPointer(scratch).assumingMemoryBound(to: Float.self)
     let bias = bias(strip)
     var prefetch = UnsafeRawPointer(strip.next)
-    let prefetchStep = strip.next == strip.b ? 0 : stored &* 4 / tiling.tiles
+    // Rounded up: what is left out at a panel's end would be waited for.
+    let prefetchStep = strip.next == strip.b ? 0 : ceilDivide(stored &* 4, tiling.tiles)
 
     // Short runs of memory are over before the hardware sees where they lead.
     let fetchesRows = isFirst && depth <= 256 && rows.taps <= rows.tapLimit

@@ -64,7 +64,7 @@ private struct GemmCase: CustomStringConvertible {
     dlk_gemm_args(
       m: Int64(m), n: Int64(n), k: Int64(k), a: a.pointer, a_row_stride: Int64(aStride), b: b,
       b_row_stride: Int64(kStride), b_column_stride: Int64(nStride), c: c.base, c_row_stride: Int64(cStride),
-      epilogue: epilogue)
+      epilogue: epilogue, next: nil)
   }
 
   func output() -> Guarded<Float> { Guarded(m == 0 || n == 0 ? 0 : (m - 1) * cStride + n) { _ in -77 } }

@@ -33,6 +33,7 @@ typedef struct dlk_gemm_args {
   float *c;
   int64_t c_row_stride;     ///< floats
   dlk_epilogue epilogue;
+  const void *next;         ///< `gemm`: what its caller reads next, to be fetched meanwhile, or null; never read
 } dlk_gemm_args;
 
 typedef enum dlk_float_type : int32_t {

@@ -137,7 +137,7 @@ extension StageFrame {
     try stage.steps[index].step.body(
       StepIO(
         operands: operands, inputCount: stage.steps[index].inputCount, workspace: base + stage.steps[index].workspace,
-        host: self, index: index))
+        host: self, index: index, upcoming: stage.steps[index].upcoming))
   }
 
   private func profile(

@@ -30,6 +30,8 @@ package struct Stage: Sendable {
     package let workspace: Int
     /// Bytes read and written, constants included.
     package let bytes: Int
+    /// The weights that the next step with weights of its own begins with.
+    package nonisolated(unsafe) var upcoming: UnsafeRawPointer?
   }
 
   /// One value as a step sees it.

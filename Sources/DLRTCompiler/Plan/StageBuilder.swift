@@ -369,6 +369,12 @@ extension StageBuilder {
       stage.operands.append(located(input))
     }
     for output in draft.outputs { stage.operands.append(output.map { located($0) } ?? .absent) }
+    if let firstRead = draft.step.firstRead {
+      for index in stage.steps.indices.reversed() {
+        stage.steps[index].upcoming = firstRead
+        if stage.steps[index].step.firstRead != nil { break }
+      }
+    }
     stage.steps.append(
       Stage.PlannedStep(
         step: draft.step, node: draft.id, firstOperand: first, inputCount: inputs.count,

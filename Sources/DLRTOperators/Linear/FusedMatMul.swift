@@ -62,7 +62,8 @@ package struct FusedMatMul: Operator {
     // The kernel table's arguments are plain numbers until a run puts addresses in.
     nonisolated(unsafe) let prepared = epilogue
     return Step(
-      kernel: floats.name, flops: product.flops, workspace: floats.workspace, skippedInputs: floats.skipped(0, 1)
+      kernel: floats.name, flops: product.flops, workspace: floats.workspace, skippedInputs: floats.skipped(0, 1),
+      firstRead: floats.firstRead
     ) { io in
       var epilogue = prepared
       if hasBias { epilogue.bias = io.input(2, as: Float.self) }

@@ -68,7 +68,8 @@ package struct Gemm: Operator {
     let addend = planning.has(2) && beta != 0 ? FloatAddend(planning.shape(2), product, scale: beta) : nil
     let alpha = alpha
     return Step(
-      kernel: floats.name, flops: product.flops, workspace: floats.workspace, skippedInputs: floats.skipped(0, 1)
+      kernel: floats.name, flops: product.flops, workspace: floats.workspace, skippedInputs: floats.skipped(0, 1),
+      firstRead: floats.firstRead
     ) { io in
       let y = io.output(0, as: Float.self)
       var epilogue = dlk_epilogue.plain

@@ -24,7 +24,8 @@ package struct MatMul: Operator {
     }
     let floats = try FloatProduct(product, planning, a: planning.constant(0), b: planning.constant(1))
     return Step(
-      kernel: floats.name, flops: product.flops, workspace: floats.workspace, skippedInputs: floats.skipped(0, 1)
+      kernel: floats.name, flops: product.flops, workspace: floats.workspace, skippedInputs: floats.skipped(0, 1),
+      firstRead: floats.firstRead
     ) { io in
       floats.run(
         io, io.input(0, as: Float.self), io.input(1, as: Float.self), io.output(0, as: Float.self),

@@ -16,17 +16,20 @@ package struct Step: Sendable {
   package var skippedInputs: Set<Int>
   /// Inputs that the body reads bytewise, so that they need no alignment.
   package var unalignedInputs: Set<Int>
+  /// Packed weights that the body begins with: steps before it may fetch what lies there.
+  package nonisolated(unsafe) var firstRead: UnsafeRawPointer?
   package let body: Body
 
   package init(
     kernel: String, flops: Int = 0, workspace: Int = 0, skippedInputs: Set<Int> = [], unalignedInputs: Set<Int> = [],
-    _ body: @escaping Body
+    firstRead: UnsafeRawPointer? = nil, _ body: @escaping Body
   ) {
     self.kernel = kernel
     self.flops = flops
     self.workspace = workspace
     self.skippedInputs = skippedInputs
     self.unalignedInputs = unalignedInputs
+    self.firstRead = firstRead
     self.body = body
   }
 
@@ -42,22 +45,26 @@ package struct StepIO: ~Copyable {
   package unowned(unsafe) let host: any RunHost
   /// The step's index in its plan, by which the host finds values that are not plain memory.
   package let index: Int
+  /// Weights that a later step begins with, to be fetched meanwhile and never to be read.
+  package let upcoming: UnsafeRawPointer?
 
   /// - Parameter operands: addresses of all inputs, then of all outputs; nil where absent.
   package init(
     operands: UnsafePointer<UnsafeMutableRawPointer?>, inputCount: Int, workspace: UnsafeMutableRawPointer,
-    host: any RunHost, index: Int
+    host: any RunHost, index: Int, upcoming: UnsafeRawPointer? = nil
   ) {
     self.operands = operands
     self.inputCount = inputCount
     self.workspace = workspace
     self.host = host
     self.index = index
+    self.upcoming = upcoming
   }
 
   /// The same view once more, for what wraps it.
   borrowing func again() -> StepIO {
-    StepIO(operands: operands, inputCount: inputCount, workspace: workspace, host: host, index: index)
+    StepIO(
+      operands: operands, inputCount: inputCount, workspace: workspace, host: host, index: index, upcoming: upcoming)
   }
 
   package func hasInput(_ index: Int) -> Bool { index < inputCount && operands[index] != nil }

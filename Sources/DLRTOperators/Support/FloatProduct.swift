@@ -112,6 +112,11 @@ package struct FloatProduct: Sendable {
 
   private var copiedMatrices: Int { if case .copied = rows { made.matrices(.a) } else { 0 } }
 
+  /// Where the packed weights start that a run begins with.
+  package var firstRead: UnsafeRawPointer? {
+    if case .constant(let storage) = columns { UnsafeRawPointer(storage.base) } else { nil }
+  }
+
   /// Bytes of workspace.
   package var workspace: Int { (packedMatrices &* packedCount &+ copiedMatrices &* copiedCount) &* 4 }
 
@@ -249,12 +254,15 @@ extension FloatProduct {
     let copied = packed + packedMatrices &* packedCount
     if case .copied = rows { copyAll(io, a, copied) }
     if case .shared = columns { packAll(io, b, packed) }
+    // What threads do last.
+    let lastParts = split.count &- split.threads
+    let upcoming = io.upcoming
     io.parallel(split.count) { index in
       let part = split.part(index)
       for number in part.batch {
         multiply(
           number, part.rows, part.panels, a, b, c, epilogue, packed: packed, own: packed + index &* packedCount,
-          copied: copied)
+          copied: copied, next: index >= lastParts && number == part.batch.upperBound &- 1 ? upcoming : nil)
       }
     }
   }
@@ -262,7 +270,8 @@ extension FloatProduct {
   private func multiply(
     _ index: Int, _ rowRange: Range<Int>, _ panelRange: Range<Int>, _ a: UnsafePointer<Float>,
     _ b: UnsafePointer<Float>, _ c: UnsafeMutablePointer<Float>, _ epilogue: dlk_epilogue,
-    packed: UnsafeMutablePointer<Float>, own: UnsafeMutablePointer<Float>, copied: UnsafeMutablePointer<Float>
+    packed: UnsafeMutablePointer<Float>, own: UnsafeMutablePointer<Float>, copied: UnsafeMutablePointer<Float>,
+    next: UnsafeRawPointer?
   ) {
     let offsets = product.offsets(index)
     let places = made.offsets(index)
@@ -284,6 +293,7 @@ extension FloatProduct {
     arguments.c = c + offsets.c
     arguments.c_row_stride = Int64(product.cRow)
     arguments.epilogue = epilogue
+    arguments.next = next
     if let addend = epilogue.addend { arguments.epilogue.addend = addend + offsets.c }
     switch columns {
     case .direct, .place:

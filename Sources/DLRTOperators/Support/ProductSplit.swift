@@ -6,6 +6,7 @@ struct ProductSplit: Sendable {
   let batchChunks: Int
   let rowParts: Int
   let panelParts: Int
+  let threads: Int
   private let batch: Int
   private let rowUnits: Int
   private let rowUnit: Int
@@ -22,6 +23,7 @@ struct ProductSplit: Sendable {
   ///   - weighsMore: the operand with columns is larger than the one with rows, so that threads share the former.
   init(batch: Int, m: Int, panels: Int, rowUnit: Int, flops: Int, threads: Int, weighsMore: Bool) {
     self.batch = batch
+    self.threads = threads
     rows = m
     self.panels = panels
     self.rowUnit = rowUnit
