@@ -3,16 +3,41 @@ enum RowSums {
   private static let lanes = 16
 
   static func sum<T: RealElement>(_ x: UnsafePointer<T>, _ count: Int) -> T {
-    fold(count) { x[$0] }
+    T.isFloat ? T(nearest: Double(floatSum(x.floats, count))) : T(nearest: doubleSum(x.doubles, count))
   }
 
   /// The sum of squared distances to `center`.
   static func squares<T: RealElement>(_ x: UnsafePointer<T>, _ count: Int, _ center: T) -> T {
-    fold(count) { (x[$0] - center) * (x[$0] - center) }
+    T.isFloat
+      ? T(nearest: Double(floatSquares(x.floats, count, Float(center))))
+      : T(nearest: doubleSquares(x.doubles, count, Double(center)))
   }
 
   /// The scalar product of two rows.
   static func product<T: RealElement>(_ x: UnsafePointer<T>, _ y: UnsafePointer<T>, _ count: Int) -> T {
+    T.isFloat
+      ? T(nearest: Double(floatProduct(x.floats, y.floats, count)))
+      : T(nearest: doubleProduct(x.doubles, y.doubles, count))
+  }
+
+  // Of each type by name: what is generic stays in the library for types that nobody has as well, and is long.
+
+  private static func floatSum(_ x: UnsafePointer<Float>, _ count: Int) -> Float { fold(count) { x[$0] } }
+  private static func doubleSum(_ x: UnsafePointer<Double>, _ count: Int) -> Double { fold(count) { x[$0] } }
+
+  private static func floatSquares(_ x: UnsafePointer<Float>, _ count: Int, _ center: Float) -> Float {
+    fold(count) { (x[$0] - center) * (x[$0] - center) }
+  }
+
+  private static func doubleSquares(_ x: UnsafePointer<Double>, _ count: Int, _ center: Double) -> Double {
+    fold(count) { (x[$0] - center) * (x[$0] - center) }
+  }
+
+  private static func floatProduct(_ x: UnsafePointer<Float>, _ y: UnsafePointer<Float>, _ count: Int) -> Float {
+    fold(count) { x[$0] * y[$0] }
+  }
+
+  private static func doubleProduct(_ x: UnsafePointer<Double>, _ y: UnsafePointer<Double>, _ count: Int) -> Double {
     fold(count) { x[$0] * y[$0] }
   }
 
@@ -46,5 +71,18 @@ enum RowSums {
       }
       return partial[0]
     }
+  }
+}
+
+extension RealElement {
+  @inline(__always) fileprivate static var isFloat: Bool { Self.self == Float.self }
+}
+
+extension UnsafePointer where Pointee: RealElement {
+  @inline(__always) fileprivate var floats: UnsafePointer<Float> {
+    UnsafeRawPointer(self).assumingMemoryBound(to: Float.self)
+  }
+  @inline(__always) fileprivate var doubles: UnsafePointer<Double> {
+    UnsafeRawPointer(self).assumingMemoryBound(to: Double.self)
   }
 }
