@@ -5,24 +5,15 @@ func packedWinogradFloats(tile: Int, channels: Int, n: Int) -> Int {
 }
 
 func packWinograd(_ args: dlk_pack_winograd_args, _ panels: Range<Int>) {
-  switch args.type {
-  case DLK_FLOAT16: packWinograd(Float16Element.self, args, panels)
-  case DLK_BFLOAT16: packWinograd(BFloat16Element.self, args, panels)
-  default: packWinograd(Float32Element.self, args, panels)
-  }
-}
-
-@inline(__always)
-private func packWinograd<E: PackedElement>(_ e: E.Type, _ args: dlk_pack_winograd_args, _ panels: Range<Int>) {
   if args.tile == 2 {
-    packWinograd(WinogradF2.self, e, args, panels)
+    packWinograd(WinogradF2.self, args, panels)
   } else {
-    packWinograd(WinogradF4.self, e, args, panels)
+    packWinograd(WinogradF4.self, args, panels)
   }
 }
 
-private func packWinograd<F: WinogradTransform, E: PackedElement>(
-  _ f: F.Type, _ e: E.Type, _ args: dlk_pack_winograd_args, _ panels: Range<Int>
+private func packWinograd<F: WinogradTransform>(
+  _ f: F.Type, _ args: dlk_pack_winograd_args, _ panels: Range<Int>
 ) {
   let n = Int(args.n), depth = Int(args.planes &* args.channels), points = F.points &* F.points
   for panel in panels {
@@ -37,7 +28,7 @@ private func packWinograd<F: WinogradTransform, E: PackedElement>(
           channel &* Int(args.channel_stride) &+ plane &* Int(args.plane_stride)
           &+ (first &+ column) &* Int(args.n_stride)
         transformWeights(
-          f, e, args, args.source + element &* E.bytes, present, target + (row &* width &+ column),
+          f, args, args.source + element &* 4, present, target + (row &* width &+ column),
           pointStride: depth &* width)
       }
     }
@@ -46,8 +37,8 @@ private func packWinograd<F: WinogradTransform, E: PackedElement>(
 
 /// G·g·Gᵀ for a vector of columns.
 @inline(__always)
-private func transformWeights<F: WinogradTransform, E: PackedElement>(
-  _ f: F.Type, _ e: E.Type, _ args: dlk_pack_winograd_args, _ source: UnsafeRawPointer, _ count: Int, _ target: Target,
+private func transformWeights<F: WinogradTransform>(
+  _ f: F.Type, _ args: dlk_pack_winograd_args, _ source: UnsafeRawPointer, _ count: Int, _ target: Target,
   pointStride: Int
 ) {
   var weights = InlineArray<9, VF> { _ in VF() }, middle = InlineArray<18, VF> { _ in VF() }
@@ -57,8 +48,8 @@ private func transformWeights<F: WinogradTransform, E: PackedElement>(
     for tap in 0..<9 {
       let tapOffset = tap / 3 &* Int(args.row_stride) &+ tap % 3 &* Int(args.column_stride)
       for lane in 0..<count {
-        let from = source + (tapOffset &+ lane &* Int(args.n_stride)) &* E.bytes
-        lanesOfWeights[tap &* lanes &+ lane] = E.scalar(from)
+        let from = source + (tapOffset &+ lane &* Int(args.n_stride)) &* 4
+        lanesOfWeights[tap &* lanes &+ lane] = dlk_load_scalar(from)
       }
     }
     withUnsafeMutablePointer(to: &middle) { middle in

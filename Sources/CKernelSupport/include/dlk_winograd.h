@@ -29,8 +29,7 @@ typedef struct dlk_winograd_args {
 /// Weights [n][channel][plane][3][3] with any strides (in elements) at any alignment, transformed and written as
 /// `[⌈n / gemm_panel⌉][point][plane][channel][gemm_panel]`, the last panel as in `pack_b`.
 typedef struct dlk_pack_winograd_args {
-  const void *source;
-  dlk_float_type type;
+  const void *source;     ///< floats
   int64_t tile;
   int64_t planes, channels, n;
   int64_t n_stride, channel_stride, plane_stride, row_stride, column_stride;

@@ -91,7 +91,7 @@ struct WeightPacking: Sendable {
     let perOutput = Int64(taps &* problem.inputChannels)
     if case .winograd(let tile) = layout {
       var args = dlk_pack_winograd_args(
-        source: source, type: DLK_FLOAT32, tile: Int64(tile), planes: Int64(planes),
+        source: source, tile: Int64(tile), planes: Int64(planes),
         channels: Int64(problem.inputChannels), n: Int64(problem.outputChannels), n_stride: perOutput,
         channel_stride: Int64(taps), plane_stride: 9, row_stride: 3, column_stride: 1, packed: target)
       return kernels.table.pointee.pack_winograd(&args, Int64(panel), Int64(panel &+ 1))
