@@ -22,7 +22,8 @@ typedef struct dlk_epilogue {
 /// C[m][n] = epilogue(A[m][k] · B[k][n]).
 ///
 /// Every element is summed over k in ascending order whatever the ranges of the call, so results depend neither on
-/// how callers split the work nor on m.
+/// how callers split the work nor on m. Only `gemm_direct` with adjacent k sums the lanes of vectors apart: its results
+/// do not depend on the split either, but are not those of `gemm` to the last bit.
 typedef struct dlk_gemm_args {
   int64_t m, n, k;
   const float *a;
