@@ -95,7 +95,9 @@ let package = Package(
     .executableTarget(
       name: "allocation-check", dependencies: ["CAllocationProbe", "DLRT", "DLRTTestSupport"],
       path: "Tests/allocation-check"),
-    .testTarget(name: "DLRTTests", dependencies: ["CAllocationProbe", "DLRT", "DLRTParallel", "DLRTTestSupport"]),
+    .testTarget(
+      name: "DLRTTests",
+      dependencies: ["CAllocationProbe", "CKernelSupport", "DLRT", "DLRTParallel", "DLRTTestSupport"]),
     .testTarget(name: "DLRTFilesTests", dependencies: ["CFileFormats", "DLRTFiles", "DLRTTestSupport"]),
     .testTarget(name: "dlrtTests", dependencies: ["dlrt", "DLRT", "DLRTFiles", "DLRTTestSupport"]),
   ],
