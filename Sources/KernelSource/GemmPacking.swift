@@ -185,6 +185,8 @@ private struct PackedStrip<E: PackedElement> {
         var block = VectorBlock { _ in VF() }
         for lane in 0..<present {
           let from = source + (lane &* columnStride &+ q &* E.bytes)
+          // So many columns at once the hardware does not follow.
+          dlk_prefetch(from + 512)
           block[lane] = (length == lanes ? E.vector(from) : E.part(from, length)) * factor
         }
         transposeInRegisters(&block)

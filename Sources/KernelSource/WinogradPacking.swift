@@ -15,43 +15,44 @@ func packWinograd(_ args: dlk_pack_winograd_args, _ panels: Range<Int>) {
 private func packWinograd<F: WinogradTransform>(
   _ f: F.Type, _ args: dlk_pack_winograd_args, _ panels: Range<Int>
 ) {
-  let n = Int(args.n), depth = Int(args.planes &* args.channels), points = F.points &* F.points
+  let n = Int(args.n), channels = Int(args.channels), planes = Int(args.planes)
+  let depth = planes &* channels, points = F.points &* F.points
   for panel in panels {
     let first = panel &* panelColumns, columns = min(panelColumns, n &- first)
     guard columns > 0 else { return }
     let width = ceilDivide(columns, lanes) &* lanes
     let target: Target = args.packed + first &* depth &* points
+    // In the order of the source, whose rows are too many for the hardware to foresee.
     for row in 0..<depth {
-      let plane = row / Int(args.channels), channel = row &- plane &* Int(args.channels)
+      let channel = row / planes, plane = row &- channel &* planes
       forEachVector(columns) { column, present in
-        let element =
-          channel &* Int(args.channel_stride) &+ plane &* Int(args.plane_stride)
-          &+ (first &+ column) &* Int(args.n_stride)
+        let element = ((first &+ column) &* depth &+ row) &* 9
         transformWeights(
-          f, args, args.source + element &* 4, present, target + (row &* width &+ column),
-          pointStride: depth &* width)
+          f, args.source + element &* 4, present, columnBytes: depth &* 36,
+          target + ((plane &* channels &+ channel) &* width &+ column), pointStride: depth &* width)
       }
     }
   }
 }
 
-/// G·g·Gᵀ for a vector of columns.
+/// G·g·Gᵀ for a vector of columns, whose nine weights are adjacent.
 @inline(__always)
 private func transformWeights<F: WinogradTransform>(
-  _ f: F.Type, _ args: dlk_pack_winograd_args, _ source: UnsafeRawPointer, _ count: Int, _ target: Target,
-  pointStride: Int
+  _ f: F.Type, _ source: UnsafeRawPointer, _ count: Int, columnBytes: Int, _ target: Target, pointStride: Int
 ) {
   var weights = InlineArray<9, VF> { _ in VF() }, middle = InlineArray<18, VF> { _ in VF() }
   var line = InlineArray<6, VF> { _ in VF() }
-  withUnsafeMutablePointer(to: &weights) { weights in
-    let lanesOfWeights = UnsafeMutableRawPointer(weights).assumingMemoryBound(to: Float.self)
-    for tap in 0..<9 {
-      let tapOffset = tap / 3 &* Int(args.row_stride) &+ tap % 3 &* Int(args.column_stride)
-      for lane in 0..<count {
-        let from = source + (tapOffset &+ lane &* Int(args.n_stride)) &* 4
-        lanesOfWeights[tap &* lanes &+ lane] = dlk_load_scalar(from)
-      }
+  forEachVector(9) { tap, length in
+    var block = VectorBlock { _ in VF() }
+    for lane in 0..<count {
+      let from = source + (lane &* columnBytes &+ tap &* 4)
+      dlk_prefetch(from + 512)
+      block[lane] = length == lanes ? dlk_load(from) : dlk_load_partial(from, length)
     }
+    transposeInRegisters(&block)
+    for i in 0..<length { weights[tap &+ i] = block[i] }
+  }
+  withUnsafeMutablePointer(to: &weights) { weights in
     withUnsafeMutablePointer(to: &middle) { middle in
       withUnsafeMutablePointer(to: &line) { line in
         let g = UnsafeMutableRawPointer(weights).assumingMemoryBound(to: VF.self)

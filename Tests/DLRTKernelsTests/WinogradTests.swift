@@ -31,9 +31,8 @@ import Testing
         Int(kernels.pointee.packed_winograd_floats(Int64(tile), Int64(kernelD * channels), Int64(n)))
       ) { _ in .nan }
       var pack = dlk_pack_winograd_args(
-        source: weights.pointer, tile: Int64(tile), planes: Int64(kernelD),
-        channels: Int64(channels), n: Int64(n), n_stride: Int64(channels * kernelD * 9),
-        channel_stride: Int64(kernelD * 9), plane_stride: 9, row_stride: 3, column_stride: 1, packed: packed.base)
+        source: weights.pointer, tile: Int64(tile), planes: Int64(kernelD), channels: Int64(channels), n: Int64(n),
+        packed: packed.base)
       let panel = Int64(kernels.pointee.gemm_panel), panels = (Int64(n) + panel - 1) / panel
       kernels.pointee.pack_winograd(&pack, 0, panels)
       let workspace = Guarded<Float>(

@@ -1,10 +1,30 @@
 import DLRTGraph
 import DLRTOperators
+import DLRTParallel
 import Testing
 
 /// Packed weights: their memory, and how long they are kept.
 @Suite struct WeightStoreTests {
   private func weights(_ count: Int) throws -> Tensor { try Tensor(zeros: [count], type: .float32) }
+
+  /// A weight of `byteCount` bytes that counts how often it is packed.
+  private func weight(
+    _ store: WeightStore, _ tensor: Tensor, _ byteCount: Int, format: String = "test", filled value: UInt8 = 7,
+    _ count: Counter = Counter()
+  ) throws -> PackedWeight {
+    try store.weight(tensor, format: format, byteCount: byteCount, .serial) { _, target, _ in
+      count.value += 1
+      target.initializeMemory(as: UInt8.self, repeating: value, count: byteCount)
+    }
+  }
+
+  private final class Counter: @unchecked Sendable {
+    var value = 0
+  }
+
+  private func bytes(_ weight: PackedWeight) -> UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(start: weight.storage.base, count: weight.storage.byteCount)
+  }
 
   @Test func memoryIsAlignedAndNobodyElses() throws {
     let store = WeightStore()
@@ -13,37 +33,77 @@ import Testing
     let tensors = try sizes.map { _ in try weights(4) }
     store.keep(tensors)
     let packed = try zip(tensors, sizes).enumerated().map { index, item in
-      try store.packed(item.0, format: "test", byteCount: item.1) { _, target in
-        target.initializeMemory(as: UInt8.self, repeating: UInt8(truncatingIfNeeded: index), count: item.1)
-      }
+      try weight(store, item.0, item.1, filled: UInt8(truncatingIfNeeded: index))
     }
-    for (index, storage) in packed.enumerated() {
-      #expect(storage.byteCount == sizes[index])
-      #expect(Int(bitPattern: storage.base) % TensorStorage.alignment == 0)
-      let bytes = UnsafeRawBufferPointer(start: storage.base, count: storage.byteCount)
-      #expect(bytes.first ?? UInt8(truncatingIfNeeded: index) == UInt8(truncatingIfNeeded: index))
-      #expect(bytes.last ?? UInt8(truncatingIfNeeded: index) == UInt8(truncatingIfNeeded: index))
+    try store.keep(packed, .serial)
+    for (index, weight) in packed.enumerated() {
+      #expect(weight.storage.byteCount == sizes[index])
+      #expect(Int(bitPattern: weight.storage.base) % TensorStorage.alignment == 0)
+      #expect(bytes(weight).first ?? UInt8(truncatingIfNeeded: index) == UInt8(truncatingIfNeeded: index))
+      #expect(bytes(weight).last ?? UInt8(truncatingIfNeeded: index) == UInt8(truncatingIfNeeded: index))
     }
-    let ordered = packed.sorted { $0.base < $1.base }
+    let ordered = packed.map(\.storage).sorted { $0.base < $1.base }
     for (one, next) in zip(ordered, ordered.dropFirst()) { #expect(one.base + one.byteCount <= next.base) }
     #expect(store.byteCount == sizes.reduce(0, +))
   }
 
-  @Test func whatLastsIsPackedOnce() throws {
+  @Test func whatLastsIsOneWeight() throws {
     let store = WeightStore()
     let (lasting, passing) = (try weights(8), try weights(8))
     store.keep([lasting])
-    var count = 0
-    func pack(_ tensor: Tensor, _ format: String) throws -> TensorStorage {
-      try store.packed(tensor, format: format, byteCount: 32) { _, _ in count += 1 }
-    }
-    #expect(try pack(lasting, "a") === pack(lasting, "a"))
-    #expect(count == 1)
-    #expect(try pack(lasting, "b") !== pack(lasting, "a"))
-    #expect(count == 2)
-    #expect(try pack(passing, "a") !== pack(passing, "a"))
-    #expect(count == 4)
+    #expect(try weight(store, lasting, 32) === weight(store, lasting, 32))
+    #expect(try weight(store, lasting, 32, format: "b") !== weight(store, lasting, 32))
+    #expect(try weight(store, passing, 32) !== weight(store, passing, 32))
     #expect(store.byteCount == 64)
+  }
+
+  @Test func whatOnePlanFoundIsThereAtOnce() throws {
+    let count = Counter()
+    let packed = try weight(WeightStore(), weights(8), 4 << 20, count)
+    #expect(count.value == 1)
+    #expect(bytes(packed).allSatisfy { $0 == 7 })
+  }
+
+  @Test func aNewModelLendsItsMemory() throws {
+    let store = WeightStore()
+    let tensors = try (0..<4).map { _ in try weights(8) }
+    store.keep(tensors)
+    let counts = tensors.map { _ in Counter() }
+    let packed = try tensors.enumerated().map {
+      try weight(store, $1, 3 << 20, filled: UInt8($0 + 1), counts[$0])
+    }
+    #expect(counts.allSatisfy { $0.value == 0 })
+    func run(share: Int) throws -> [Int] {
+      var share = share
+      for (index, weight) in packed.enumerated() {
+        try store.borrow([weight], share: &share, .serial)
+        #expect(bytes(weight).allSatisfy { $0 == UInt8(index + 1) })
+        store.giveBack([weight])
+      }
+      return counts.map(\.value)
+    }
+    #expect(try run(share: 0) == [1, 1, 1, 1])
+    #expect(!store.areKept(packed))
+    #expect(try run(share: 0) == [2, 2, 2, 2])
+    #expect(try run(share: 1) == [3, 3, 3, 3])
+    #expect(store.areKept([packed[0]]) && !store.areKept([packed[1]]))
+    #expect(try run(share: 1) == [3, 4, 4, 4])
+    #expect(try run(share: 100 << 20) == [3, 4, 5, 5])
+    #expect(store.areKept(packed))
+    #expect(try run(share: 0) == [3, 4, 5, 5])
+  }
+
+  @Test func whatIsReadStays() throws {
+    let store = WeightStore()
+    let tensors = try (0..<3).map { _ in try weights(8) }
+    store.keep(tensors)
+    let packed = try tensors.enumerated().map { try weight(store, $1, 3 << 20, filled: UInt8($0 + 1)) }
+    var share = 0
+    try store.borrow([packed[0], packed[1]], share: &share, .serial)
+    try store.borrow([packed[2]], share: &share, .serial)
+    for (index, weight) in packed.enumerated() { #expect(bytes(weight).allSatisfy { $0 == UInt8(index + 1) }) }
+    store.giveBack([packed[0], packed[1]])
+    store.giveBack([packed[2]])
   }
 
   @Test func sizesThatNobodyHasAreRefused() throws {
@@ -51,7 +111,9 @@ import Testing
     let tensor = try weights(8)
     store.keep([tensor])
     for size in [-1, Int.max, Int.max - 63, 1 << 60] {
-      #expect(throws: DLRTError.self) { try store.packed(tensor, format: "\(size)", byteCount: size) { _, _ in } }
+      #expect(throws: DLRTError.self) {
+        try store.weight(tensor, format: "\(size)", byteCount: size, .serial) { _, _, _ in }
+      }
     }
   }
 
@@ -59,9 +121,9 @@ import Testing
     let tensor = try weights(8)
     var store: WeightStore? = WeightStore()
     store?.keep([tensor])
-    let storage = try store?.packed(tensor, format: "test", byteCount: 1000) { _, target in
-      target.initializeMemory(as: UInt8.self, repeating: 7, count: 1000)
-    }
+    let packed = try store.map { try weight($0, tensor, 1000) }
+    try packed.map { try store?.keep([$0], .serial) }
+    let storage = packed?.storage
     store = nil
     let bytes = try #require(storage.map { UnsafeRawBufferPointer(start: $0.base, count: 1000) })
     #expect(bytes.allSatisfy { $0 == 7 })

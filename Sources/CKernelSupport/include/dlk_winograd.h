@@ -26,12 +26,11 @@ typedef struct dlk_winograd_args {
   float *workspace;
 } dlk_winograd_args;
 
-/// Weights [n][channel][plane][3][3] with any strides (in elements) at any alignment, transformed and written as
+/// Weights [n][channel][plane][3][3] at any alignment, transformed and written as
 /// `[⌈n / gemm_panel⌉][point][plane][channel][gemm_panel]`, the last panel as in `pack_b`.
 typedef struct dlk_pack_winograd_args {
   const void *source;     ///< floats
   int64_t tile;
   int64_t planes, channels, n;
-  int64_t n_stride, channel_stride, plane_stride, row_stride, column_stride;
   float *packed;  ///< `packed_winograd_floats(tile, planes · channels, n)` floats
 } dlk_pack_winograd_args;

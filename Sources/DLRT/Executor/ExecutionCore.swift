@@ -29,6 +29,11 @@ final class ExecutionCore: Sendable {
     }
   }
 
+  /// Brings the weights of all bodies' plans to memory for good.
+  func settle() throws {
+    for executor in bodies.withLock({ Array($0.values) }) { try executor.settle() }
+  }
+
   /// Runs under given bounds.
   func controlled<R>(
     by options: RunOptions, profiler: Profiler?, seed: UInt64, _ run: (RunControl) throws -> R

@@ -63,6 +63,11 @@ package final class Executor: Sendable {
     }
   }
 
+  /// Brings the weights of all plans to memory for good.
+  func settle() throws {
+    for stage in plans.stages { try stage.settle(core.pool) }
+  }
+
   /// The plan for inputs of the given types and shapes, without running it.
   func prepare(_ starts: [StartValue]) throws -> PreparedStage {
     try plans.find(starts) ?? prepareFirst(starts)

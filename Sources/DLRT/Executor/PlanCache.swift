@@ -29,6 +29,12 @@ final class PreparedStage: Sendable {
     return true
   }
 
+  /// Brings the weights of this stage and of those that followed it to memory for good.
+  func settle(_ pool: ThreadPool) throws {
+    try stage.weights?.settle(pool)
+    for following in next.stages { try following.settle(pool) }
+  }
+
   private func hasContents(_ value: StartValue, _ constant: Tensor) -> Bool {
     if constant.byteCount == 0 { return true }
     guard let pointer = value.pointer else { return false }

@@ -117,18 +117,34 @@ extension StageFrame {
 
   func run(_ program: Program) throws {
     guard let base = arena?.base else { throw DLRTError(.internalError, "a stage runs without memory") }
+    if let weights = stage.weights, !weights.isSettled {
+      return try run(program, base, borrowing: weights)
+    }
+    for index in stage.steps.indices { try run(index, base, program) }
+  }
+
+  /// A run of a model that is new.
+  private func run(_ program: Program, _ base: UnsafeMutableRawPointer, borrowing weights: StageWeights) throws {
+    var share = weights.beginRun()
     for index in stage.steps.indices {
-      try control.check()
-      do {
-        if let profiler = control.profiler {
-          try profile(index, base, program, profiler)
-        } else {
-          try perform(index, base)
-        }
-      } catch let error as DLRTError {
-        let node = stage.steps[index].node
-        throw error.located(node: program.graph.label(of: node), operatorName: program.graph[node].op.description)
+      try weights.borrow(index, share: &share, core.pool)
+      defer { weights.giveBack(index) }
+      try run(index, base, program)
+    }
+    weights.endRun()
+  }
+
+  private func run(_ index: Int, _ base: UnsafeMutableRawPointer, _ program: Program) throws {
+    try control.check()
+    do {
+      if let profiler = control.profiler {
+        try profile(index, base, program, profiler)
+      } else {
+        try perform(index, base)
       }
+    } catch let error as DLRTError {
+      let node = stage.steps[index].node
+      throw error.located(node: program.graph.label(of: node), operatorName: program.graph[node].op.description)
     }
   }
 

@@ -61,6 +61,8 @@ package struct Stage: Sendable {
   package var steps: [PlannedStep] = []
   package var operands: [Operand] = []
   package var constants: [Tensor] = []
+  /// The packed weights that the steps read; nil where there are none.
+  package var weights: StageWeights?
   package var arenaBytes = 0
   package var dynamicCount = 0
   /// The values this stage begins with, in the order of `Location.start`.

@@ -19,6 +19,8 @@ struct StageBuilder {
   /// The last step that reads each value, or beyond all steps for what must outlive them; nil where nobody reads.
   private var lastUse: ValueTable<Int>
   private var buffers: [Buffer] = []
+  /// By step of the stage.
+  private var stepWeights: [[PackedWeight]] = []
 
   /// Memory that one or several values share, one after the other or as views.
   private struct Buffer {
@@ -101,6 +103,9 @@ struct StageBuilder {
     for (draft, scratch) in zip(drafts, scratch) {
       emit(draft, workspace: scratch.map { layout.buffers[$0].offset } ?? 0)
     }
+    if stepWeights.contains(where: { !$0.isEmpty }) {
+      stage.weights = StageWeights(stepWeights, environment.weights)
+    }
     finish(read: read, delivered: delivered)
     return stage
   }
@@ -149,6 +154,7 @@ extension StageBuilder {
   private struct Draft {
     let id: NodeID
     let step: Step
+    let weights: [PackedWeight]
     let bytes: Int
     /// nil where nobody reads an output.
     let outputs: [ValueID?]
@@ -174,6 +180,8 @@ extension StageBuilder {
   private struct Request: Sendable {
     let id: NodeID
     let planning: Planning
+    /// What the step packs.
+    let uses: PackedWeightList
     let outputs: [ValueID?]
     /// The input whose bytes are the output's bytes: there is nothing to do.
     let viewedInput: Int?
@@ -194,13 +202,14 @@ extension StageBuilder {
   private func request(for id: NodeID) -> Request {
     let node = program.graph[id]
     let outputs = views.outputs(of: id).map { output in output.flatMap { lastUse.contains($0) ? $0 : nil } }
+    let uses = PackedWeightList()
     // Operands have the shapes that the operator knows, wherever their elements are.
     let planning = Planning(
       inputs: node.inputs.enumerated().map { index, input in input.map { operand($0, views.view(of: index, id)) } },
       outputs: zip(node.outputs, outputs).enumerated().map { index, output in
         output.1 == nil ? nil : output.0.map { operand($0, index == 0 ? views.outputView(id) : nil) }
-      }, environment: environment)
-    return Request(id: id, planning: planning, outputs: outputs, viewedInput: viewedInput(id, planning))
+      }, environment: environment.noting(uses))
+    return Request(id: id, planning: planning, uses: uses, outputs: outputs, viewedInput: viewedInput(id, planning))
   }
 
   /// Whether an operator only shows its input, always or for these shapes.
@@ -214,7 +223,7 @@ extension StageBuilder {
     return 0
   }
 
-  /// Makes all steps, on several threads: the first plan of a model packs its weights here.
+  /// Makes all steps, on several threads.
   private func steps(for requests: [Request]) -> [Result<Step, any Error>] {
     let results = Locked([Result<Step, any Error>?](repeating: nil, count: requests.count))
     let program = program
@@ -241,7 +250,7 @@ extension StageBuilder {
     }
     if let viewed = request.viewedInput, let input = node.input(viewed), let output = node.output(0) {
       try share(output, with: input, until: lastUse[output] ?? position)
-      return Draft(id: id, step: .nothing, bytes: 0, outputs: [])
+      return Draft(id: id, step: .nothing, weights: [], bytes: 0, outputs: [])
     }
     let step: Step
     do {
@@ -265,7 +274,7 @@ extension StageBuilder {
       bytes = bytes &+ (planning.outputs[index]?.byteCount ?? 0)
       try place(output, index, op, node, position, isPart: planning.outputs[index]?.view != nil)
     }
-    return Draft(id: id, step: step, bytes: bytes, outputs: outputs)
+    return Draft(id: id, step: step, weights: request.uses.weights, bytes: bytes, outputs: outputs)
   }
 
   /// Makes a view: the output's bytes are the input's.
@@ -375,6 +384,7 @@ extension StageBuilder {
         if stage.steps[index].step.firstRead != nil { break }
       }
     }
+    stepWeights.append(draft.weights)
     stage.steps.append(
       Stage.PlannedStep(
         step: draft.step, node: draft.id, firstOperand: first, inputCount: inputs.count,

@@ -131,7 +131,9 @@ struct PhasedConvolution: Sendable {
     let axes = problem.geometry.axes
     let format =
       "\(kernels.isa.name)-f32-phases-\(problem.groups)-\(spread)-\(adjacent?.pad ?? 0)-\(axes.map { [$0.stride, $0.dilation, $0.padBegin] })"
-    let packed = try planning.packed(weights, format: format, byteCount: weightFloats * 4, pack)
+    let packed = try planning.packed(weights, format: format, byteCount: weightFloats * 4) { tensor, target, _ in
+      try pack(tensor, target)
+    }
     let inputSize = problem.geometry.outputSize &* inputChannels
     let outputSize = problem.geometry.inputSize &* yPlace.stride &* spread
     let paddingFloats = (axes.last?.kernel ?? 1) &* problem.inputChannels

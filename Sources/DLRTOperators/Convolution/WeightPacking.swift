@@ -55,10 +55,10 @@ struct WeightPacking: Sendable {
   /// Constant weights, packed once for the model by all threads.
   func packed(_ tensor: Tensor, _ planning: Planning) throws -> TensorStorage {
     let format = "\(kernels.isa.name)-f32-\(layout.name)-\(problem.groups)"
-    return try planning.packed(tensor, format: format, byteCount: bytes) { tensor, target in
+    return try planning.packed(tensor, format: format, byteCount: bytes) { tensor, target, pool in
       tensor.withUnsafeBytes { bytes in
         guard let source = bytes.baseAddress else { return }
-        pack(source, target.assumingMemoryBound(to: Float.self), planning.environment.pool)
+        pack(source, target.assumingMemoryBound(to: Float.self), pool)
       }
     }
   }
@@ -91,9 +91,8 @@ struct WeightPacking: Sendable {
     let perOutput = Int64(taps &* problem.inputChannels)
     if case .winograd(let tile) = layout {
       var args = dlk_pack_winograd_args(
-        source: source, tile: Int64(tile), planes: Int64(planes),
-        channels: Int64(problem.inputChannels), n: Int64(problem.outputChannels), n_stride: perOutput,
-        channel_stride: Int64(taps), plane_stride: 9, row_stride: 3, column_stride: 1, packed: target)
+        source: source, tile: Int64(tile), planes: Int64(planes), channels: Int64(problem.inputChannels),
+        n: Int64(problem.outputChannels), packed: target)
       return kernels.table.pointee.pack_winograd(&args, Int64(panel), Int64(panel &+ 1))
     }
     var args = dlk_pack_b_args()

@@ -33,7 +33,7 @@ final class QuantizedProduct: Sendable {
     if let constant = planning.constant(b.input), !planning.has(bZero) || planning.constant(bZero) != nil {
       let zero = planning.constant(bZero)
       let identity = zero.map { "\(ObjectIdentifier($0.storage).hashValue)+\($0.byteOffset)" } ?? ""
-      packed = try planning.packed(constant, format: "pairs \(identity)", byteCount: bytes) { constant, target in
+      packed = try planning.packed(constant, format: "pairs \(identity)", byteCount: bytes) { constant, target, _ in
         let wide = try TensorStorage(byteCount: max(b.byteCount, 1))
         let elements = wide.base.assumingMemoryBound(to: Int16.self)
         b.widen(0..<b.rows, constant.pointer, zero?.pointer, elements)

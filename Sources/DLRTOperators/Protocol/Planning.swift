@@ -49,12 +49,22 @@ package struct PlanEnvironment: Sendable {
   package let weights: WeightStore
   /// Where random operators without a seed of their own start.
   package let seed: UInt64
+  /// Takes note of the packed weights that a step reads, for runs to borrow; where nobody does, weights are packed at
+  /// once and stay.
+  package var uses: PackedWeightList?
 
   package init(kernels: KernelSet, pool: ThreadPool, weights: WeightStore, seed: UInt64) {
     self.kernels = kernels
     self.pool = pool
     self.weights = weights
     self.seed = seed
+  }
+
+  /// The same, for a step whose weights shall be noted.
+  package func noting(_ uses: PackedWeightList) -> PlanEnvironment {
+    var copy = self
+    copy.uses = uses
+    return copy
   }
 }
 
@@ -86,18 +96,26 @@ extension Planning {
     type(0) == .float32 ? KernelLibrary.name(variant, isa: kernels.isa) : variant
   }
 
-  /// A constant in a kernel's own layout: made once for the model, shared by all plans and threads.
+  /// A constant in a kernel's own layout, shared by all plans and threads of the model. Its address is known now; its
+  /// contents are there when the step's body runs.
   ///
   /// - Parameters:
   ///   - format: names the layout; equal formats of one tensor and instruction set give the same bytes.
-  ///   - fill: writes `byteCount` bytes.
+  ///   - fill: writes `byteCount` bytes, as often as they are needed anew.
   package func packed(
-    _ tensor: Tensor, format: String, byteCount: Int, _ fill: (Tensor, UnsafeMutableRawPointer) throws -> Void
+    _ tensor: Tensor, format: String, byteCount: Int, _ fill: @escaping PackedWeight.Fill
   ) throws -> TensorStorage {
-    try environment.weights.packed(tensor, format: "\(kernels.isa.name) \(format)", byteCount: byteCount, fill)
+    let weight = try environment.weights.weight(
+      tensor, format: "\(kernels.isa.name) \(format)", byteCount: byteCount, environment.pool, fill)
+    if let uses = environment.uses {
+      uses.note(weight)
+    } else {
+      try environment.weights.keep([weight], environment.pool)
+    }
+    return weight.storage
   }
 
-  /// As above, in memory that `make` finds itself.
+  /// A constant in another form, made at once, in memory that `make` finds.
   package func packed(
     _ tensor: Tensor, format: String, _ make: (Tensor) throws -> TensorStorage
   ) throws -> TensorStorage {

@@ -7,7 +7,7 @@ import Glibc
 /// them fewer translations of addresses.
 final class WeightMemory: Sendable {
   private struct State {
-    var block: Block?
+    var block: WeightBlock?
     var used = 0
     /// Bytes that were handed out, and those that are expected in all.
     var total = 0
@@ -18,65 +18,86 @@ final class WeightMemory: Sendable {
 
   /// A block is as large as all before it or what is still to come, within these bounds.
   private static let smallestBlock = 256 << 10
-  private static let largestBlock = 64 << 20
+  private let largestBlock: Int
+
+  init(largestBlock: Int) { self.largestBlock = largestBlock }
 
   /// Says that so many more bytes of weights may come to be packed.
   func expect(_ byteCount: Int) {
     state.withLock { $0.expected = $0.expected.addingReportingOverflow(byteCount).partialValue }
   }
 
-  /// Uninitialised memory, aligned as kernels like it.
-  func take(_ byteCount: Int) throws -> TensorStorage {
+  /// Uninitialised memory, aligned as kernels like it, and the block that it is in.
+  func take(_ byteCount: Int) throws -> (storage: TensorStorage, block: WeightBlock) {
     let (rounded, overflow) = max(byteCount, 1).addingReportingOverflow(TensorStorage.alignment - 1)
     guard byteCount >= 0, !overflow else { throw DLRTError(.limitExceeded, "cannot allocate \(byteCount) bytes") }
     let size = rounded & ~(TensorStorage.alignment - 1)
     return try state.withLock { state in
       defer { state.total &+= size }
       // What is large leaves the present block to others.
-      if size >= Self.largestBlock / 2 { return try Block(size).part(0, byteCount) }
+      if size >= largestBlock / 2 {
+        let block = try WeightBlock(size)
+        return (block.part(0, byteCount), block)
+      }
       if state.block.map({ state.used + size > $0.byteCount }) ?? true {
-        let wanted = min(max(state.total, state.expected &- state.total, Self.smallestBlock), Self.largestBlock)
-        state.block = try Block(max(wanted, size))
+        let wanted = min(max(state.total, state.expected &- state.total, Self.smallestBlock), largestBlock)
+        state.block = try WeightBlock(max(wanted, size))
         state.used = 0
       }
       guard let block = state.block else { throw DLRTError(.internalError, "no block of memory") }
       defer { state.used += size }
-      return block.part(state.used, byteCount)
+      return (block.part(state.used, byteCount), block)
     }
   }
 }
 
-extension WeightMemory {
-  private final class Block: @unchecked Sendable {
-    private let base: UnsafeMutableRawPointer
-    let byteCount: Int
+/// Memory of one or several packed weights. What may change about it, `WeightResidency` changes within its lock.
+final class WeightBlock: @unchecked Sendable {
+  private let base: UnsafeMutableRawPointer
+  let byteCount: Int
+  /// Whether its contents stay.
+  var isKept: Bool
+  /// Steps under way that read it.
+  var readers = 0
+  /// How often its contents were given up.
+  private(set) var generation = 0
 
-    private static let largePage = 2 << 20
+  private static let largePage = 2 << 20
 
-    init(_ size: Int) throws(DLRTError) {
-      // What comes close takes a whole large page: its end is not worth five hundred faults.
-      let isLarge = size >= Self.largePage / 2
-      let size = isLarge && size < Self.largePage ? Self.largePage : size
-      let slack = isLarge ? Self.largePage : 0
-      let (length, overflow) = size.addingReportingOverflow(slack)
-      guard !overflow,
-        let start = mmap(nil, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), start != MAP_FAILED
-      else { throw DLRTError(.limitExceeded, "cannot allocate \(size) bytes") }
-      // A large page has to begin at a multiple of its size.
-      let before = slack == 0 ? 0 : -Int(bitPattern: start) & (Self.largePage - 1)
-      base = start + before
-      byteCount = size
-      let page = 4096
-      let end = (size + page - 1) & ~(page - 1)
-      if before > 0 { munmap(start, before) }
-      if before + end < length { munmap(base + end, length - before - end) }
-      if slack > 0 { madvise(base, size & ~(Self.largePage - 1), MADV_HUGEPAGE) }
-    }
-
-    func part(_ offset: Int, _ byteCount: Int) -> TensorStorage {
-      TensorStorage(borrowing: base + offset, byteCount: byteCount, owner: self)
-    }
-
-    deinit { munmap(base, byteCount) }
+  init(_ size: Int) throws(DLRTError) {
+    let (wide, isTooLarge) = size.addingReportingOverflow(Self.largePage)
+    guard !isTooLarge else { throw DLRTError(.limitExceeded, "cannot allocate \(size) bytes") }
+    // What comes close takes a whole large page: its end is not worth five hundred faults.
+    let isClose = size & (Self.largePage - 1) >= Self.largePage / 2
+    let size = isClose ? wide & ~(Self.largePage - 1) : size
+    let slack = size >= Self.largePage ? Self.largePage : 0
+    let (length, overflow) = size.addingReportingOverflow(slack)
+    guard !overflow,
+      let start = mmap(nil, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), start != MAP_FAILED
+    else { throw DLRTError(.limitExceeded, "cannot allocate \(size) bytes") }
+    // A large page has to begin at a multiple of its size.
+    let before = slack == 0 ? 0 : -Int(bitPattern: start) & (Self.largePage - 1)
+    base = start + before
+    byteCount = size
+    // Little is not worth being cleared twice.
+    isKept = slack == 0
+    let page = 4096
+    let end = (size + page - 1) & ~(page - 1)
+    if before > 0 { munmap(start, before) }
+    if before + end < length { munmap(base + end, length - before - end) }
+    if slack > 0 { madvise(base, size & ~(Self.largePage - 1), MADV_HUGEPAGE) }
   }
+
+  func part(_ offset: Int, _ byteCount: Int) -> TensorStorage {
+    TensorStorage(borrowing: base + offset, byteCount: byteCount, owner: self)
+  }
+
+  /// Gives the pages back; false if the system refuses.
+  func discard() -> Bool {
+    guard madvise(base, byteCount, MADV_DONTNEED) == 0 else { return false }
+    generation += 1
+    return true
+  }
+
+  deinit { munmap(base, byteCount) }
 }

@@ -11,12 +11,21 @@ package final class WeightStore: Sendable {
     let offset: Int
     let shape: [Int]
     let format: String
+
+    init(_ tensor: Tensor, _ format: String) {
+      storage = ObjectIdentifier(tensor.storage)
+      offset = tensor.byteOffset
+      shape = tensor.shape
+      self.format = format
+    }
   }
 
   private struct Entry {
     // Keeps the key's identity from being reused.
     let source: Tensor
     let packed: TensorStorage
+    /// nil for what was made at once.
+    let weight: PackedWeight?
   }
 
   private struct State {
@@ -26,7 +35,10 @@ package final class WeightStore: Sendable {
   }
 
   private let state = Locked(State())
-  private let memory = WeightMemory()
+  /// For what is made at once, and for what is lent and taken back block by block.
+  private let memory = WeightMemory(largestBlock: 64 << 20)
+  private let lentMemory = WeightMemory(largestBlock: 4 << 20)
+  private let residency = WeightResidency()
 
   package init() {}
 
@@ -34,22 +46,19 @@ package final class WeightStore: Sendable {
   package func keep(_ constants: some Sequence<Tensor>) {
     state.withLock { state in
       for constant in constants where state.lasting.insert(ObjectIdentifier(constant.storage)).inserted {
-        memory.expect(constant.byteCount)
+        lentMemory.expect(constant.byteCount)
       }
     }
   }
 
-  /// - Parameter fill: writes the packed form.
-  package func packed(
-    _ tensor: Tensor, format: String, byteCount: Int, _ fill: (Tensor, UnsafeMutableRawPointer) throws -> Void
-  ) throws -> TensorStorage {
-    try packed(tensor, format: format) { tensor, isLasting in
-      let storage = try isLasting ? memory.take(byteCount) : TensorStorage(byteCount: byteCount)
-      try fill(tensor, storage.base)
-      return storage
-    }
-  }
+  /// Bytes held in packed form.
+  package var byteCount: Int { state.withLock { $0.entries.values.reduce(0) { $0 + $1.packed.byteCount } } }
+}
 
+// MARK: Made at once
+
+extension WeightStore {
+  /// - Parameter make: makes the packed form.
   package func packed(
     _ tensor: Tensor, format: String, _ make: (Tensor) throws -> TensorStorage
   ) throws -> TensorStorage {
@@ -59,9 +68,8 @@ package final class WeightStore: Sendable {
   private func packed(
     _ tensor: Tensor, format: String, _ make: (Tensor, _ isLasting: Bool) throws -> TensorStorage
   ) throws -> TensorStorage {
-    let storage = ObjectIdentifier(tensor.storage)
-    let key = Key(storage: storage, offset: tensor.byteOffset, shape: tensor.shape, format: format)
-    let (found, isLasting) = state.withLock { ($0.entries[key]?.packed, $0.lasting.contains(storage)) }
+    let key = Key(tensor, format)
+    let (found, isLasting) = state.withLock { ($0.entries[key]?.packed, $0.lasting.contains(key.storage)) }
     if let found { return found }
     tensor.withUnsafeBytes { tensor.storage.preparePages($0) }
     let made = try make(tensor, isLasting)
@@ -70,7 +78,7 @@ package final class WeightStore: Sendable {
     tensor.withUnsafeBytes { tensor.storage.releasePages($0) }
     return state.withLock { state in
       if let other = state.entries[key]?.packed { return other }
-      state.entries[key] = Entry(source: tensor, packed: made)
+      state.entries[key] = Entry(source: tensor, packed: made, weight: nil)
       // What is packed may be packed again: converted first, then laid out.
       state.lasting.insert(ObjectIdentifier(made))
       return made
@@ -82,12 +90,54 @@ package final class WeightStore: Sendable {
     if tensor.isAligned { return tensor }
     // Elements of strings refer to memory of their own.
     if tensor.type == .string { return try tensor.copied() }
-    let storage = try packed(tensor, format: "aligned", byteCount: tensor.byteCount) { tensor, target in
-      tensor.withUnsafeBytes { UnsafeMutableRawBufferPointer(start: target, count: $0.count).copyMemory(from: $0) }
+    let storage = try packed(tensor, format: "aligned") { tensor, isLasting in
+      let count = tensor.byteCount
+      let storage = try isLasting ? memory.take(count).storage : TensorStorage(byteCount: count)
+      tensor.withUnsafeBytes { UnsafeMutableRawBufferPointer(start: storage.base, count: count).copyMemory(from: $0) }
+      return storage
     }
     return Tensor(tensor.type, tensor.shape, storage)
   }
+}
 
-  /// Bytes held in packed form.
-  package var byteCount: Int { state.withLock { $0.entries.values.reduce(0) { $0 + $1.packed.byteCount } } }
+// MARK: Made when a run needs it
+
+extension WeightStore {
+  /// A constant in a kernel's layout, to be borrowed by whoever reads it.
+  ///
+  /// - Parameter fill: writes the packed form, `byteCount` bytes.
+  package func weight(
+    _ tensor: Tensor, format: String, byteCount: Int, _ pool: ThreadPool, _ fill: @escaping PackedWeight.Fill
+  ) throws -> PackedWeight {
+    let key = Key(tensor, format)
+    let (found, isLasting) = state.withLock { ($0.entries[key]?.weight, $0.lasting.contains(key.storage)) }
+    if let found { return found }
+    guard isLasting else {
+      let weight = PackedWeight(try TensorStorage(byteCount: byteCount), in: nil, source: tensor, fill)
+      try weight.load(pool)
+      return weight
+    }
+    let (storage, block) = try lentMemory.take(byteCount)
+    let made = PackedWeight(storage, in: block, source: tensor, fill)
+    return state.withLock { state in
+      if let other = state.entries[key]?.weight { return other }
+      state.entries[key] = Entry(source: tensor, packed: storage, weight: made)
+      return made
+    }
+  }
+
+  /// Brings weights to memory until they are given back.
+  ///
+  /// - Parameter share: bytes that the caller's run may still keep for good.
+  package func borrow(_ weights: [PackedWeight], share: inout Int, _ pool: ThreadPool) throws {
+    try residency.borrow(weights, share: &share, pool)
+  }
+
+  package func giveBack(_ weights: [PackedWeight]) { residency.giveBack(weights) }
+
+  /// Brings weights to memory for good.
+  package func keep(_ weights: [PackedWeight], _ pool: ThreadPool) throws { try residency.keep(weights, pool) }
+
+  /// Whether weights are in memory for good.
+  package func areKept(_ weights: [PackedWeight]) -> Bool { residency.areKept(weights) }
 }

@@ -43,7 +43,7 @@ struct RecurrentKernel: Sendable {
     packed = try planning.constant(2).map {
       try planning.packed(
         $0, format: "recurrent-\(cell.gates)", byteCount: packing.directions * packing.count * 4
-      ) { packing.run($0.pointer, $1.assumingMemoryBound(to: Float.self)) }
+      ) { source, target, _ in packing.run(source.pointer, target.assumingMemoryBound(to: Float.self)) }
     }
     self.packing = packing
   }

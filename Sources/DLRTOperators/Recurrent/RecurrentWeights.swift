@@ -49,7 +49,7 @@ struct RecurrentWeights: Sendable {
     let weights = self
     packed = try planning.packed(
       constant, format: "recurrent-\(parts)", byteCount: directions * perDirection * 4
-    ) { constant, target in
+    ) { constant, target, _ in
       weights.pack(constant.pointer, target.assumingMemoryBound(to: Float.self))
     }
   }

@@ -172,11 +172,11 @@ extension FloatProduct {
     // Where a panel's elements are adjacent, what is packed already can leave memory before the rest is read.
     let isDone = matrices == 1 && product.b.row == 1 && product.b.column == product.k
     let step = isDone ? max(1, releasedBytes / max(width * product.k * 4, 1)) : panels
-    return try planning.packed(b, format: format, byteCount: matrices * packedCount * 4) { tensor, target in
+    return try planning.packed(b, format: format, byteCount: matrices * packedCount * 4) { tensor, target, pool in
       let target = target.assumingMemoryBound(to: Float.self)
       let source = tensor.pointer
       forEachMatrix(made, product, .b) { place, offset in
-        var arguments = dlk_pack_b_args(
+        let arguments = dlk_pack_b_args(
           source + offset * 4, k: product.k, n: product.n, kStride: product.b.row, nStride: product.b.column,
           packed: target + place)
         for first in stride(from: 0, to: panels, by: step) {
@@ -184,7 +184,13 @@ extension FloatProduct {
           let bytes = UnsafeRawBufferPointer(
             start: source + first * width * product.k * 4, count: (end - first) * width * product.k * 4)
           if step < panels { tensor.storage.preparePages(bytes) }
-          kernels.table.pointee.pack_b(&arguments, Int64(first), Int64(end))
+          // Packing runs at the speed of memory, some bytes in a nanosecond.
+          let chunks = Chunks(end - first, cost: Double(width * product.k))
+          pool.run(chunks.count) { index in
+            var own = arguments
+            let range = chunks[index]
+            kernels.table.pointee.pack_b(&own, Int64(first + range.lowerBound), Int64(first + range.upperBound))
+          }
           if end < panels { tensor.storage.releasePages(bytes) }
         }
       }
@@ -199,7 +205,7 @@ extension FloatProduct {
     let matrices = made.matrices(.a)
     let format = "rows-\(product.m)x\(product.k)-\(product.a.row)-\(product.a.column)-\(matrices)"
     let tensor = try planning.environment.weights.aligned(a)
-    return try planning.packed(a, format: format, byteCount: matrices * copiedCount * 4) { _, target in
+    return try planning.packed(a, format: format, byteCount: matrices * copiedCount * 4) { _, target, _ in
       let target = target.assumingMemoryBound(to: Float.self)
       let source = tensor.pointer.assumingMemoryBound(to: Float.self)
       forEachMatrix(made, product, .a) { place, offset in

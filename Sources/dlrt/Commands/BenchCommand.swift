@@ -39,6 +39,7 @@ enum BenchCommand: Command {
     var outputs = [Value?](repeating: nil, count: model.outputs.count)
     try session.run(inputs, into: &outputs)
     let first = Clock.now()
+    try session.settle()
     for _ in 0..<warmup { try session.run(inputs, into: &outputs) }
 
     var times: [Double] = []

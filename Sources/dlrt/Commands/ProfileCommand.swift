@@ -29,7 +29,9 @@ enum ProfileCommand: Command {
     let session = try Session(model, options: SessionOptions(threads: try arguments.threads(), seed: 0))
     try arguments.check(maker, model, name)
     let inputs = try maker.inputs(for: model)
-    for _ in 0..<2 { _ = try session.run(inputs) }
+    _ = try session.run(inputs)
+    try session.settle()
+    _ = try session.run(inputs)
     var recorded: [[StepRecord]] = []
     for run in 0..<runs {
       Terminal.progress("run \(run + 1) of \(runs)")

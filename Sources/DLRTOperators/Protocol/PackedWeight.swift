@@ -1,0 +1,52 @@
+import DLRTGraph
+import DLRTParallel
+
+/// A constant in a kernel's own layout: its address is known from the start, its contents are there whenever a run has
+/// borrowed it of the store.
+package final class PackedWeight: @unchecked Sendable {
+  /// Writes the packed form; may use the threads of a run.
+  package typealias Fill = @Sendable (Tensor, UnsafeMutableRawPointer, ThreadPool) throws -> Void
+
+  package let storage: TensorStorage
+  /// nil for memory that nobody takes back.
+  let block: WeightBlock?
+  private let source: Tensor
+  private let fill: Fill
+  /// The block's generation that held the contents last; `WeightResidency` alone reads and writes it, within its lock.
+  private var generation: Int?
+
+  init(_ storage: TensorStorage, in block: WeightBlock?, source: Tensor, _ fill: @escaping Fill) {
+    self.storage = storage
+    self.block = block
+    self.source = source
+    self.fill = fill
+  }
+
+  var isFilled: Bool { block.map { generation == $0.generation } ?? true }
+  var wasFilled: Bool { generation != nil }
+
+  func load(_ pool: ThreadPool) throws {
+    try source.withUnsafeBytes { bytes in
+      source.storage.preparePages(bytes)
+      try fill(source, storage.base, pool)
+      // Most constants have one reader, which now has its own copy.
+      source.storage.releasePages(bytes)
+    }
+    generation = block?.generation
+  }
+}
+
+/// The packed weights that one step reads.
+package final class PackedWeightList: Sendable {
+  private let list = Locked<[PackedWeight]>([])
+
+  package init() {}
+
+  func note(_ weight: PackedWeight) {
+    list.withLock { list in
+      if !list.contains(where: { $0 === weight }) { list.append(weight) }
+    }
+  }
+
+  package var weights: [PackedWeight] { list.withLock { $0 } }
+}
