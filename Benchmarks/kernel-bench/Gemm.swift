@@ -53,7 +53,7 @@ func benchPacking(_ kernels: Kernels, _ peak: Double) {
     let packed = buffer(Int(kernels.pointee.packed_b_floats(Int64(k * taps), Int64(n))))
     for (name, kStride, tapStride, nStride) in [("[k][n]", n, k * n, 1), ("[n][k]", taps, 1, k * taps)] {
       var args = dlk_pack_b_args(
-        source: b, type: DLK_FLOAT32, k_outer: Int64(taps), k_inner: Int64(k), n: Int64(n),
+        source: b, k_outer: Int64(taps), k_inner: Int64(k), n: Int64(n),
         k_outer_stride: Int64(tapStride),
         k_inner_stride: Int64(kStride), n_stride: Int64(nStride), scale: 1, packed: packed)
       let seconds = shortest { kernels.pointee.pack_b(&args, 0, panels(kernels, n)) }

@@ -13,11 +13,11 @@ extension dlk_epilogue {
 extension dlk_pack_b_args {
   /// A matrix `[k][n]` of floats with any strides (in elements).
   package init(
-    _ source: UnsafeRawPointer, type: dlk_float_type = DLK_FLOAT32, k: Int, n: Int, kStride: Int, nStride: Int,
+    _ source: UnsafeRawPointer, k: Int, n: Int, kStride: Int, nStride: Int,
     scale: Float = 1, packed: UnsafeMutablePointer<Float>
   ) {
     self.init(
-      source: source, type: type, k_outer: 1, k_inner: Int64(k), n: Int64(n), k_outer_stride: 0,
+      source: source, k_outer: 1, k_inner: Int64(k), n: Int64(n), k_outer_stride: 0,
       k_inner_stride: Int64(kStride), n_stride: Int64(nStride), scale: scale, packed: packed)
   }
 }

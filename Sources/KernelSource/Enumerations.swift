@@ -9,7 +9,6 @@ import CKernelSupport
 @inline(__always) func ~= (a: dlk_binary, b: dlk_binary) -> Bool { a.rawValue == b.rawValue }
 @inline(__always) func == (a: dlk_reduction, b: dlk_reduction) -> Bool { a.rawValue == b.rawValue }
 @inline(__always) func ~= (a: dlk_reduction, b: dlk_reduction) -> Bool { a.rawValue == b.rawValue }
-@inline(__always) func ~= (a: dlk_float_type, b: dlk_float_type) -> Bool { a.rawValue == b.rawValue }
 @inline(__always) func == (a: dlk_pooling, b: dlk_pooling) -> Bool { a.rawValue == b.rawValue }
 @inline(__always) func ~= (a: dlk_pooling, b: dlk_pooling) -> Bool { a.rawValue == b.rawValue }
 @inline(__always) func ~= (a: dlk_product_type, b: dlk_product_type) -> Bool { a.rawValue == b.rawValue }

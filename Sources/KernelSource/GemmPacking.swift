@@ -1,52 +1,8 @@
 import CKernelSupport
 
-/// How the elements of a matrix that is to be packed lie in memory, at any alignment.
-protocol PackedElement {
-  static var bytes: Int { get }
-  static func vector(_ source: UnsafeRawPointer) -> VF
-  static func part(_ source: UnsafeRawPointer, _ count: Int) -> VF
-  static func scalar(_ source: UnsafeRawPointer) -> Float
-}
-
-enum Float32Element: PackedElement {
-  @inline(__always) static var bytes: Int { 4 }
-  @inline(__always) static func vector(_ source: UnsafeRawPointer) -> VF { dlk_load(source) }
-  @inline(__always) static func part(_ source: UnsafeRawPointer, _ count: Int) -> VF {
-    dlk_load_partial(source, count)
-  }
-  @inline(__always) static func scalar(_ source: UnsafeRawPointer) -> Float { dlk_load_scalar(source) }
-}
-
-enum Float16Element: PackedElement {
-  @inline(__always) static var bytes: Int { 2 }
-  @inline(__always) static func vector(_ source: UnsafeRawPointer) -> VF { dlk_load_f16(source) }
-  @inline(__always) static func part(_ source: UnsafeRawPointer, _ count: Int) -> VF {
-    dlk_load_f16_partial(source, count)
-  }
-  @inline(__always) static func scalar(_ source: UnsafeRawPointer) -> Float { part(source, 1)[0] }
-}
-
-enum BFloat16Element: PackedElement {
-  @inline(__always) static var bytes: Int { 2 }
-  @inline(__always) static func vector(_ source: UnsafeRawPointer) -> VF { dlk_load_bf16(source) }
-  @inline(__always) static func part(_ source: UnsafeRawPointer, _ count: Int) -> VF {
-    dlk_load_bf16_partial(source, count)
-  }
-  @inline(__always) static func scalar(_ source: UnsafeRawPointer) -> Float { part(source, 1)[0] }
-}
-
 func packedFloats(k: Int, n: Int) -> Int { k &* ceilDivide(n, lanes) &* lanes }
 
 func packB(_ args: dlk_pack_b_args, _ panels: Range<Int>) {
-  switch args.type {
-  case DLK_FLOAT16: packB(Float16Element.self, args, panels)
-  case DLK_BFLOAT16: packB(BFloat16Element.self, args, panels)
-  default: packB(Float32Element.self, args, panels)
-  }
-}
-
-@inline(__always)
-private func packB<E: PackedElement>(_ element: E.Type, _ args: dlk_pack_b_args, _ panels: Range<Int>) {
   // Where columns are adjacent, a row's parts for the panels lie one after the other: a few rows go to all panels before
   // the next, so that memory is read as it lies.
   let isRowwise = args.n_stride == 1
@@ -55,7 +11,7 @@ private func packB<E: PackedElement>(_ element: E.Type, _ args: dlk_pack_b_args,
     var first = 0
     repeat {
       let rows = isRowwise ? min(16, inner &- first) : inner
-      packPanels(element, args, panels, outer: isRowwise ? o..<o &+ 1 : 0..<outer, inner: first..<first &+ rows)
+      packPanels(args, panels, outer: isRowwise ? o..<o &+ 1 : 0..<outer, inner: first..<first &+ rows)
       first = first &+ rows
     } while first < inner
   }
@@ -63,11 +19,11 @@ private func packB<E: PackedElement>(_ element: E.Type, _ args: dlk_pack_b_args,
 
 /// Packs a part of the depth.
 @inline(__always)
-private func packPanels<E: PackedElement>(
-  _ element: E.Type, _ args: dlk_pack_b_args, _ panels: Range<Int>, outer: Range<Int>, inner: Range<Int>
+private func packPanels(
+  _ args: dlk_pack_b_args, _ panels: Range<Int>, outer: Range<Int>, inner: Range<Int>
 ) {
   let n = Int(args.n), k = Int(args.k_outer &* args.k_inner)
-  let outerStride = Int(args.k_outer_stride) &* E.bytes, innerStride = Int(args.k_inner_stride) &* E.bytes
+  let outerStride = Int(args.k_outer_stride) &* 4, innerStride = Int(args.k_inner_stride) &* 4
   let from = outer.lowerBound &* outerStride &+ inner.lowerBound &* innerStride
   let row = outer.lowerBound &* Int(args.k_inner) &+ inner.lowerBound
   for panel in panels {
@@ -75,36 +31,25 @@ private func packPanels<E: PackedElement>(
     guard column < n else { return }
     let width = min(panelColumns, n &- column)
     let rowFloats = ceilDivide(width, lanes) &* lanes
-    let strip = PackedStrip<E>(
-      source: args.source + (column &* Int(args.n_stride) &* E.bytes &+ from),
+    let strip = PackedStrip(
+      source: args.source + (column &* Int(args.n_stride) &* 4 &+ from),
       target: args.packed + (column &* k &+ row &* rowFloats), outer: outer.count, inner: inner.count,
-      outerStride: outerStride, innerStride: innerStride, columnStride: Int(args.n_stride) &* E.bytes, columns: width,
+      outerStride: outerStride, innerStride: innerStride, columnStride: Int(args.n_stride) &* 4, columns: width,
       rowFloats: rowFloats, scale: args.scale)
     strip.pack()
   }
 }
 
 func packRecurrent(_ args: dlk_pack_recurrent_args, _ panels: Range<Int>) {
-  switch args.type {
-  case DLK_FLOAT16: packRecurrent(Float16Element.self, args, panels)
-  case DLK_BFLOAT16: packRecurrent(BFloat16Element.self, args, panels)
-  default: packRecurrent(Float32Element.self, args, panels)
-  }
-}
-
-@inline(__always)
-private func packRecurrent<E: PackedElement>(
-  _ element: E.Type, _ args: dlk_pack_recurrent_args, _ panels: Range<Int>
-) {
   let gates = Int(args.gates), k = Int(args.k), row = gates &* lanes
   for panel in panels {
     let unit = panel &* lanes
     for gate in 0..<gates {
       let from = gate &* Int(args.gate_stride) &+ unit &* Int(args.unit_stride)
-      let strip = PackedStrip<E>(
-        source: args.source + from &* E.bytes, target: args.packed + (panel &* k &* row &+ gate &* lanes), outer: 1,
-        inner: k, outerStride: 0, innerStride: Int(args.k_stride) &* E.bytes,
-        columnStride: Int(args.unit_stride) &* E.bytes, columns: min(lanes, Int(args.hidden) &- unit), rowFloats: row,
+      let strip = PackedStrip(
+        source: args.source + from &* 4, target: args.packed + (panel &* k &* row &+ gate &* lanes), outer: 1,
+        inner: k, outerStride: 0, innerStride: Int(args.k_stride) &* 4,
+        columnStride: Int(args.unit_stride) &* 4, columns: min(lanes, Int(args.hidden) &- unit), rowFloats: row,
         scale: 1)
       strip.pack()
     }
@@ -112,7 +57,7 @@ private func packRecurrent<E: PackedElement>(
 }
 
 /// One panel, or a gate's part of one, on its way from memory into packed form.
-private struct PackedStrip<E: PackedElement> {
+private struct PackedStrip {
   let source: UnsafeRawPointer
   let target: Target
   let outer: Int
@@ -131,11 +76,11 @@ private struct PackedStrip<E: PackedElement> {
 
   @inline(__always)
   func pack() {
-    if columnStride == E.bytes {
+    if columnStride == 4 {
       packRows()
-    } else if innerStride == E.bytes || inner == 1 && outerStride == E.bytes {
+    } else if innerStride == 4 || inner == 1 && outerStride == 4 {
       packTransposed()
-    } else if outerStride == E.bytes && (innerStride == outer &* E.bytes || inner == 1) {
+    } else if outerStride == 4 && (innerStride == outer &* 4 || inner == 1) {
       packInterleaved()
     } else {
       packScalars()
@@ -149,7 +94,7 @@ private struct PackedStrip<E: PackedElement> {
       for i in 0..<inner {
         let row = source + (o &* outerStride &+ i &* innerStride)
         forEachVector(columns) { at, count in
-          let value = count == lanes ? E.vector(row + at &* E.bytes) : E.part(row + at &* E.bytes, count)
+          let value = count == lanes ? dlk_load(row + at &* 4) : dlk_load_partial(row + at &* 4, count)
           dlk_store(target + at, value * factor)
         }
         target += rowFloats
@@ -159,7 +104,7 @@ private struct PackedStrip<E: PackedElement> {
 
   /// Each column's elements are adjacent, at least for one tap.
   private func packTransposed() {
-    let (taps, depth) = inner == 1 && outerStride == E.bytes ? (1, outer) : (outer, inner)
+    let (taps, depth) = inner == 1 && outerStride == 4 ? (1, outer) : (outer, inner)
     for tap in 0..<taps {
       let target = target + tap &* depth &* rowFloats
       transpose(depth, from: source + tap &* outerStride) { target + $0 &* rowFloats }
@@ -184,10 +129,10 @@ private struct PackedStrip<E: PackedElement> {
       forEachVector(count) { q, length in
         var block = VectorBlock { _ in VF() }
         for lane in 0..<present {
-          let from = source + (lane &* columnStride &+ q &* E.bytes)
+          let from = source + (lane &* columnStride &+ q &* 4)
           // So many columns at once the hardware does not follow.
           dlk_prefetch(from + 512)
-          block[lane] = (length == lanes ? E.vector(from) : E.part(from, length)) * factor
+          block[lane] = (length == lanes ? dlk_load(from) : dlk_load_partial(from, length)) * factor
         }
         transposeInRegisters(&block)
         for i in 0..<length { dlk_store(row(q &+ i) + column, block[i]) }
@@ -201,7 +146,7 @@ private struct PackedStrip<E: PackedElement> {
       for i in 0..<inner {
         let row = source + (o &* outerStride &+ i &* innerStride)
         for column in 0..<width { target[column] = 0 }
-        for column in 0..<columns { target[column] = E.scalar(row + column &* columnStride) * scale }
+        for column in 0..<columns { target[column] = dlk_load_scalar(row + column &* columnStride) * scale }
         target += rowFloats
       }
     }

@@ -22,7 +22,7 @@ private struct StepCase {
       .nan
     }
     var pack = dlk_pack_recurrent_args(
-      source: weights.pointer, type: DLK_FLOAT32, gates: Int64(gates), hidden: Int64(hidden), k: Int64(hidden),
+      source: weights.pointer, gates: Int64(gates), hidden: Int64(hidden), k: Int64(hidden),
       gate_stride: Int64(hidden * hidden), unit_stride: Int64(hidden), k_stride: 1, packed: packed.base)
     kernels.pointee.pack_recurrent(&pack, 0, panels(kernels))
   }

@@ -108,7 +108,7 @@ private struct WindowCase: CustomStringConvertible {
       let packed = Guarded<Float>(Int(kernels.pointee.packed_b_floats(Int64(depth), Int64(n)))) { _ in .nan }
       // [n][channel][tap], as models store it.
       var pack = dlk_pack_b_args(
-        source: weights.pointer, type: DLK_FLOAT32, k_outer: Int64(test.taps), k_inner: Int64(test.channels),
+        source: weights.pointer, k_outer: Int64(test.taps), k_inner: Int64(test.channels),
         n: Int64(n), k_outer_stride: 1, k_inner_stride: Int64(test.taps), n_stride: Int64(depth), scale: 1,
         packed: packed.base)
       let panel = Int64(kernels.pointee.gemm_panel), panels = (Int64(n) + panel - 1) / panel

@@ -37,19 +37,12 @@ typedef struct dlk_gemm_args {
   const void *next;         ///< `gemm`: what its caller reads next, to be fetched meanwhile, or null; never read
 } dlk_gemm_args;
 
-typedef enum dlk_float_type : int32_t {
-  DLK_FLOAT32 = 0,
-  DLK_FLOAT16,
-  DLK_BFLOAT16,
-} dlk_float_type;
-
 /// B[k][n] with k = outer · k_inner + inner, read from anywhere (any strides, any alignment), multiplied by `scale`
 /// and written as panels `[⌈n / panel⌉][k][panel]`, where `panel` is the table's `gemm_panel`; the last panel is only
 /// as many whole vectors wide as it needs, filled up with zeros. Convolution weights are packed with outer = tap,
 /// inner = channel.
 typedef struct dlk_pack_b_args {
-  const void *source;
-  dlk_float_type type;
+  const void *source;     ///< floats
   int64_t k_outer, k_inner, n;
   int64_t k_outer_stride, k_inner_stride, n_stride;  ///< elements
   float scale;

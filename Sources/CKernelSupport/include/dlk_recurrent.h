@@ -5,8 +5,7 @@
 /// Recurrent weights R, one matrix `[hidden][k]` per gate, with any strides (in elements) at any alignment, written as
 /// `[⌈hidden / vector_floats⌉][k][gates][vector_floats]`: one panel yields all gates of a vector of units.
 typedef struct dlk_pack_recurrent_args {
-  const void *source;
-  dlk_float_type type;
+  const void *source;  ///< floats
   int64_t gates, hidden, k;
   int64_t gate_stride, unit_stride, k_stride;
   float *packed;  ///< `packed_recurrent_floats(gates, hidden, k)` floats

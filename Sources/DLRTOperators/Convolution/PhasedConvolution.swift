@@ -228,7 +228,6 @@ struct PhasedConvolution: Sendable {
           }
           var args = dlk_pack_b_args()
           args.source = UnsafeRawPointer(rows)
-          args.type = DLK_FLOAT32
           args.k_outer = Int64(row)
           args.k_inner = Int64(channels)
           args.n = Int64(problem.outputChannels)

@@ -97,7 +97,6 @@ struct WeightPacking: Sendable {
     }
     var args = dlk_pack_b_args()
     args.source = source
-    args.type = DLK_FLOAT32
     args.k_outer = Int64(taps)
     args.k_inner = Int64(problem.inputChannels)
     args.n = Int64(problem.outputChannels)

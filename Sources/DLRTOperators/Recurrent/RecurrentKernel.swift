@@ -74,7 +74,7 @@ private struct Packing: Sendable {
   func run(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>) {
     for direction in 0..<directions {
       var arguments = dlk_pack_recurrent_args(
-        source: source + direction &* gates &* hidden &* hidden &* 4, type: DLK_FLOAT32, gates: Int64(gates),
+        source: source + direction &* gates &* hidden &* hidden &* 4, gates: Int64(gates),
         hidden: Int64(hidden), k: Int64(hidden), gate_stride: Int64(hidden &* hidden), unit_stride: Int64(hidden),
         k_stride: 1, packed: target + direction &* count)
       kernels.table.pointee.pack_recurrent(&arguments, 0, Int64(panels))
