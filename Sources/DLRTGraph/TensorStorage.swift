@@ -5,6 +5,8 @@ package protocol RestorableMemory: AnyObject {
   func release(_ range: UnsafeRawBufferPointer)
   /// Brings the pages of a range that is about to be read.
   func prepare(_ range: UnsafeRawBufferPointer)
+  /// Copies a range elsewhere, which is cheaper than bringing its pages for a single reading.
+  func copy(_ range: UnsafeRawBufferPointer, to target: UnsafeMutableRawPointer) throws(DLRTError)
 }
 
 /// Memory of a tensor: allocated here, or borrowed from an owner (a mapped file, a caller's buffer) that it keeps alive.
@@ -51,6 +53,18 @@ package final class TensorStorage: @unchecked Sendable {
   /// Brings the pages of a range in few steps instead of a fault for each, if they come from a file.
   package func preparePages(_ range: UnsafeRawBufferPointer) {
     (owner as? any RestorableMemory)?.prepare(range)
+  }
+
+  /// True if the bytes come from a file, so that who reads them once had better copy them.
+  package var isRestorable: Bool { owner is any RestorableMemory }
+
+  /// Copies a range of the bytes, from their file if they come from one.
+  package func copy(_ range: UnsafeRawBufferPointer, to target: UnsafeMutableRawPointer) throws(DLRTError) {
+    if let owner = owner as? any RestorableMemory {
+      try owner.copy(range, to: target)
+    } else if let start = range.baseAddress {
+      memcpy(target, start, range.count)
+    }
   }
 
   deinit { if isOwned { free(base) } }

@@ -126,12 +126,12 @@ extension StageFrame {
   /// A run of a model that is new.
   private func run(_ program: Program, _ base: UnsafeMutableRawPointer, borrowing weights: StageWeights) throws {
     var share = weights.beginRun()
+    defer { weights.endRun() }
     for index in stage.steps.indices {
       try weights.borrow(index, share: &share, core.pool)
       defer { weights.giveBack(index) }
       try run(index, base, program)
     }
-    weights.endRun()
   }
 
   private func run(_ index: Int, _ base: UnsafeMutableRawPointer, _ program: Program) throws {

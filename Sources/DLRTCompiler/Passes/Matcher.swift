@@ -3,12 +3,12 @@ import DLRTGraph
 import DLRTOperators
 
 /// Questions that passes ask about a program while they look for patterns.
-struct Matcher {
+final class Matcher {
   let program: Program
 
   init(_ program: Program) { self.program = program }
 
-  var graph: Graph { program.graph }
+  var graph: Graph { _read { yield program.graph } }
 
   func producer(_ value: ValueID?) -> NodeID? { value.flatMap { program.producers[$0] } }
 

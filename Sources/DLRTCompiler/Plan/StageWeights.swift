@@ -38,6 +38,7 @@ package final class StageWeights: Sendable {
   }
 
   package func endRun() {
+    store.rest()
     if steps.allSatisfy({ store.areKept($0) }) { settled.store(true, ordering: .releasing) }
   }
 
@@ -45,6 +46,7 @@ package final class StageWeights: Sendable {
   package func settle(_ pool: ThreadPool) throws {
     if isSettled { return }
     for weights in steps { try store.keep(weights, pool) }
+    store.rest()
     settled.store(true, ordering: .releasing)
   }
 }

@@ -114,7 +114,8 @@ extension WeightStore {
     if let found { return found }
     guard isLasting else {
       let weight = PackedWeight(try TensorStorage(byteCount: byteCount), in: nil, source: tensor, fill)
-      try weight.load(pool)
+      var desk = PackingDesk()
+      try weight.load(&desk, pool)
       return weight
     }
     let (storage, block) = try lentMemory.take(byteCount)
@@ -134,6 +135,9 @@ extension WeightStore {
   }
 
   package func giveBack(_ weights: [PackedWeight]) { residency.giveBack(weights) }
+
+  /// Says that no weights are borrowed for a while.
+  package func rest() { residency.rest() }
 
   /// Brings weights to memory for good.
   package func keep(_ weights: [PackedWeight], _ pool: ThreadPool) throws { try residency.keep(weights, pool) }
