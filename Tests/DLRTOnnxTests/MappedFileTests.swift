@@ -54,11 +54,12 @@ import Testing
     try withFile(bytes) { path in
       let before = open(path, O_RDONLY)
       close(before)
-      for _ in 0..<10 { _ = try MappedFile(path: path) }
+      for _ in 0..<200 { _ = try MappedFile(path: path) }
       #expect(throws: DLRTError.self) { try MappedFile(path: "/tmp") }
       let after = open(path, O_RDONLY)
       close(after)
-      #expect(after <= before + 1)
+      // Other tests may hold files, too.
+      #expect(after < before + 100)
     }
   }
 }
