@@ -25,10 +25,15 @@ struct ChunkShares: Sendable {
   func deal(_ chunks: Int) {
     let number = self[0].pointee.load(ordering: .relaxed) >> (2 * Self.bits) &+ 1
     for thread in 0..<threads {
-      let start = UInt64(chunks * thread / threads), end = UInt64(chunks * (thread + 1) / threads)
-      self[thread].pointee.store(number << (2 * Self.bits) | start << Self.bits | end, ordering: .releasing)
+      let start = Self.start(thread, chunks, threads), end = Self.start(thread + 1, chunks, threads)
+      self[thread].pointee.store(
+        number << (2 * Self.bits) | UInt64(start) << Self.bits | UInt64(end), ordering: .releasing)
     }
   }
+
+  /// The first chunk of a thread's share.
+  @inline(__always)
+  static func start(_ thread: Int, _ chunks: Int, _ threads: Int) -> Int { chunks * thread / threads }
 
   /// A chunk that nobody else takes, or nil when none is left.
   func take(_ thread: Int) -> Int? {

@@ -33,6 +33,13 @@ package final class ThreadPool: Sendable {
     for worker in workers { worker.join() }
   }
 
+  /// Whether a chunk is what a thread does last of a loop, if none comes late.
+  package func isLast(_ index: Int, of count: Int) -> Bool {
+    guard count > threads else { return true }
+    let thread = ((index &+ 1) &* threads &+ count &- 1) / count
+    return ChunkShares.start(thread, count, threads) == index &+ 1
+  }
+
   /// Calls `body` once for each index below `count`, in any order, on any thread of the pool.
   package func run(_ count: Int, _ body: (Int) -> Void) {
     run(count) { index, _ in body(index) }

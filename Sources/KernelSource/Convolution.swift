@@ -217,7 +217,8 @@ func convolve(_ args: dlk_conv_args, _ pixels: Range<Int>, _ panels: Range<Int>)
             rows: rows, depth: depth, n: Int(args.n),
             b: PanelSource(base: args.weights, layout: .packed(columns: Int(args.n))),
             c: args.y + offset, cStride: Int(args.y_pixels.pixel_stride), epilogue: Epilogue(args.epilogue),
-            scratch: scratch)
+            scratch: scratch,
+            after: run.upperBound == pixels.upperBound ? args.next?.assumingMemoryBound(to: Float.self) : nil)
           driver.run(rows: run, panels: panels)
         }
       }

@@ -19,6 +19,7 @@ struct DepthwiseBlockRun: Sendable {
   private let band: Int
   private let ring: Int
   private let parts: Chunks
+  private let threads: Int
 
   /// A constant that was packed, or the way to pack one that only the run knows.
   private struct Weights: Sendable {
@@ -102,6 +103,7 @@ struct DepthwiseBlockRun: Sendable {
       (across.input * (expand == nil ? 0 : down.stride) + (project == nil ? 0 : across.output)) * channels * 4
     band = max(1, min(down.output, max(1, Self.cacheBytes / max(rowBytes, 1)), 8))
     ring = (band - 1) * down.stride + down.extent
+    threads = planning.threads
     // The rows between two parts are expanded twice.
     let rows = images * down.output
     let wanted = planning.threads == 1 ? 1 : planning.threads * (down.output >= 16 * planning.threads ? 2 : 1)
@@ -122,14 +124,15 @@ struct DepthwiseBlockRun: Sendable {
     let expandPlace = scratch.reserve(expand?.weights.scratch ?? 0)
     let projectPlace = scratch.reserve(project?.weights.scratch ?? 0)
     let ringFloats = expand == nil ? 0 : (ring &* across.input &* channels &+ 15) & ~15
+    let rooms = parts.count > 1 ? threads : 1
     let bandFloats = project == nil ? 0 : (band &* across.output &* channels &+ 15) & ~15
-    let rooms = scratch.reserve(parts.count &* (ringFloats &+ bandFloats) &* 4)
+    let roomPlace = scratch.reserve(rooms &* (ringFloats &+ bandFloats) &* 4)
     let packed = [depthwiseWeights, expand?.weights, project?.weights].compactMap {
       $0?.packed == nil ? nil : $0?.input
     }
     return Step(
       kernel: "\(kernels.isa.name)-f32-depthwise-block", flops: flops, workspace: scratch.size,
-      skippedInputs: Set(packed)
+      skippedInputs: Set(packed), firstRead: expand?.weights.packed.map { UnsafeRawPointer($0.base) }
     ) { io in
       let call = Call(
         x: io.input(0, as: Float.self) + xPlace.offset, y: io.output(0, as: Float.self) + yPlace.offset,
@@ -137,10 +140,11 @@ struct DepthwiseBlockRun: Sendable {
         expand: expand?.arguments(io, io.workspace + expandPlace),
         depthwise: depthwiseArguments(io, io.workspace + depthwisePlace),
         project: project?.arguments(io, io.workspace + projectPlace))
-      let room = (io.workspace + rooms).assumingMemoryBound(to: Float.self)
-      io.parallel(parts.count) { part in
-        let own = room + part &* (ringFloats &+ bandFloats)
-        run(call, parts[part], own, own + ringFloats)
+      let room = (io.workspace + roomPlace).assumingMemoryBound(to: Float.self)
+      let upcoming = io.upcoming
+      io.parallel(parts.count) { part, thread in
+        let own = room + thread &* (ringFloats &+ bandFloats)
+        run(call, parts[part], own, own + ringFloats, next: io.isLast(part, of: parts.count) ? upcoming : nil)
       }
     }
   }
@@ -180,7 +184,8 @@ extension DepthwiseBlockRun {
 
   /// Output rows `rows`, counted over all images.
   private func run(
-    _ call: Call, _ rows: Range<Int>, _ ringRoom: UnsafeMutablePointer<Float>, _ bandRoom: UnsafeMutablePointer<Float>
+    _ call: Call, _ rows: Range<Int>, _ ringRoom: UnsafeMutablePointer<Float>,
+    _ bandRoom: UnsafeMutablePointer<Float>, next upcoming: UnsafeRawPointer?
   ) {
     let (down, across) = (depthwise.geometry.axes[0], depthwise.geometry.axes[1])
     let inputSize = down.input &* across.input &* xPlace.stride
@@ -204,7 +209,9 @@ extension DepthwiseBlockRun {
             next = next &+ count
           }
         }
-        runBand(call, x, image, row &- first..<after &- first, ringRoom, bandRoom)
+        runBand(
+          call, x, image, row &- first..<after &- first, ringRoom, bandRoom,
+          next: after == rows.upperBound ? upcoming : nil)
         row = after
       }
     }
@@ -224,7 +231,7 @@ extension DepthwiseBlockRun {
 
   private func runBand(
     _ call: Call, _ x: UnsafePointer<Float>, _ image: Int, _ rows: Range<Int>,
-    _ ringRoom: UnsafeMutablePointer<Float>, _ bandRoom: UnsafeMutablePointer<Float>
+    _ ringRoom: UnsafeMutablePointer<Float>, _ bandRoom: UnsafeMutablePointer<Float>, next: UnsafeRawPointer?
   ) {
     let (down, across) = (depthwise.geometry.axes[0], depthwise.geometry.axes[1])
     let width = across.output
@@ -242,6 +249,7 @@ extension DepthwiseBlockRun {
     product.a = UnsafePointer(bandRoom)
     product.c = call.y + pixel &* yPlace.stride
     product.c_row_stride = Int64(yPlace.stride)
+    product.next = next
     if let addend = call.addend {
       product.epilogue.addend = addend + pixel &* outputChannels
       product.epilogue.addend_row_stride = Int64(outputChannels)

@@ -87,7 +87,10 @@ struct PixelConvolution: Sendable {
       case .winograd(let tile): winograd(tile: tile, weights, packing, planning)
       }
     step.flops = problem.flops
-    if weights != nil { step.skippedInputs = [1] }
+    if let weights {
+      step.skippedInputs = [1]
+      if case .depthwise = method {} else { step.firstRead = UnsafeRawPointer(weights.base) }
+    }
     return step
   }
 
@@ -174,9 +177,11 @@ extension PixelConvolution {
       args.c = y(io)
       args.c_row_stride = Int64(yPlace.stride)
       args.epilogue = epilogue(io)
+      let upcoming = io.upcoming
       io.parallel(cut.count) { index in
         let part = cut[index]
         var own = args
+        own.next = io.isLast(index, of: cut.count) ? upcoming : nil
         kernels.table.pointee.gemm(
           &own, Int64(part.pixels.lowerBound), Int64(part.pixels.upperBound), Int64(part.panels.lowerBound),
           Int64(part.panels.upperBound))
@@ -217,6 +222,7 @@ extension PixelConvolution {
       let images = (io.workspace + (paddingBytes &+ weightBytes)).assumingMemoryBound(to: Float.self)
       if let copy { copy.run(io, kernels, x, images) }
       let whole = epilogue(io)
+      let upcoming = io.upcoming
       io.parallel(cut.count) { index in
         let part = cut[index]
         let (image, group) = (part.image / problem.groups, part.image % problem.groups)
@@ -226,6 +232,7 @@ extension PixelConvolution {
           copy.map { UnsafePointer(images) + image &* $0.floats }
           ?? x + (image &* inputSize &+ group &* problem.inputChannels)
         own.weights = packed + group &* weightFloats
+        own.next = io.isLast(index, of: cut.count) ? upcoming : nil
         own.y = y + (image &* yImage &+ channel)
         own.epilogue = whole
         own.epilogue.bias = whole.bias.map { $0 + channel }

@@ -38,7 +38,7 @@ package struct FusedElementwise: Operator {
       output: planning.output(0).shape, inputs: (0..<program.inputCount).map { planning.shape($0) },
       views: (0..<program.inputCount).map { planning.input($0).view })
     let run = FusedRun(
-      program, walk, planning.kernels, offsets: (0..<program.inputCount).map { planning.input($0).view?.offset ?? 0 })
+      program, walk, planning, offsets: (0..<program.inputCount).map { planning.input($0).view?.offset ?? 0 })
     return Step(
       kernel: "\(planning.kernels.isa.name)-float32-fused", flops: walk.count &* program.instructions.count,
       workspace: run.workspace
@@ -66,6 +66,7 @@ private struct FusedRun: Sendable {
   private let rows: Broadcast?
   private let chunks: Chunks
   private let kernels: KernelSet
+  private let threads: Int
 
   /// An instruction whose operands are places.
   private struct Instruction: Sendable {
@@ -99,7 +100,7 @@ private struct FusedRun: Sendable {
   }
 
   /// - Parameter offsets: for each input, the elements before its first one.
-  init(_ program: ElementwiseProgram, _ walk: Broadcast, _ kernels: KernelSet, offsets: [Int]) {
+  init(_ program: ElementwiseProgram, _ walk: Broadcast, _ planning: Planning, offsets: [Int]) {
     self.offsets = offsets
     let registers = program.registers()
     func place(_ value: Int) -> Place {
@@ -114,14 +115,15 @@ private struct FusedRun: Sendable {
     inputCount = program.inputCount
     registerCount = registers.count
     self.walk = walk
-    self.kernels = kernels
+    kernels = planning.kernels
+    threads = planning.threads
     rows = walk.inner <= Self.shortRow && walk.inner < walk.count ? walk.rows : nil
     let cost = 0.3 * Double(program.instructions.count)
     chunks =
       rows.map { Chunks($0.count, cost: cost * Double(walk.inner)) } ?? Chunks(walk.count, cost: cost, multiple: 64)
   }
 
-  var workspace: Int { chunks.count &* registerCount &* Self.block &* MemoryLayout<Float>.size }
+  var workspace: Int { min(chunks.count, threads) &* registerCount &* Self.block &* MemoryLayout<Float>.size }
 
   func callAsFunction(_ io: borrowing StepIO) {
     let output = io.output(0, as: Float.self)
@@ -131,8 +133,8 @@ private struct FusedRun: Sendable {
       guard let sources = inputs.baseAddress else { return }
       let table = UnsafePointer(sources)
       let step = rows == nil ? Self.block : Self.block / max(walk.inner, 1)
-      io.parallel(chunks.count) { chunk in
-        let registers = scratch + (chunk &* registerCount &* Self.block)
+      io.parallel(chunks.count) { chunk, thread in
+        let registers = scratch + (thread &* registerCount &* Self.block)
         (rows ?? walk).forEachRun(in: chunks[chunk]) { position, length, offsets in
           var start = 0
           while start < length {

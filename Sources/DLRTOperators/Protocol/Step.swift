@@ -99,6 +99,9 @@ extension StepIO {
     host.pool.run(chunks, body)
   }
 
+  /// Whether a chunk is what its thread does last, after which the weights of the next step are wanted.
+  package func isLast(_ index: Int, of chunks: Int) -> Bool { host.pool.isLast(index, of: chunks) }
+
   /// Memory for an output whose size only the data tell.
   package func allocate(output: Int, _ shape: [Int]) throws -> UnsafeMutableRawPointer {
     try host.allocate(step: index, output: output, shape)

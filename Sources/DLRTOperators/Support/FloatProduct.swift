@@ -52,7 +52,7 @@ package struct FloatProduct: Sendable {
     self.made = made
     let batch = product.batchCount
     let split = ProductSplit(
-      batch: batch, m: product.m, panels: panels, rowUnit: Int(table.pointee.gemm_rows), flops: product.flops,
+      batch: batch, m: product.m, panels: panels, rowUnit: Int(table.pointee.gemm_rows), work: Self.work(product),
       threads: planning.threads, weighsMore: product.n > product.m)
     self.split = split
     if let b, Self.isReadOnce(product) {
@@ -83,10 +83,15 @@ package struct FloatProduct: Sendable {
     copiedCount = 0
     made = product.renumbered(a: 0, b: 0)
     split = ProductSplit(
-      batch: 1, m: product.m, panels: panels, rowUnit: Int(kernels.table.pointee.gemm_rows), flops: product.flops,
+      batch: 1, m: product.m, panels: panels, rowUnit: Int(kernels.table.pointee.gemm_rows), work: Self.work(product),
       threads: planning.threads, weighsMore: product.n > product.m)
     columns = .constant(packed)
     rows = .direct
+  }
+
+  /// Floating-point operations, or what could be done while B comes from memory, where that takes longer.
+  private static func work(_ product: MatrixProduct) -> Int {
+    product.m == 0 ? 0 : product.flops / product.m &* max(product.m, 10)
   }
 
   private var skipsB: Bool {
@@ -260,15 +265,13 @@ extension FloatProduct {
     let copied = packed + packedMatrices &* packedCount
     if case .copied = rows { copyAll(io, a, copied) }
     if case .shared = columns { packAll(io, b, packed) }
-    // What threads do last.
-    let lastParts = split.count &- split.threads
-    let upcoming = io.upcoming
     io.parallel(split.count) { index in
       let part = split.part(index)
+      let upcoming = io.isLast(index, of: split.count) ? io.upcoming : nil
       for number in part.batch {
         multiply(
           number, part.rows, part.panels, a, b, c, epilogue, packed: packed, own: packed + index &* packedCount,
-          copied: copied, next: index >= lastParts && number == part.batch.upperBound &- 1 ? upcoming : nil)
+          copied: copied, next: number == part.batch.upperBound &- 1 ? upcoming : nil)
       }
     }
   }

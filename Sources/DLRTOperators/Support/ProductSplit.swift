@@ -6,7 +6,6 @@ struct ProductSplit: Sendable {
   let batchChunks: Int
   let rowParts: Int
   let panelParts: Int
-  let threads: Int
   private let batch: Int
   private let rowUnits: Int
   private let rowUnit: Int
@@ -16,20 +15,20 @@ struct ProductSplit: Sendable {
   var count: Int { batchChunks &* rowParts &* panelParts }
 
   /// Floating-point operations that are worth waking a thread for.
-  private static let leastFlops = 2_000_000
+  private static let leastWork = 2_000_000
 
   /// - Parameters:
   ///   - rowUnit: rows of a whole tile.
+  ///   - work: in floating-point operations.
   ///   - weighsMore: the operand with columns is larger than the one with rows, so that threads share the former.
-  init(batch: Int, m: Int, panels: Int, rowUnit: Int, flops: Int, threads: Int, weighsMore: Bool) {
+  init(batch: Int, m: Int, panels: Int, rowUnit: Int, work: Int, threads: Int, weighsMore: Bool) {
     self.batch = batch
-    self.threads = threads
     rows = m
     self.panels = panels
     self.rowUnit = rowUnit
     rowUnits = (m &+ rowUnit &- 1) / rowUnit
     // Two parts for each thread leave something to share when one of them is held up.
-    let wanted = threads == 1 ? 1 : max(1, min(2 &* threads, flops / Self.leastFlops))
+    let wanted = threads == 1 ? 1 : max(1, min(2 &* threads, work / Self.leastWork))
     if batch >= wanted || batch == 0 {
       batchChunks = min(wanted, batch)
       rowParts = 1
