@@ -49,7 +49,7 @@ package struct StridedCopy: Sendable {
       let columns = walk.remove(walk.rank - 1)
       let rows = walk.remove(inner)
       // Many transpositions are work enough for all threads as they are.
-      let strip = walk.count >= 256 ? max(1, rows.size) : max(1, 256 / size)
+      let strip = walk.count >= 64 ? max(1, rows.size) : max(1, 256 / size)
       strips = (rows.size + strip - 1) / strip
       bytes = min(strip, rows.size) &* columns.size &* size
       part = .transposition(
@@ -82,23 +82,18 @@ package struct StridedCopy: Sendable {
         outer.forEach(range) { from, to in copy(source + from, target + to, count, sourceStep, targetStep) }
       }
     case .transposition(let transpose, let rows, let columns, let sourceStep, let targetStep, let strip):
-      if strips == 1 {
-        io.parallel(chunks) { range in
-          outer.forEach(range) { from, to in
-            transpose(source + from, target + to, rows, columns, sourceStep, targetStep)
-          }
-        }
-        return
-      }
       io.parallel(chunks) { range in
         // A part of the range may begin and end within one transposition.
-        for unit in range {
-          let first = unit % strips &* strip
-          let position = unit / strips
-          outer.forEach(position..<position &+ 1) { from, to in
+        var unit = range.lowerBound
+        outer.forEach(unit / strips..<(range.upperBound &+ strips &- 1) / strips) { from, to in
+          let start = unit / strips &* strips
+          let end = min(range.upperBound, start &+ strips)
+          while unit < end {
+            let first = (unit &- start) &* strip
             transpose(
               source + from + first &* size, target + to + first &* targetStep, min(strip, rows &- first), columns,
               sourceStep, targetStep)
+            unit = unit &+ 1
           }
         }
       }
