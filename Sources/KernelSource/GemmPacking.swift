@@ -8,12 +8,13 @@ func packB(_ args: dlk_pack_b_args, _ panels: Range<Int>) {
   let isRowwise = args.n_stride == 1
   let outer = Int(args.k_outer), inner = Int(args.k_inner)
   for o in 0..<(isRowwise ? outer : 1) {
-    var first = 0
+    var first = Int(args.row_begin)
+    let end = args.row_end == 0 ? inner : Int(args.row_end)
     repeat {
-      let rows = isRowwise ? min(16, inner &- first) : inner
+      let rows = isRowwise ? min(16, end &- first) : end &- first
       packPanels(args, panels, outer: isRowwise ? o..<o &+ 1 : 0..<outer, inner: first..<first &+ rows)
       first = first &+ rows
-    } while first < inner
+    } while first < end
   }
 }
 

@@ -244,9 +244,14 @@ private struct GemmCase: CustomStringConvertible {
       var args = dlk_pack_b_args(
         source: source.pointer + shift, k_outer: Int64(taps), k_inner: Int64(depth),
         n: Int64(n), k_outer_stride: Int64(outer), k_inner_stride: Int64(inner), n_stride: Int64(column), scale: 2,
-        packed: packed.base)
+        packed: packed.base, row_begin: 0, row_end: 0)
       let panel = Int(kernels.pointee.gemm_panel), lanes = Int(kernels.pointee.vector_floats)
-      kernels.pointee.pack_b(&args, 0, Int64((n + panel - 1) / panel))
+      let cut = taps == 1 ? random.int(1...depth) : 0
+      // A matrix may come in parts of its rows.
+      for (begin, end) in cut == 0 ? [(0, 0)] : [(0, cut), (cut, depth)] where taps > 1 || begin < end {
+        (args.row_begin, args.row_end) = (Int64(begin), Int64(end))
+        kernels.pointee.pack_b(&args, 0, Int64((n + panel - 1) / panel))
+      }
       for j in 0..<(n + lanes - 1) / lanes * lanes {
         let first = j / panel * panel
         let width = min(panel, (n - first + lanes - 1) / lanes * lanes)

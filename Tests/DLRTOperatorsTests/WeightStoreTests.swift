@@ -12,7 +12,7 @@ import Testing
     _ store: WeightStore, _ tensor: Tensor, _ byteCount: Int, format: String = "test", filled value: UInt8 = 7,
     _ count: Counter = Counter()
   ) throws -> PackedWeight {
-    try store.weight(tensor, format: format, byteCount: byteCount, .serial) { _, target, _ in
+    try store.weight(tensor, format: format, byteCount: byteCount, .serial) { _, target in
       count.value += 1
       target.initializeMemory(as: UInt8.self, repeating: value, count: byteCount)
     }
@@ -112,7 +112,7 @@ import Testing
     store.keep([tensor])
     for size in [-1, Int.max, Int.max - 63, 1 << 60] {
       #expect(throws: DLRTError.self) {
-        try store.weight(tensor, format: "\(size)", byteCount: size, .serial) { _, _, _ in }
+        try store.weight(tensor, format: "\(size)", byteCount: size, .serial) { _, _ in }
       }
     }
   }

@@ -47,4 +47,5 @@ typedef struct dlk_pack_b_args {
   int64_t k_outer_stride, k_inner_stride, n_stride;  ///< elements
   float scale;
   float *packed;  ///< `packed_b_floats(k_outer · k_inner, n)` floats
+  int64_t row_begin, row_end;  ///< the rows of B that are packed, with `k_outer` 1; both 0: all
 } dlk_pack_b_args;

@@ -34,11 +34,8 @@ struct FoldedConvolution: Sendable {
     let packed = try planning.constant(1).map { tensor in
       try planning.packed(
         tensor, format: "f32-transposed-\(problem.groups)", byteCount: weightFloats * 4
-      ) { tensor, target, _ in
-        tensor.withUnsafeBytes { bytes in
-          guard let base = bytes.baseAddress else { return }
-          transposeWeights(base, target.assumingMemoryBound(to: Float.self))
-        }
+      ) { source, target in
+        source.whole { transposeWeights($0, target.assumingMemoryBound(to: Float.self)) }
       }
     }
     let laneBytes = lanes * laneFloats * 4

@@ -131,8 +131,8 @@ struct PhasedConvolution: Sendable {
     let axes = problem.geometry.axes
     let format =
       "\(kernels.isa.name)-f32-phases-\(problem.groups)-\(spread)-\(adjacent?.pad ?? 0)-\(axes.map { [$0.stride, $0.dilation, $0.padBegin] })"
-    let packed = try planning.packed(weights, format: format, byteCount: weightFloats * 4) { tensor, target, _ in
-      try pack(tensor, target)
+    let packed = try planning.packed(weights, format: format, byteCount: weightFloats * 4) { source, target in
+      try source.whole { try pack($0, target) }
     }
     let inputSize = problem.geometry.outputSize &* inputChannels
     let outputSize = problem.geometry.inputSize &* yPlace.stride &* spread
@@ -194,7 +194,7 @@ struct PhasedConvolution: Sendable {
   }
 
   /// W `[C, M / group, kernel…]` as panels for each phase and group, of which the rows are tap by tap the channels.
-  private func pack(_ tensor: Tensor, _ target: UnsafeMutableRawPointer) throws {
+  private func pack(_ base: UnsafeRawPointer, _ target: UnsafeMutableRawPointer) throws {
     let target = target.assumingMemoryBound(to: Float.self)
     let kernel = Array(repeating: 1, count: 3 - problem.geometry.axes.count) + problem.geometry.kernel
     let channels = problem.inputChannels
@@ -205,39 +205,36 @@ struct PhasedConvolution: Sendable {
     let perPixel = problem.outputChannels / spread
     let block = try TensorStorage(byteCount: kernel.product * rowFloats * 4)
     let rows = block.base.assumingMemoryBound(to: Float.self)
-    tensor.withUnsafeBytes { bytes in
-      guard let base = bytes.baseAddress else { return }
-      for phase in phases where phase.taps > 0 {
-        for group in 0..<problem.groups {
-          var row = 0
-          for d in phase.axes[0].taps {
-            for h in phase.axes[1].taps {
-              for w in phase.axes[2].taps {
-                let source = base + (group * channels * perPixel * taps + (d * kernel[1] + h) * across) * 4
-                for index in 0..<rowFloats {
-                  // Channel by channel of X, `spread` times the model's output channels.
-                  let (place, output) = (index / perPixel, index % perPixel)
-                  let from = (place / spread * perPixel + output) * taps
-                  let tap = adjacent == nil ? w : adjacent?.tap(place % spread, w)
-                  rows[row * rowFloats + index] =
-                    tap.map { source.loadUnaligned(fromByteOffset: (from + $0) * 4, as: Float.self) } ?? 0
-                }
-                row += 1
+    for phase in phases where phase.taps > 0 {
+      for group in 0..<problem.groups {
+        var row = 0
+        for d in phase.axes[0].taps {
+          for h in phase.axes[1].taps {
+            for w in phase.axes[2].taps {
+              let source = base + (group * channels * perPixel * taps + (d * kernel[1] + h) * across) * 4
+              for index in 0..<rowFloats {
+                // Channel by channel of X, `spread` times the model's output channels.
+                let (place, output) = (index / perPixel, index % perPixel)
+                let from = (place / spread * perPixel + output) * taps
+                let tap = adjacent == nil ? w : adjacent?.tap(place % spread, w)
+                rows[row * rowFloats + index] =
+                  tap.map { source.loadUnaligned(fromByteOffset: (from + $0) * 4, as: Float.self) } ?? 0
               }
+              row += 1
             }
           }
-          var args = dlk_pack_b_args()
-          args.source = UnsafeRawPointer(rows)
-          args.k_outer = Int64(row)
-          args.k_inner = Int64(channels)
-          args.n = Int64(problem.outputChannels)
-          args.k_outer_stride = Int64(rowFloats)
-          args.k_inner_stride = Int64(problem.outputChannels)
-          args.n_stride = 1
-          args.scale = 1
-          args.packed = target + phase.firstWeight + group * phase.weightsPerGroup
-          kernels.table.pointee.pack_b(&args, 0, panels)
         }
+        var args = dlk_pack_b_args()
+        args.source = UnsafeRawPointer(rows)
+        args.k_outer = Int64(row)
+        args.k_inner = Int64(channels)
+        args.n = Int64(problem.outputChannels)
+        args.k_outer_stride = Int64(rowFloats)
+        args.k_inner_stride = Int64(problem.outputChannels)
+        args.n_stride = 1
+        args.scale = 1
+        args.packed = target + phase.firstWeight + group * phase.weightsPerGroup
+        kernels.table.pointee.pack_b(&args, 0, panels)
       }
     }
   }

@@ -47,18 +47,20 @@ struct WeightPacking: Sendable {
 
   var bytes: Int { (floatsPerGroup &* problem.groups &* 4 &+ 63) & ~63 }
 
-  private var panels: Int {
-    let panel = Int(kernels.table.pointee.gemm_panel)
-    return (problem.outputChannels &+ panel &- 1) / panel
-  }
+  private var panelWidth: Int { Int(kernels.table.pointee.gemm_panel) }
+  private var panels: Int { (problem.outputChannels &+ panelWidth &- 1) / panelWidth }
+  /// Bytes of the weights that one panel is made of.
+  private var panelBytes: Int { panelWidth &* problem.inputChannels &* problem.geometry.kernelSize &* 4 }
 
   /// Constant weights, packed once for the model by all threads.
   func packed(_ tensor: Tensor, _ planning: Planning) throws -> TensorStorage {
     let format = "\(kernels.isa.name)-f32-\(layout.name)-\(problem.groups)"
-    return try planning.packed(tensor, format: format, byteCount: bytes) { tensor, target, pool in
-      tensor.withUnsafeBytes { bytes in
-        guard let source = bytes.baseAddress else { return }
-        pack(source, target.assumingMemoryBound(to: Float.self), pool)
+    return try planning.packed(tensor, format: format, byteCount: bytes) { source, target in
+      let target = target.assumingMemoryBound(to: Float.self)
+      if case .taps = layout { return source.whole { packTaps($0, target) } }
+      guard problem.groups == 1 else { return source.whole { pack($0, target, source.pool) } }
+      try source.parts(of: panels, unitBytes: panelBytes) { range, base in
+        for panel in range { packPanel(panel, base, target) }
       }
     }
   }

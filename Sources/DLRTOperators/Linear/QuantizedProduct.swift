@@ -33,10 +33,10 @@ final class QuantizedProduct: Sendable {
     if let constant = planning.constant(b.input), !planning.has(bZero) || planning.constant(bZero) != nil {
       let zero = planning.constant(bZero)
       let identity = zero.map { "\(ObjectIdentifier($0.storage).hashValue)+\($0.byteOffset)" } ?? ""
-      packed = try planning.packed(constant, format: "pairs \(identity)", byteCount: bytes) { constant, target, _ in
+      packed = try planning.packed(constant, format: "pairs \(identity)", byteCount: bytes) { source, target in
         let wide = try TensorStorage(byteCount: max(b.byteCount, 1))
         let elements = wide.base.assumingMemoryBound(to: Int16.self)
-        b.widen(0..<b.rows, constant.pointer, zero?.pointer, elements)
+        source.whole { b.widen(0..<b.rows, $0, zero?.pointer, elements) }
         let words = target.assumingMemoryBound(to: UInt32.self)
         for unit in 0..<matrices * product.panels { Self.pack(product, unit, elements, words) }
       }

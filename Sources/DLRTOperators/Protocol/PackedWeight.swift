@@ -4,8 +4,8 @@ import DLRTParallel
 /// A constant in a kernel's own layout: its address is known from the start, its contents are there whenever a run has
 /// borrowed it of the store.
 package final class PackedWeight: @unchecked Sendable {
-  /// Writes the packed form; may use the threads of a run.
-  package typealias Fill = @Sendable (Tensor, UnsafeMutableRawPointer, ThreadPool) throws -> Void
+  /// Writes the packed form.
+  package typealias Fill = @Sendable (WeightSource, UnsafeMutableRawPointer) throws -> Void
 
   package let storage: TensorStorage
   /// nil for memory that nobody takes back.
@@ -25,46 +25,9 @@ package final class PackedWeight: @unchecked Sendable {
   var isFilled: Bool { block.map { generation == $0.generation } ?? true }
   var wasFilled: Bool { generation != nil }
 
-  func load(_ desk: inout PackingDesk, _ pool: ThreadPool) throws {
-    try desk.read(source) { try fill($0, storage.base, pool) }
+  func load(_ desks: PackingDesks, _ pool: ThreadPool) throws {
+    try fill(WeightSource(source, desks, pool), storage.base)
     generation = block?.generation
-  }
-}
-
-/// Where constants of a file are laid down while they are packed: reading them is cheaper than to map their pages for a
-/// single visit, and what was just read is still in a cache.
-struct PackingDesk {
-  private var block: WeightBlock?
-
-  /// Less comes with the pages around it; more stays in the mapped file, whose reader goes through it in parts.
-  private static let copiedBytes = 64 << 10...32 << 20
-  /// A large page.
-  private static let leastRoom = 2 << 20
-
-  mutating func read(_ tensor: Tensor, _ body: (Tensor) throws -> Void) throws {
-    guard tensor.storage.isRestorable, Self.copiedBytes.contains(tensor.byteCount) else {
-      return try tensor.withUnsafeBytes { bytes in
-        tensor.storage.preparePages(bytes)
-        try body(tensor)
-        // Most constants have one reader, which now has its own copy.
-        tensor.storage.releasePages(bytes)
-      }
-    }
-    let block = try room(tensor.byteCount)
-    let copy = block.part(0, tensor.byteCount)
-    try tensor.withUnsafeBytes { try tensor.storage.copy($0, to: copy.base) }
-    try body(Tensor(tensor.type, tensor.shape, copy))
-  }
-
-  /// Gives the memory back.
-  mutating func clear() { block = nil }
-
-  private mutating func room(_ byteCount: Int) throws -> WeightBlock {
-    if let block, block.byteCount >= byteCount { return block }
-    block = nil
-    let made = try WeightBlock(max(byteCount, Self.leastRoom))
-    block = made
-    return made
   }
 }
 

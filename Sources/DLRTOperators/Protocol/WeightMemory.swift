@@ -65,12 +65,10 @@ final class WeightBlock: @unchecked Sendable {
   private static let largePage = 2 << 20
 
   init(_ size: Int) throws(DLRTError) {
-    let (wide, isTooLarge) = size.addingReportingOverflow(Self.largePage)
-    guard !isTooLarge else { throw DLRTError(.limitExceeded, "cannot allocate \(size) bytes") }
     // What comes close takes a whole large page: its end is not worth five hundred faults.
-    let isClose = size & (Self.largePage - 1) >= Self.largePage / 2
-    let size = isClose ? wide & ~(Self.largePage - 1) : size
-    let slack = size >= Self.largePage ? Self.largePage : 0
+    let isLarge = size >= Self.largePage / 2
+    let size = isLarge && size < Self.largePage ? Self.largePage : size
+    let slack = isLarge ? Self.largePage : 0
     let (length, overflow) = size.addingReportingOverflow(slack)
     guard !overflow,
       let start = mmap(nil, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), start != MAP_FAILED

@@ -10,10 +10,10 @@ final class WeightResidency: Sendable {
   fileprivate struct State {
     /// Blocks with contents that may be taken back.
     var lent: [WeightBlock] = []
-    var desk = PackingDesk()
   }
 
   private let state = Locked(State())
+  private let desks = PackingDesks()
 
   /// Brings weights to memory until `giveBack`.
   ///
@@ -28,7 +28,7 @@ final class WeightResidency: Sendable {
         }
         if weight.isFilled { continue }
         state.takeBack(for: weights)
-        try weight.load(&state.desk, pool)
+        try weight.load(desks, pool)
         if !block.isKept, !state.lent.contains(where: { $0 === block }) { state.lent.append(block) }
       }
       for weight in weights { weight.block?.readers += 1 }
@@ -42,14 +42,14 @@ final class WeightResidency: Sendable {
   }
 
   /// Gives back what packing needed, until it is needed again.
-  func rest() { state.withLock { $0.desk.clear() } }
+  func rest() { state.withLock { _ in desks.clear() } }
 
   /// Brings weights to memory for good.
   func keep(_ weights: [PackedWeight], _ pool: ThreadPool) throws {
     try state.withLock { state in
       for weight in weights {
         if let block = weight.block { state.keep(block) }
-        if !weight.isFilled { try weight.load(&state.desk, pool) }
+        if !weight.isFilled { try weight.load(desks, pool) }
       }
     }
   }

@@ -114,8 +114,7 @@ extension WeightStore {
     if let found { return found }
     guard isLasting else {
       let weight = PackedWeight(try TensorStorage(byteCount: byteCount), in: nil, source: tensor, fill)
-      var desk = PackingDesk()
-      try weight.load(&desk, pool)
+      try weight.load(PackingDesks(), pool)
       return weight
     }
     let (storage, block) = try lentMemory.take(byteCount)

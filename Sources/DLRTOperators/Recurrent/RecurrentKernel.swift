@@ -43,7 +43,9 @@ struct RecurrentKernel: Sendable {
     packed = try planning.constant(2).map {
       try planning.packed(
         $0, format: "recurrent-\(cell.gates)", byteCount: packing.directions * packing.count * 4
-      ) { source, target, _ in packing.run(source.pointer, target.assumingMemoryBound(to: Float.self)) }
+      ) { source, target in
+        try packing.run(source, target.assumingMemoryBound(to: Float.self))
+      }
     }
     self.packing = packing
   }
@@ -78,6 +80,28 @@ private struct Packing: Sendable {
         hidden: Int64(hidden), k: Int64(hidden), gate_stride: Int64(hidden &* hidden), unit_stride: Int64(hidden),
         k_stride: 1, packed: target + direction &* count)
       kernels.table.pointee.pack_recurrent(&arguments, 0, Int64(panels))
+    }
+  }
+
+  /// The same, some units at a time: all their gates.
+  func run(_ source: WeightSource, _ target: UnsafeMutablePointer<Float>) throws {
+    let vector = Int(kernels.table.pointee.vector_floats), rowBytes = hidden * 4
+    let step = max(1, PackingDesks.partBytes / max(vector * gates * rowBytes, 1))
+    for direction in 0..<directions {
+      for first in stride(from: 0, to: panels, by: step) {
+        let units = first * vector..<min((first + step) * vector, hidden)
+        let ranges = (0..<gates).map { gate in
+          let row = (direction * gates + gate) * hidden
+          return (row + units.lowerBound) * rowBytes..<(row + units.upperBound) * rowBytes
+        }
+        try source.joined(ranges) { base in
+          var arguments = dlk_pack_recurrent_args(
+            source: base, gates: Int64(gates), hidden: Int64(units.count), k: Int64(hidden),
+            gate_stride: Int64(units.count * hidden), unit_stride: Int64(hidden), k_stride: 1,
+            packed: target + direction * count + units.lowerBound * gates * hidden)
+          kernels.table.pointee.pack_recurrent(&arguments, 0, Int64((units.count + vector - 1) / vector))
+        }
+      }
     }
   }
 }

@@ -49,8 +49,27 @@ struct RecurrentWeights: Sendable {
     let weights = self
     packed = try planning.packed(
       constant, format: "recurrent-\(parts)", byteCount: directions * perDirection * 4
-    ) { constant, target, _ in
-      weights.pack(constant.pointer, target.assumingMemoryBound(to: Float.self))
+    ) { source, target in
+      try weights.pack(source, target.assumingMemoryBound(to: Float.self))
+    }
+  }
+
+  private func pack(_ source: WeightSource, _ target: UnsafeMutablePointer<Float>) throws {
+    let panel = Int(kernels.table.pointee.gemm_panel), rowBytes = hidden * 4
+    let step = max(1, PackingDesks.partBytes / max(panel * rowBytes, 1)) * panel
+    for direction in 0..<directions {
+      for (index, part) in parts.enumerated() {
+        for first in stride(from: 0, to: part.count, by: step) {
+          let rows = first..<min(first + step, part.count), start = direction * width + part.lowerBound
+          let range = (start + rows.lowerBound) * rowBytes..<(start + rows.upperBound) * rowBytes
+          try source.joined([range]) { base in
+            var arguments = dlk_pack_b_args(
+              base, k: hidden, n: rows.count, kStride: 1, nStride: hidden,
+              packed: target + (direction * perDirection + places[index] + first * hidden))
+            kernels.table.pointee.pack_b(&arguments, 0, panels(rows))
+          }
+        }
+      }
     }
   }
 

@@ -160,8 +160,8 @@ extension FloatProduct {
   /// Brings a constant of any size into memory, in parts.
   private static func prepare(_ b: Tensor) {
     b.withUnsafeBytes { bytes in
-      for first in stride(from: 0, to: bytes.count, by: releasedBytes) {
-        b.storage.preparePages(UnsafeRawBufferPointer(rebasing: bytes[first..<min(first + releasedBytes, bytes.count)]))
+      for first in stride(from: 0, to: bytes.count, by: preparedBytes) {
+        b.storage.preparePages(UnsafeRawBufferPointer(rebasing: bytes[first..<min(first + preparedBytes, bytes.count)]))
       }
     }
   }
@@ -174,35 +174,36 @@ extension FloatProduct {
     let format = "\(kernels.isa.name)-gemm-\(product.k)x\(product.n)-\(product.b.row)-\(product.b.column)-\(matrices)"
     let width = Int(kernels.table.pointee.gemm_panel)
     let panels = (product.n + width - 1) / width
-    // Where a panel's elements are adjacent, what is packed already can leave memory before the rest is read.
-    let isDone = matrices == 1 && product.b.row == 1 && product.b.column == product.k
-    let step = isDone ? max(1, releasedBytes / max(width * product.k * 4, 1)) : panels
-    return try planning.packed(b, format: format, byteCount: matrices * packedCount * 4) { tensor, target, pool in
+    let (row, column) = (product.b.row, product.b.column)
+    return try planning.packed(b, format: format, byteCount: matrices * packedCount * 4) { source, target in
       let target = target.assumingMemoryBound(to: Float.self)
-      let source = tensor.pointer
-      forEachMatrix(made, product, .b) { place, offset in
-        let arguments = dlk_pack_b_args(
-          source + offset * 4, k: product.k, n: product.n, kStride: product.b.row, nStride: product.b.column,
-          packed: target + place)
-        for first in stride(from: 0, to: panels, by: step) {
-          let end = min(first + step, panels)
-          let bytes = UnsafeRawBufferPointer(
-            start: source + first * width * product.k * 4, count: (end - first) * width * product.k * 4)
-          if step < panels { tensor.storage.preparePages(bytes) }
-          // Packing runs at the speed of memory, some bytes in a nanosecond.
-          let chunks = Chunks(end - first, cost: Double(width * product.k))
-          pool.run(chunks.count) { index in
-            var own = arguments
-            let range = chunks[index]
-            kernels.table.pointee.pack_b(&own, Int64(first + range.lowerBound), Int64(first + range.upperBound))
+      func arguments(_ source: UnsafeRawPointer, _ place: Int) -> dlk_pack_b_args {
+        dlk_pack_b_args(source, k: product.k, n: product.n, kStride: row, nStride: column, packed: target + place)
+      }
+      if matrices == 1, row == 1, column == product.k {
+        try source.parts(of: panels, unitBytes: width * product.k * 4) { range, base in
+          var arguments = arguments(base, 0)
+          kernels.table.pointee.pack_b(&arguments, Int64(range.lowerBound), Int64(range.upperBound))
+        }
+      } else if matrices == 1, column == 1, row == product.n {
+        try source.parts(of: product.k, unitBytes: product.n * 4) { range, base in
+          var arguments = arguments(base, 0)
+          arguments.row_begin = Int64(range.lowerBound)
+          arguments.row_end = Int64(range.upperBound)
+          kernels.table.pointee.pack_b(&arguments, 0, Int64(panels))
+        }
+      } else {
+        source.whole { base in
+          forEachMatrix(made, product, .b) { place, offset in
+            var arguments = arguments(base + offset * 4, place)
+            kernels.table.pointee.pack_b(&arguments, 0, Int64(panels))
           }
-          if end < panels { tensor.storage.releasePages(bytes) }
         }
       }
     }
   }
 
-  private static let releasedBytes = 8 << 20
+  private static let preparedBytes = 8 << 20
 
   private static func copyRows(
     _ a: Tensor, _ made: MatrixProduct, _ product: MatrixProduct, _ planning: Planning, _ copiedCount: Int
@@ -210,7 +211,7 @@ extension FloatProduct {
     let matrices = made.matrices(.a)
     let format = "rows-\(product.m)x\(product.k)-\(product.a.row)-\(product.a.column)-\(matrices)"
     let tensor = try planning.environment.weights.aligned(a)
-    return try planning.packed(a, format: format, byteCount: matrices * copiedCount * 4) { _, target, _ in
+    return try planning.packed(a, format: format, byteCount: matrices * copiedCount * 4) { _, target in
       let target = target.assumingMemoryBound(to: Float.self)
       let source = tensor.pointer.assumingMemoryBound(to: Float.self)
       forEachMatrix(made, product, .a) { place, offset in
