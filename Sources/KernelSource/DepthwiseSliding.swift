@@ -115,12 +115,15 @@ private enum SlidingTile<let Width: Int, let Stride: Int, let P: Int> {
         tile(WholeColumns.self, Border<2, 1>.self, row, offset, y, inside, pixels, channel, 0)
         channel = channel &+ 2 &* lanes
       }
-    #else
-      while isWhole, channel &+ lanes <= channels {
-        tile(WholeColumns.self, Border<1, 0>.self, row, offset, y, inside, pixels, channel, 0)
+    #endif
+    if isWhole, channels >= lanes {
+      while channel < channels {
+        // The last vector may begin among the channels of the one before.
+        let first = min(channel, channels &- lanes)
+        tile(WholeColumns.self, Border<1, 0>.self, row, offset, y, inside, pixels, first, 0)
         channel = channel &+ lanes
       }
-    #endif
+    }
     while channel < channels {
       let count = min(lanes, channels &- channel)
       tile(PartialColumns.self, Border<1, 1>.self, row, offset, y, inside, pixels, channel, count)
