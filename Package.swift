@@ -10,7 +10,9 @@ func kernels(_ name: String, define: String, _ machine: [String]) -> Target {
     dependencies: ["CKernelSupport"],
     swiftSettings: [
       .define(define),
-      .unsafeFlags(["-Ounchecked", "-Xllvm", "-unroll-threshold=4000"] + machine.flatMap { ["-Xcc", $0] }),
+      .unsafeFlags(
+        ["-Ounchecked", "-Xfrontend", "-function-sections", "-Xllvm", "-unroll-threshold=4000"]
+          + machine.flatMap { ["-Xcc", $0] }),
       .unsafeFlags(["-wmo", "-num-threads", "1", "-disable-batch-mode"], .when(configuration: .debug)),
     ],
     linkerSettings: [.linkedLibrary("m")])

@@ -42,6 +42,7 @@ package struct PassManager: Sendable {
 extension PassManager {
   /// What every program goes through.
   package static let standard = PassManager([
+    RecognizeQuantization(),
     FoldConstants(),
     EliminateNoOps(),
     MergeDuplicates(),

@@ -1,7 +1,7 @@
 import CKernelSupport
 
 /// The pixels under a convolution's window, as rows of a product.
-private struct WindowRows: RowSource {
+struct WindowRows: RowSource {
   /// Addresses that fit into `addresses`.
   static var capacity: Int { 1024 }
 
@@ -192,44 +192,53 @@ private func wholeColumns(_ window: dlk_window) -> Range<Int> {
 }
 
 func convolve(_ args: dlk_conv_args, _ pixels: Range<Int>, _ panels: Range<Int>) {
-  let window = args.window
+  var scratch = DriverScratch()
+  withUnsafeMutablePointer(to: &scratch) { scratch in
+    withWindowRows(args.window, args.x, args.x_pixels, channels: args.channels, padding: args.padding) { rows, depth in
+      forEachRun(of: pixels, args.window, args.y_pixels) { run, offset in
+        var driver = ProductDriver(
+          rows: rows, depth: depth, n: Int(args.n),
+          b: PanelSource(base: args.weights, layout: .packed(columns: Int(args.n))),
+          c: args.y + offset, cStride: Int(args.y_pixels.pixel_stride), epilogue: Epilogue(args.epilogue),
+          scratch: scratch,
+          after: run.upperBound == pixels.upperBound ? args.next?.assumingMemoryBound(to: Float.self) : nil)
+        driver.run(rows: run, panels: panels)
+      }
+    }
+  }
+}
+
+/// Calls `body` with the pixels under a window and how many elements follow each other under a tap.
+@inline(never)
+func withWindowRows(
+  _ window: dlk_window, _ x: Source, _ pixels: dlk_pixels, channels: Int64, padding: Source,
+  joins: Bool = true, _ body: (WindowRows, _ depth: Int) -> Void
+) {
   let isRun =
-    window.dilation_w == 1 && args.x_pixels.pixel_stride == args.channels && window.pad_w == 0
+    joins && window.dilation_w == 1 && pixels.pixel_stride == channels && window.pad_w == 0
     && (window.out_w &- 1) &* window.stride_w &+ window.kernel_w <= window.in_w
   let tapsAcross = isRun ? 1 : Int(window.kernel_w)
-  let depth = Int(args.channels) &* (isRun ? Int(window.kernel_w) : 1)
+  let depth = Int(channels) &* (isRun ? Int(window.kernel_w) : 1)
   let taps = Int(window.kernel_d &* window.kernel_h) &* tapsAcross
-
-  var scratch = DriverScratch()
-  var addresses = InlineArray<1024, Source> { [padding = args.padding!] _ in padding }
+  var addresses = InlineArray<1024, Source> { [padding] _ in padding }
   var offsets = InlineArray<64, Int> { _ in 0 }
-  withUnsafeMutablePointer(to: &scratch) { scratch in
-    withAddress(of: &addresses) { addresses in
-      withAddress(of: &offsets) { offsets in
-        let rows = WindowRows(
-          x: args.x, pixels: args.x_pixels, window: window, padding: args.padding, tapsAcross: tapsAcross,
-          addresses: addresses.assumingMemoryBound(to: Source.self),
-          offsets: offsets.assumingMemoryBound(to: Int.self), whole: wholeColumns(window),
-          keepsBlocks: taps <= WindowRows.capacity / 16, hasPadding: taps > 1 && reachesOut(window))
-        rows.measure()
-        forEachRun(of: pixels, window, args.y_pixels) { run, offset in
-          var driver = ProductDriver(
-            rows: rows, depth: depth, n: Int(args.n),
-            b: PanelSource(base: args.weights, layout: .packed(columns: Int(args.n))),
-            c: args.y + offset, cStride: Int(args.y_pixels.pixel_stride), epilogue: Epilogue(args.epilogue),
-            scratch: scratch,
-            after: run.upperBound == pixels.upperBound ? args.next?.assumingMemoryBound(to: Float.self) : nil)
-          driver.run(rows: run, panels: panels)
-        }
-      }
+  withAddress(of: &addresses) { addresses in
+    withAddress(of: &offsets) { offsets in
+      let rows = WindowRows(
+        x: x, pixels: pixels, window: window, padding: padding, tapsAcross: tapsAcross,
+        addresses: addresses.assumingMemoryBound(to: Source.self),
+        offsets: offsets.assumingMemoryBound(to: Int.self), whole: wholeColumns(window),
+        keepsBlocks: taps <= WindowRows.capacity / 16, hasPadding: taps > 1 && reachesOut(window))
+      rows.measure()
+      body(rows, depth)
     }
   }
 }
 
 /// Cuts a range of output pixels where the distance between neighbours changes. `body` gets each part and what to add
 /// to pixel · stride to find a pixel of it.
-@inline(__always)
-private func forEachRun(
+@inline(never)
+func forEachRun(
   of range: Range<Int>, _ window: dlk_window, _ pixels: dlk_pixels, _ body: (Range<Int>, Int) -> Void
 ) {
   let (width, height) = (Int(window.out_w), Int(window.out_h))

@@ -114,3 +114,55 @@ private func dequantize<B: Bytes>(_ args: dlk_dequantize_args, _: B.Type) {
     dlk_store_partial(y + i, dlk_to_f32(B.part(x + i, rest) &- zero) * dlk_load_partial(scale + i, rest), rest)
   }
 }
+
+func byteBinary(_ args: dlk_byte_binary_args) {
+  switch (args.is_signed != 0, args.multiplies != 0) {
+  case (true, true): byteBinary(args, SignedBytes.self) { multiplied($0, $1, args) }
+  case (true, false): byteBinary(args, SignedBytes.self) { added($0, $1, args) }
+  case (false, true): byteBinary(args, UnsignedBytes.self) { multiplied($0, $1, args) }
+  case (false, false): byteBinary(args, UnsignedBytes.self) { added($0, $1, args) }
+  }
+}
+
+@_transparent
+private func byteBinary<B: Bytes>(_ args: dlk_byte_binary_args, _: B.Type, _ function: (VF, VF) -> VF) {
+  let count = Int(args.count)
+  let a: UnsafeRawPointer = args.a, b: UnsafeRawPointer = args.b
+  let y: UnsafeMutableRawPointer = args.y
+  let (low, high) = (VF(repeating: B.least), VF(repeating: B.greatest))
+  var i = 0
+  while i < count {
+    let width = min(lanes, count &- i)
+    let isWhole = width == lanes
+    let left = isWhole ? B.vector(a + i) : B.part(a + i, width)
+    let right = isWhole ? B.vector(b + i) : B.part(b + i, width)
+    // `dlk_max` gives its second operand where the first is NaN.
+    let result = dlk_to_i32(dlk_min(dlk_max(function(dlk_to_f32(left), dlk_to_f32(right)), low), high))
+    if isWhole { dlk_store_i8(y + i, result) } else { dlk_store_i8_partial(y + i, result, width) }
+    i = i &+ lanes
+  }
+}
+
+@inline(__always)
+private func multiplied(_ a: VF, _ b: VF, _ args: dlk_byte_binary_args) -> VF {
+  (a - VF(repeating: args.a_zero)) * (b - VF(repeating: args.b_zero)) * VF(repeating: args.a_factor)
+    + VF(repeating: args.shift)
+}
+
+@inline(__always)
+private func added(_ a: VF, _ b: VF, _ args: dlk_byte_binary_args) -> VF {
+  let shift = VF(repeating: args.shift), x = VF(repeating: args.a_factor), y = VF(repeating: args.b_factor)
+  return fused(a, x, fused(b, y, shift))
+}
+
+/// A fused sum where there is no FMA: products of bytes and floats are exact in double precision.
+@inline(__always)
+private func fused(_ a: VF, _ b: VF, _ c: VF) -> VF {
+  #if DL_AVX512 || DL_AVX512VNNI || DL_AVX2
+    return dlk_fma(a, b, c)
+  #else
+    return dlk_join_f64(
+      dlk_fma_f64(dlk_low_f64(a), dlk_low_f64(b), dlk_low_f64(c)),
+      dlk_fma_f64(dlk_high_f64(a), dlk_high_f64(b), dlk_high_f64(c)))
+  #endif
+}

@@ -3,7 +3,7 @@ import DLRTKernels
 import Testing
 
 /// A random window over a random image.
-private struct WindowCase: CustomStringConvertible {
+struct WindowCase: CustomStringConvertible {
   var window = dlk_window()
   var channels: Int
   var x, y: dlk_pixels

@@ -365,6 +365,20 @@ private func zeros(_ shape: [Int], _ type: DataType = .float32) throws -> Tensor
     #expect(try got.array(of: Int32.self).map(Double.init) == expected.array())
   }
 
+  /// Differences of bytes that need nine bits, constant and not.
+  @Test(arguments: [1, 3]) func wideWeights(_ group: Int) throws {
+    let x = try Tensor([1, 2, 3] as [UInt8], shape: [1, 3, 1])
+    for (values, zero, factor) in [([0, 255], 0, 255), ([0, 255], 255, -255), ([1, 255], 1, 254)] {
+      let w = try Tensor(
+        Array(repeating: UInt8(values[factor < 0 ? 0 : 1]), count: 3),
+        shape: group == 1 ? [1, 3, 1] : [3, 1, 1])
+      let y = try OperatorRun.tensor(
+        "ConvInteger", [x, w, Tensor(scalar: UInt8(0)), Tensor(scalar: UInt8(zero))], ["group": .int(group)])
+      let expected = group == 1 ? [6 * factor] : [factor, 2 * factor, 3 * factor]
+      #expect(try y.array(of: Int32.self) == expected.map { Int32($0) })
+    }
+  }
+
   @Test func zeroPointsOfEachChannel() throws {
     let x = try Tensor([10, 12] as [UInt8], shape: [1, 1, 2])
     let w = try Tensor([5, 7] as [UInt8], shape: [2, 1, 1])

@@ -275,6 +275,54 @@ DLK_INLINE dlk_vi dlk_add_pairs(dlk_vi sum, dlk_vi a, dlk_vi b) {
 #endif
 }
 
+// Bytes by fours.
+
+/// Lane by lane `sum` + the products of four unsigned bytes and four signed ones; wraps around.
+DLK_INLINE dlk_vi dlk_add_quads(dlk_vi sum, dlk_vi a, dlk_vi b) {
+#if defined(__AVX512VNNI__)
+  return (dlk_vi)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)a, (__m512i)b);
+#else
+  typedef int16_t pairs __attribute__((vector_size(DLK_VECTOR_BYTES)));
+  typedef uint16_t naturals __attribute__((vector_size(DLK_VECTOR_BYTES)));
+  dlk_vi even = a & 0x00ff00ff, odd = (dlk_vi)((naturals)a >> 8);
+  dlk_vi b_even = (dlk_vi)((pairs)((naturals)b << 8) >> 8), b_odd = (dlk_vi)((pairs)b >> 8);
+  return dlk_add_pairs(dlk_add_pairs(sum, even, b_even), odd, b_odd);
+#endif
+}
+
+/// Within each 16 bytes, interleaves the lower or the upper halves of a and b by bytes or by 16 bits.
+#if DLK_VECTOR_BYTES == 64
+DLK_INLINE dlk_vi dlk_zip_low_i8(dlk_vi a, dlk_vi b) { return (dlk_vi)_mm512_unpacklo_epi8((__m512i)a, (__m512i)b); }
+DLK_INLINE dlk_vi dlk_zip_high_i8(dlk_vi a, dlk_vi b) { return (dlk_vi)_mm512_unpackhi_epi8((__m512i)a, (__m512i)b); }
+DLK_INLINE dlk_vi dlk_zip_low_i16(dlk_vi a, dlk_vi b) { return (dlk_vi)_mm512_unpacklo_epi16((__m512i)a, (__m512i)b); }
+DLK_INLINE dlk_vi dlk_zip_high_i16(dlk_vi a, dlk_vi b) { return (dlk_vi)_mm512_unpackhi_epi16((__m512i)a, (__m512i)b); }
+#elif DLK_VECTOR_BYTES == 32
+DLK_INLINE dlk_vi dlk_zip_low_i8(dlk_vi a, dlk_vi b) { return (dlk_vi)_mm256_unpacklo_epi8((__m256i)a, (__m256i)b); }
+DLK_INLINE dlk_vi dlk_zip_high_i8(dlk_vi a, dlk_vi b) { return (dlk_vi)_mm256_unpackhi_epi8((__m256i)a, (__m256i)b); }
+DLK_INLINE dlk_vi dlk_zip_low_i16(dlk_vi a, dlk_vi b) { return (dlk_vi)_mm256_unpacklo_epi16((__m256i)a, (__m256i)b); }
+DLK_INLINE dlk_vi dlk_zip_high_i16(dlk_vi a, dlk_vi b) { return (dlk_vi)_mm256_unpackhi_epi16((__m256i)a, (__m256i)b); }
+#else
+DLK_INLINE dlk_vi dlk_zip_low_i8(dlk_vi a, dlk_vi b) { return (dlk_vi)_mm_unpacklo_epi8((__m128i)a, (__m128i)b); }
+DLK_INLINE dlk_vi dlk_zip_high_i8(dlk_vi a, dlk_vi b) { return (dlk_vi)_mm_unpackhi_epi8((__m128i)a, (__m128i)b); }
+DLK_INLINE dlk_vi dlk_zip_low_i16(dlk_vi a, dlk_vi b) { return (dlk_vi)_mm_unpacklo_epi16((__m128i)a, (__m128i)b); }
+DLK_INLINE dlk_vi dlk_zip_high_i16(dlk_vi a, dlk_vi b) { return (dlk_vi)_mm_unpackhi_epi16((__m128i)a, (__m128i)b); }
+#endif
+
+/// Within each 16 bytes, the low bytes of four lanes of each of a, b, c and d.
+DLK_INLINE dlk_vi dlk_join_bytes(dlk_vi a, dlk_vi b, dlk_vi c, dlk_vi d) {
+  a &= 0xff, b &= 0xff, c &= 0xff, d &= 0xff;
+#if DLK_VECTOR_BYTES == 64
+  __m512i low = _mm512_packs_epi32((__m512i)a, (__m512i)b), high = _mm512_packs_epi32((__m512i)c, (__m512i)d);
+  return (dlk_vi)_mm512_packus_epi16(low, high);
+#elif DLK_VECTOR_BYTES == 32
+  __m256i low = _mm256_packs_epi32((__m256i)a, (__m256i)b), high = _mm256_packs_epi32((__m256i)c, (__m256i)d);
+  return (dlk_vi)_mm256_packus_epi16(low, high);
+#else
+  __m128i low = _mm_packs_epi32((__m128i)a, (__m128i)b), high = _mm_packs_epi32((__m128i)c, (__m128i)d);
+  return (dlk_vi)_mm_packus_epi16(low, high);
+#endif
+}
+
 // Across lanes: halves are folded onto each other, so the order of a sum is fixed.
 
 #if DLK_VECTOR_BYTES == 16

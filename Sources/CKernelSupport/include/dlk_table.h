@@ -1,6 +1,7 @@
 #pragma once
 
 #include "dlk_attention.h"
+#include "dlk_byte_window.h"
 #include "dlk_cpu.h"
 #include "dlk_gemm.h"
 #include "dlk_layout.h"
@@ -51,6 +52,10 @@ typedef struct dlk_kernel_table {
                             int64_t panel_begin, int64_t panel_end);
   /// Rows are output rows, counted over the planes (d, h).
   void (*_Nonnull depthwise)(const dlk_depthwise_args *_Nonnull args, int64_t row_begin, int64_t row_end);
+  /// As `conv`, in panels of two vectors.
+  void (*_Nonnull byte_conv)(const dlk_byte_window_args *_Nonnull args, int64_t pixel_begin, int64_t pixel_end,
+                             int64_t panel_begin, int64_t panel_end);
+  void (*_Nonnull byte_depthwise)(const dlk_byte_window_args *_Nonnull args, int64_t pixel_begin, int64_t pixel_end);
   void (*_Nonnull pool)(const dlk_pool_args *_Nonnull args, int64_t row_begin, int64_t row_end);
 
   int64_t (*_Nonnull packed_recurrent_floats)(int64_t gates, int64_t hidden, int64_t k);
@@ -75,6 +80,7 @@ typedef struct dlk_kernel_table {
   void (*_Nonnull binary)(const dlk_binary_args *_Nonnull args);
   void (*_Nonnull quantize)(const dlk_quantize_args *_Nonnull args);
   void (*_Nonnull dequantize)(const dlk_dequantize_args *_Nonnull args);
+  void (*_Nonnull byte_binary)(const dlk_byte_binary_args *_Nonnull args);
 
   void (*_Nonnull softmax)(const dlk_softmax_args *_Nonnull args, int64_t row_begin, int64_t row_end);
   void (*_Nonnull normalize)(const dlk_normalize_args *_Nonnull args, int64_t row_begin, int64_t row_end);

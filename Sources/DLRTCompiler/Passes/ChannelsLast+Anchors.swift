@@ -6,7 +6,8 @@ extension ChannelsLastWalk {
   /// Converts a convolution; false for any other node.
   mutating func anchor(_ id: NodeID, _ node: Node) throws -> Bool {
     switch node.op.name {
-    case "Conv": return convolution(id, node)
+    case "Conv": return convolution(id, node, w: 1)
+    case "QLinearConv": return convolution(id, node, w: 3)
     case "ConvTranspose": return transposedConvolution(id, node)
     default: return false
     }
@@ -17,12 +18,12 @@ extension ChannelsLastWalk {
   /// Images with at most so many channels are copied by their convolution, which then turns them too.
   private static let fewChannels = 4
 
-  private mutating func convolution(_ id: NodeID, _ node: Node) -> Bool {
-    guard let x = node.input(0), let type = matcher.type(x), Self.types.contains(type),
-      let weights = graph.constant(node.input(1)), (3...5).contains(weights.rank), rank(x) == weights.rank
+  private mutating func convolution(_ id: NodeID, _ node: Node, w: Int) -> Bool {
+    guard let x = node.input(0), let type = matcher.type(x), w == 3 || Self.types.contains(type),
+      let weights = graph.constant(node.input(w)), (3...5).contains(weights.rank), rank(x) == weights.rank
     else { return false }
     var made = node
-    made.op = OperatorName("ConvNHWC", domain: OperatorName.internalDomain)
+    made.op = OperatorName("\(node.op.name)NHWC", domain: OperatorName.internalDomain)
     if twin(x) == nil, weights.rank <= 4, weights.shape[1] <= Self.fewChannels, isOneGroup(node) {
       made.attributes["channels_first"] = .int(1)
     } else {

@@ -9,6 +9,8 @@ extension ChannelsLastWalk {
     case "MaxPool", "AveragePool": pool(id, node)
     case "GlobalAveragePool": try globalPool(id, node, "ReduceMean")
     case "GlobalMaxPool": try globalPool(id, node, "ReduceMax")
+    case "QuantizeLinear", "DequantizeLinear": quantization(id, node)
+    case "QLinearAdd", "QLinearMul": try quantizedBinary(id, node)
     case "Concat": concat(id, node)
     case "InstanceNormalization", "GroupNormalization": normalize(id, node)
     case "Split", "Softmax", "LogSoftmax", "LpNormalization": renameAxis(id, node)
@@ -46,7 +48,7 @@ extension ChannelsLastWalk {
 extension ChannelsLastWalk {
   private mutating func pool(_ id: NodeID, _ node: Node) {
     guard var made = withTwin(node), let rank = rank(node.input(0)), (3...5).contains(rank),
-      matcher.type(node.input(0)).map({ $0 == .float32 || $0 == .float16 || $0 == .bfloat16 }) == true,
+      let type = matcher.type(node.input(0)), PoolNHWC.takes(type, isMax: node.op.name == "MaxPool"),
       node.outputs.dropFirst().allSatisfy({ $0 == nil })
     else { return }
     made.op = OperatorName("PoolNHWC", domain: OperatorName.internalDomain)
@@ -87,6 +89,32 @@ extension ChannelsLastWalk {
     } else if axis == rank - 1 {
       replace(id, made)
     }
+  }
+}
+
+// MARK: Bytes
+
+extension ChannelsLastWalk {
+  /// One scale for all, or one for each index of an axis.
+  private mutating func quantization(_ id: NodeID, _ node: Node) {
+    guard var made = withTwin(node), let rank = rank(node.input(0)), let scale = matcher.shape(node.input(1)),
+      int(node, "block_size", 0) == 0
+    else { return }
+    if scale.elementCount != 1 {
+      guard let axis = Layout.axis(int(node, "axis", 1), rank) else { return }
+      made.attributes["axis"] = .int(axis)
+    }
+    convert(id, made)
+  }
+
+  private mutating func quantizedBinary(_ id: NodeID, _ node: Node) throws {
+    guard let rank = rank(node.output(0)), rank >= 3 else { return }
+    var made = node
+    for index in [0, 3] {
+      guard let input = node.input(index), let operand = try operand(input, rank) else { return }
+      made.inputs[index] = operand
+    }
+    convert(id, made)
   }
 }
 

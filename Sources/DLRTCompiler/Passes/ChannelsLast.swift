@@ -39,7 +39,9 @@ struct ChannelsLastWalk {
 
   mutating func visit(_ id: NodeID) throws {
     let node = graph[id]
-    guard node.op.domain.isEmpty, node.captureCount == 0, !converted.contains(id) else { return }
+    guard node.op.domain.isEmpty || node.op.domain == OperatorName.microsoftDomain, node.captureCount == 0,
+      !converted.contains(id)
+    else { return }
     if takeBack(id, node) { return }
     if try takeBackTokens(id, node) { return }
     if try anchor(id, node) { return }

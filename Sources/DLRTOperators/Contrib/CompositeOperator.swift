@@ -21,6 +21,8 @@ extension CompositeOperator {
 }
 
 extension OperatorSchema {
+  // Out of line: there are dozens of composites.
+  @inline(never)
   fileprivate func expand(_ node: inout Node, in graph: inout Graph, _ body: (inout Expansion) throws -> Void) throws {
     try checkArity(of: node)
     var expansion = Expansion(node, in: graph)

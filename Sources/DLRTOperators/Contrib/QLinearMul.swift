@@ -1,3 +1,4 @@
+import CKernelSupport
 import DLRTGraph
 
 /// com.microsoft QLinearMul (1): A · B of quantised operands, which broadcast, quantised again.
@@ -6,16 +7,11 @@ package struct QLinearMul: QuantizedBinaryOperator {
 
   package init(_ attributes: inout AttributeReader) throws {}
 
-  package struct Formula: QuantizedFormula {
-    private let zeros: InlineArray<3, Float>
-    private let ratio: Float
-
-    package init(_ scales: InlineArray<3, Float>, _ zeros: InlineArray<3, Float>) {
-      self.zeros = zeros
-      ratio = scales[0] * scales[1] / scales[2]
-    }
-
-    @inline(__always)
-    package func callAsFunction(_ a: Float, _ b: Float) -> Float { (a - zeros[0]) * (b - zeros[1]) * ratio + zeros[2] }
+  package static func formula(_ scales: InlineArray<3, Float>, _ zeros: InlineArray<3, Float>) -> dlk_byte_binary_args {
+    var args = dlk_byte_binary_args()
+    args.multiplies = 1
+    (args.a_zero, args.b_zero, args.shift) = (zeros[0], zeros[1], zeros[2])
+    args.a_factor = scales[0] * scales[1] / scales[2]
+    return args
   }
 }

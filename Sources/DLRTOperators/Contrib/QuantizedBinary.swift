@@ -1,3 +1,4 @@
+import CKernelSupport
 import DLRTGraph
 
 /// An operator of two quantised operands that broadcast, whose result is quantised again. Inputs: a, its scale and zero
@@ -6,22 +7,15 @@ import DLRTGraph
 /// The arithmetic is ONNX Runtime's to the unit, so that models which its tools quantised give what they were checked
 /// with: ratios of scales are rounded first, and a result is rounded once.
 package protocol QuantizedBinaryOperator: Operator {
-  /// What the scales and zero points make of all elements.
-  associatedtype Formula: QuantizedFormula
-}
-
-package protocol QuantizedFormula: Sendable {
-  /// Scales and zero points of a, b and the result.
-  init(_ scales: InlineArray<3, Float>, _ zeros: InlineArray<3, Float>)
-  /// The result before it is rounded.
-  func callAsFunction(_ a: Float, _ b: Float) -> Float
+  /// What the scales and zero points of a, b and the result make of all elements.
+  static func formula(_ scales: InlineArray<3, Float>, _ zeros: InlineArray<3, Float>) -> dlk_byte_binary_args
 }
 
 extension QuantizedBinaryOperator {
   package func infer(_ inference: inout Inference) throws { try inference.quantizedBinary() }
 
   package func plan(_ planning: inout Planning) throws -> Step {
-    .quantizedBinary(planning, QuantizedLoop<Formula>.loop(isSigned: planning.type(0) == .int8))
+    .quantizedBinary(planning, Self.formula)
   }
 }
 
@@ -52,56 +46,35 @@ extension Inference {
   }
 }
 
-private typealias QuantizedBinaryLoop =
-  @Sendable (
-    _ scales: InlineArray<3, Float>, _ zeros: InlineArray<3, Float>, _ a: UnsafeRawPointer, _ b: UnsafeRawPointer,
-    _ out: UnsafeMutableRawPointer, _ count: Int
-  ) -> Void
-
 extension Step {
   @inline(never)
-  fileprivate static func quantizedBinary(_ planning: Planning, _ loop: @escaping QuantizedBinaryLoop) -> Step {
+  fileprivate static func quantizedBinary(
+    _ planning: Planning,
+    _ formula: @escaping @Sendable (InlineArray<3, Float>, InlineArray<3, Float>) -> dlk_byte_binary_args
+  ) -> Step {
+    let kernels = planning.kernels
     let walk = Broadcast(output: planning.output(0).shape, inputs: [planning.shape(0), planning.shape(3)])
     let chunks = Chunks(walk.count, cost: 1, multiple: 64)
     let type = planning.type(0)
-    return Step(kernel: "loop") { io in
+    return Step(kernel: "\(kernels.isa.name)-byte-binary") { io in
       let scales = InlineArray<3, Float> { io.input([1, 4, 6][$0], as: Float.self).pointee }
       let zeros = InlineArray<3, Float> { index in
         let input = [2, 5, 7][index]
         return io.hasInput(input) ? Float(element: io.input(input), type) : 0
       }
+      var args = formula(scales, zeros)
+      args.is_signed = type == .int8 ? 1 : 0
+      let whole = args
       let out = io.output(0)
       io.parallel(chunks) { range in
         walk.forEachBlock(
           in: range, [BlockOperand(io.input(0), size: 1), BlockOperand(io.input(3), size: 1)], out, outputSize: 1
-        ) { inputs, out, count in loop(scales, zeros, inputs[0], inputs[1], out, count) }
+        ) { inputs, out, count in
+          var own = whole
+          (own.count, own.a, own.b, own.y) = (Int64(count), inputs[0], inputs[1], out)
+          kernels.table.pointee.byte_binary(&own)
+        }
       }
-    }
-  }
-}
-
-private enum QuantizedLoop<Formula: QuantizedFormula> {
-  static func loop(isSigned: Bool) -> QuantizedBinaryLoop {
-    { scales, zeros, a, b, out, count in
-      combine(
-        Formula(scales, zeros), a.assumingMemoryBound(to: UInt8.self), b.assumingMemoryBound(to: UInt8.self),
-        out.assumingMemoryBound(to: UInt8.self), count, isSigned ? 128 : 0)
-    }
-  }
-
-  /// - Parameter offset: 128 for signed bytes, which with their highest bit inverted are that much greater.
-  @_optimize(speed) @inline(never)
-  private static func combine(
-    _ formula: Formula, _ a: UnsafePointer<UInt8>, _ b: UnsafePointer<UInt8>, _ out: UnsafeMutablePointer<UInt8>,
-    _ count: Int, _ offset: UInt8
-  ) {
-    let shift = Int32(offset)
-    let (least, greatest) = (Float(0 &- shift), Float(255 &- shift))
-    for index in 0..<count {
-      let value = formula(Float(Int32(a[index] ^ offset) &- shift), Float(Int32(b[index] ^ offset) &- shift))
-      // NaN, which a scale of zero or infinity gives, becomes the least value.
-      let raised = value > least ? value : least
-      out[index] = UInt8(truncatingIfNeeded: Float.nearestInteger(raised < greatest ? raised : greatest))
     }
   }
 }

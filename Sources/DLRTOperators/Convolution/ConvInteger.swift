@@ -17,16 +17,14 @@ package struct ConvInteger: Operator {
   package func infer(_ inference: inout Inference) throws {
     inference.setType(0, .int32)
     let output = try attributes.output(inference, bias: 4)
-    try QuantizedConvolution.checkScalar(inference, 2)
-    try QuantizedConvolution.checkPerChannel(inference, 3, channels: output[1])
+    try ByteConvolution.checkScalar(inference, 2)
+    try ByteConvolution.checkPerChannel(inference, 3, channels: output[1])
     inference.set(0, .int32, output)
   }
 
   package func plan(_ planning: inout Planning) throws -> Step {
     let problem = try attributes.problem(x: planning.shape(0), w: planning.shape(1))
-    let convolution = QuantizedConvolution(problem, planning, x: 0, w: 1, wZero: 3)
-    return Step(kernel: convolution.name, flops: problem.flops, workspace: convolution.workspace) { io in
-      convolution.run(io, xZero: 2, wZero: 3, bias: nil, y: io.output(0, as: Int32.self))
-    }
+    let roles = ByteConvolution.Roles(x: 0, xZero: 2, w: 1, wZero: 3)
+    return try ByteConvolution(problem, planning, roles, xLast: false, yLast: false).step(planning)
   }
 }

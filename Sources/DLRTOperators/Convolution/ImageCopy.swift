@@ -19,13 +19,8 @@ struct ImageCopy: Sendable {
     down = axes.count > 1 ? axes[0] : .single
     across = axes[axes.count - 1]
     isChannelsFirst = op.isInputChannelsFirst
-    height = Self.needed(down)
-    width = Self.needed(across)
-  }
-
-  /// From the first window's begin to the last one's end; what the input has beyond is copied too.
-  private static func needed(_ axis: WindowAxis) -> Int {
-    max(axis.padBegin &+ axis.input, (axis.output &- 1) &* axis.stride &+ axis.extent)
+    height = down.paddedSize
+    width = across.paddedSize
   }
 
   /// Of one image.
@@ -35,13 +30,7 @@ struct ImageCopy: Sendable {
 
   /// The window over the copy, which has no padding.
   var window: dlk_window {
-    func inside(_ axis: WindowAxis, _ size: Int) -> WindowAxis {
-      WindowAxis(
-        input: size, output: axis.output, kernel: axis.kernel, stride: axis.stride, dilation: axis.dilation,
-        padBegin: 0,
-        padEnd: 0)
-    }
-    return ConvolutionGeometry([inside(down, height), inside(across, width)]).kernelWindow
+    ConvolutionGeometry([down.inside(height), across.inside(width)]).kernelWindow
   }
 
   func run(

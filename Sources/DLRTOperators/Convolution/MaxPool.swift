@@ -34,7 +34,7 @@ package struct MaxPool: Operator {
 
   package func plan(_ planning: inout Planning) throws -> Step {
     let shape = planning.shape(0)
-    return try planning.type(0).dispatch(
+    return try planning.type(0).dispatchFloatsAndBytes(
       Plan(
         geometry: try pool.geometry(shape), planes: shape.planes, kernels: planning.kernels,
         wantsIndices: planning.wants(output: 1),

@@ -2,11 +2,11 @@ import CKernelSupport
 import DLRTGraph
 
 /// dlrt's pool with channels last: Y[N, spatial…, C] from X[N, spatial…, C] by `function` max or average; the other
-/// attributes are those of ONNX's pools. Up to three spatial axes; float32, and smaller floats through it.
+/// attributes are those of ONNX's pools. Up to three spatial axes; float32, smaller floats through it, and bytes for max.
 package struct PoolNHWC: Operator {
   package static let schema = OperatorSchema(
     "PoolNHWC", domain: OperatorName.internalDomain, versions: [1], inputs: [("X", "T")], outputs: [("Y", "T")],
-    types: ["T": [.halfFloats, .float32]])
+    types: ["T": [.halfFloats, .float32, TypeSet(.int8, .uint8)]])
   package static var promotedTypes: TypeSet { .halfFloats }
 
   package enum Function: String, CaseIterable, Sendable {
@@ -17,6 +17,14 @@ package struct PoolNHWC: Operator {
   private let pool: PoolAttributes
   private let includesPadding: Bool
 
+  package static func takes(_ type: DataType, isMax: Bool) -> Bool {
+    switch type {
+    case .float32, .float16, .bfloat16: true
+    case .int8, .uint8: isMax
+    default: false
+    }
+  }
+
   package init(_ attributes: inout AttributeReader) throws {
     function = try attributes.choice("function", default: .max)
     pool = try PoolAttributes(&attributes)
@@ -25,6 +33,9 @@ package struct PoolNHWC: Operator {
 
   package func infer(_ inference: inout Inference) throws {
     let type = try inference.type(0)
+    guard Self.takes(type, isMax: function == .max) else {
+      throw DLRTError(.invalidModel, "element type is not supported", tensor: inference.name(0), got: type.name)
+    }
     inference.setType(0, type)
     inference.set(0, type, try pool.output(try inference.shape(0).channelsFirst, inference).channelsLast)
   }
@@ -40,6 +51,7 @@ package struct PoolNHWC: Operator {
   package func plan(_ planning: inout Planning) throws -> Step {
     let input = planning.shape(0).channelsFirst
     let geometry = try pool.geometry(input)
+    if planning.type(0).size == 1 { return Step.byteMaximum(geometry, images: input[0], channels: input[1], planning) }
     let (images, channels) = (input[0], input[1])
     let rows = geometry.outputRows
     let cost = Double(geometry.axes[geometry.axes.count - 1].output * channels * geometry.kernelSize) / 16
@@ -76,6 +88,55 @@ package struct PoolNHWC: Operator {
           row = end
         }
       }
+    }
+  }
+}
+
+extension Step {
+  /// The greatest byte of each channel under a window; the least there is where the window holds no pixel.
+  fileprivate static func byteMaximum(
+    _ geometry: ConvolutionGeometry, images: Int, channels: Int, _ planning: Planning
+  ) -> Step {
+    let rows = WindowRows(geometry)
+    let (inputSize, width) = (geometry.inputSize, rows.width)
+    // Signed bytes with their highest bit inverted have the order of unsigned ones.
+    let flip: UInt8 = planning.type(0) == .int8 ? 128 : 0
+    let chunks = Chunks(images &* rows.count, cost: Double(width * channels * geometry.kernelSize) / 16)
+    return Step(kernel: "loop") { io in
+      let (x, y) = (io.input(0, as: UInt8.self), io.output(0, as: UInt8.self))
+      io.parallel(chunks) { range in
+        for unit in range {
+          let image = x + unit / rows.count &* inputSize &* channels
+          let line = y + unit &* width &* channels
+          line.update(repeating: flip, count: width &* channels)
+          rows.forEachTap(of: unit % rows.count) { start, _, column in
+            for pixel in column.lower..<column.upper {
+              raise(
+                line + pixel &* channels, image + (start &+ pixel &* rows.stride) &* channels, flip, channels)
+            }
+          }
+        }
+      }
+    }
+  }
+
+  private static func raise(
+    _ target: UnsafeMutablePointer<UInt8>, _ source: UnsafePointer<UInt8>, _ flip: UInt8, _ count: Int
+  ) {
+    typealias Line = SIMD16<UInt8>
+    let flips = Line(repeating: flip)
+    var index = 0
+    while index &+ 16 <= count {
+      let old = UnsafeRawPointer(target + index).loadUnaligned(as: Line.self) ^ flips
+      let new = UnsafeRawPointer(source + index).loadUnaligned(as: Line.self) ^ flips
+      UnsafeMutableRawPointer(target + index).storeBytes(
+        of: old.replacing(with: new, where: new .> old) ^ flips, as: Line.self)
+      index = index &+ 16
+    }
+    while index < count {
+      let (old, new) = (target[index] ^ flip, source[index] ^ flip)
+      target[index] = (new > old ? new : old) ^ flip
+      index = index &+ 1
     }
   }
 }

@@ -18,4 +18,5 @@ let convolutionOperators: [any Operator.Type] = [
   MaxUnpool.self,
   PoolNHWC.self,
   QLinearConv.self,
+  QLinearConvNHWC.self,
 ]

@@ -23,11 +23,8 @@ struct WindowUnfolding: Sendable {
   var height: Int { channels &* taps }
 
   /// Unfolds whole output rows of one image's channels.
-  ///
-  /// - Parameter size: bytes of an element, 2 or 4.
-  func run(
-    _ range: Range<Int>, _ input: UnsafeRawPointer, into columns: UnsafeMutableRawPointer, size: Int
-  ) {
+  func run(_ range: Range<Int>, _ input: UnsafeRawPointer, into columns: UnsafeMutableRawPointer) {
+    let size = 4
     let width = range.count &* rows.width
     if hasPadding { columns.initializeMemory(as: UInt8.self, repeating: 0, count: height &* width &* size) }
     for channel in 0..<channels {
@@ -40,14 +37,9 @@ struct WindowUnfolding: Sendable {
           let count = column.upper &- column.lower
           if rows.stride == 1 {
             (line + column.lower &* size).copyMemory(from: source + column.lower &* size, byteCount: count &* size)
-          } else if size == 4 {
-            let (line, source) = (
-              line.assumingMemoryBound(to: UInt32.self), source.assumingMemoryBound(to: UInt32.self)
-            )
-            for x in column.lower..<column.upper { line[x] = source[x &* rows.stride] }
           } else {
             let (line, source) = (
-              line.assumingMemoryBound(to: UInt16.self), source.assumingMemoryBound(to: UInt16.self)
+              line.assumingMemoryBound(to: UInt32.self), source.assumingMemoryBound(to: UInt32.self)
             )
             for x in column.lower..<column.upper { line[x] = source[x &* rows.stride] }
           }
@@ -116,7 +108,7 @@ struct UnfoldedConvolution: Sendable {
     let source = x + plane &* problem.inputChannels &* inputSize
     let target = y + plane &* problem.outputChannels &* outputSize + first &* rows.width
     let channel = plane % problem.groups &* problem.outputChannels
-    if !isPointwise { unfolding.run(range, source, into: columns, size: 4) }
+    if !isPointwise { unfolding.run(range, source, into: columns) }
     for row in 0..<problem.outputChannels {
       (target + row &* outputSize).update(repeating: bias?[channel &+ row] ?? 0, count: width)
     }

@@ -51,6 +51,18 @@ extension DataType {
     }
   }
 
+  /// Runs a task for float32, float64 or a byte.
+  @inline(__always)
+  package func dispatchFloatsAndBytes<Task: NumericTask>(_ task: Task) throws -> Task.Result {
+    switch self {
+    case .float32: try task.run(Float.self)
+    case .float64: try task.run(Double.self)
+    case .int8: try task.run(Int8.self)
+    case .uint8: try task.run(UInt8.self)
+    default: throw unsupported
+    }
+  }
+
   /// Runs a task for an integer type, or for bool as a byte.
   @inline(__always)
   package func dispatch<Task: IntegerTask>(_ task: Task) throws -> Task.Result {

@@ -1,0 +1,171 @@
+import CKernelSupport
+import DLRTGraph
+import DLRTOperators
+
+/// Finds what quantisation tools write as floats between DequantizeLinear and QuantizeLinear (arXiv 1712.05877), and does
+/// it on the bytes: convolutions, sums and products as QLinearConv, QLinearAdd and QLinearMul, and what only moves or
+/// compares elements as it is.
+struct RecognizeQuantization: Pass {
+  let name = "recognize-quantization"
+
+  func run(on program: inout Program, environment: PlanEnvironment) throws -> Bool {
+    let matcher = Matcher(program)
+    var patch = GraphPatch(program.graph)
+    for id in program.graph.order {
+      guard let result = Quantized(quantize: id, matcher), var made = try replacement(result, matcher, &patch) else {
+        continue
+      }
+      made.outputs = program.graph[id].outputs
+      patch.update(id, made)
+    }
+    guard !patch.isEmpty else { return false }
+    try program.apply(patch)
+    return true
+  }
+
+  private func replacement(_ result: Quantized, _ matcher: Matcher, _ patch: inout GraphPatch) throws -> Node? {
+    guard let id = result.source(matcher) else { return nil }
+    let node = matcher.graph[id]
+    guard node.op.domain.isEmpty, node.captureCount == 0, node.outputs.dropFirst().allSatisfy({ $0 == nil }) else {
+      return nil
+    }
+    switch node.op.name {
+    case "Conv": return try convolution(node, result, matcher, &patch)
+    case "Add", "Mul": return binary(node, result, matcher)
+    case "MaxPool", "Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Slice", "Gather":
+      guard let x = Quantized(dequantize: node.input(0), matcher), x.isSame(result, matcher) else { return nil }
+      var made = node
+      made.inputs[0] = x.value
+      return made
+    default: return nil
+    }
+  }
+
+  private func convolution(
+    _ node: Node, _ result: Quantized, _ matcher: Matcher, _ patch: inout GraphPatch
+  ) throws -> Node? {
+    guard let x = Quantized(dequantize: node.input(0), matcher), let xScale = matcher.scalar(x.scale),
+      let weights = matcher.node(node.input(1), "DequantizeLinear"), let w = weights.input(0),
+      let constant = matcher.graph.constant(w), (3...5).contains(constant.rank),
+      constant.type == .int8 || constant.type == .uint8, let wScale = weights.input(1),
+      let scales = matcher.graph.constant(wScale), scales.type == .float32,
+      scales.count == 1 || scales.rank == 1 && axis(weights) == 0
+    else { return nil }
+    var bias: ValueID?
+    if let given = node.input(2) {
+      guard let dequantize = matcher.node(given, "DequantizeLinear"), let sums = dequantize.input(0),
+        matcher.type(sums) == .int32, let scale = matcher.graph.constant(dequantize.input(1)), scale.type == .float32,
+        isZero(dequantize.input(2), matcher), fits(scale, Float(xScale), scales)
+      else { return nil }
+      bias = sums
+    }
+    var made = node
+    made.op = OperatorName("QLinearConv")
+    made.inputs = [
+      x.value, x.scale, try x.zeroPoint(&patch), w, wScale, try weights.input(2) ?? patch.zero(constant.type),
+      result.scale, try result.zeroPoint(&patch), bias,
+    ]
+    return made
+  }
+
+  private func axis(_ node: Node) -> Int {
+    if case .int(let axis) = node.attributes["axis"] { axis } else { 1 }
+  }
+
+  private func isZero(_ value: ValueID?, _ matcher: Matcher) -> Bool {
+    guard let value else { return true }
+    return matcher.graph.constant(value)?.integers?.allSatisfy { $0 == 0 } ?? false
+  }
+
+  /// Whether a bias comes in the unit of the sums.
+  private func fits(_ bias: Tensor, _ x: Float, _ weights: Tensor) -> Bool {
+    let (given, factors) = (bias.elements(Float.self), weights.elements(Float.self))
+    guard given.count == factors.count || given.count == 1 || factors.count == 1 else { return false }
+    return (0..<max(given.count, factors.count)).allSatisfy { index in
+      let wanted = x * factors[factors.count == 1 ? 0 : index]
+      return abs(given[given.count == 1 ? 0 : index] - wanted) <= 1e-5 * abs(wanted)
+    }
+  }
+
+  private func binary(_ node: Node, _ result: Quantized, _ matcher: Matcher) -> Node? {
+    guard let a = Quantized(dequantize: node.input(0), matcher), let b = Quantized(dequantize: node.input(1), matcher),
+      a.type == result.type, b.type == result.type
+    else { return nil }
+    return Node(
+      OperatorName("QLinear\(node.op.name)", domain: OperatorName.microsoftDomain), name: node.name,
+      inputs: [a.value, a.scale, a.zero, b.value, b.scale, b.zero, result.scale, result.zero], outputs: [])
+  }
+}
+
+/// Bytes with one scale and one zero point.
+private struct Quantized {
+  /// The bytes, or the floats that become bytes.
+  let value: ValueID
+  let scale: ValueID
+  let zero: ValueID?
+  let type: DataType
+
+  /// What a QuantizeLinear makes, if nobody else reads its operand.
+  init?(quantize id: NodeID, _ matcher: Matcher) {
+    let node = matcher.graph[id]
+    guard node.op == OperatorName("QuantizeLinear"), let output = node.output(0), let type = matcher.type(output),
+      let value = node.input(0), matcher.useCount(value) == 1
+    else { return nil }
+    self.init(node, value, type, matcher)
+  }
+
+  /// What a DequantizeLinear reads.
+  init?(dequantize value: ValueID?, _ matcher: Matcher) {
+    guard let node = matcher.node(value, "DequantizeLinear"), let bytes = node.input(0), let type = matcher.type(bytes)
+    else { return nil }
+    self.init(node, bytes, type, matcher)
+  }
+
+  private init?(_ node: Node, _ value: ValueID, _ type: DataType, _ matcher: Matcher) {
+    guard type == .int8 || type == .uint8, let scale = node.input(1), matcher.type(scale) == .float32,
+      matcher.shape(scale)?.elementCount == 1, matcher.graph.constant(scale) != nil,
+      node.input(2) == nil || matcher.graph.constant(node.input(2)) != nil
+    else { return nil }
+    (self.value, self.scale, self.type) = (value, scale, type)
+    zero = node.input(2)
+  }
+
+  func zeroPoint(_ patch: inout GraphPatch) throws -> ValueID { try zero ?? patch.zero(type) }
+
+  private func zeroNumber(_ matcher: Matcher) -> Double { matcher.scalar(zero) ?? 0 }
+
+  func isSame(_ other: Quantized, _ matcher: Matcher) -> Bool {
+    type == other.type && matcher.scalar(scale) == matcher.scalar(other.scale)
+      && zeroNumber(matcher) == other.zeroNumber(matcher)
+  }
+
+  /// The node whose result is quantised, beyond an activation that saturation does as well.
+  func source(_ matcher: Matcher) -> NodeID? {
+    guard let id = matcher.producer(value) else { return nil }
+    guard let kernel = matcher.unaryKernel(id), let input = matcher.graph[id].input(0), matcher.useCount(input) == 1,
+      isImplied(kernel, matcher)
+    else { return id }
+    return matcher.producer(input)
+  }
+
+  private func isImplied(_ kernel: UnaryKernel, _ matcher: Matcher) -> Bool {
+    guard let scale = matcher.scalar(scale), scale > 0 else { return false }
+    let least: Double = type == .int8 ? -128 : 0
+    let zero = zeroNumber(matcher)
+    func byte(_ value: Float) -> Double { (Double(value) / scale).rounded(.toNearestOrEven) + zero }
+    return switch kernel.function {
+    case DLK_UNARY_RELU: byte(0) <= least
+    case DLK_UNARY_CLIP: byte(kernel.a) <= least && byte(kernel.b) >= least + 255
+    default: false
+    }
+  }
+}
+
+extension GraphPatch {
+  /// A zero point of zero.
+  fileprivate mutating func zero(_ type: DataType) throws -> ValueID {
+    let tensor = try Tensor(uninitialized: [], type: type)
+    tensor.mutablePointer.initializeMemory(as: UInt8.self, repeating: 0, count: tensor.byteCount)
+    return constant(tensor)
+  }
+}
