@@ -101,7 +101,7 @@ differential: command venv  ## Compares random models with ONNX Runtime: make di
 	@python3 scripts/differential.py run $(COMMAND) $(ARGS)
 
 mutants: command venv  ## Runs broken models, which must be refused: make mutants ARGS="--seed 7"
-	@python3 scripts/differential.py mutate $(COMMAND) build/conformance/node $(ARGS)
+	@python3 scripts/differential.py mutate $(COMMAND) $(ARGS)
 
 bench: command venv  ## Compares speed with other runtimes: make bench ARGS="--threads 2" MODELS="a.onnx b.onnx"
 	@python3 scripts/bench.py $(COMMAND) $(ARGS) $(MODELS)
