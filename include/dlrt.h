@@ -220,6 +220,11 @@ typedef struct dlrt_tensor {
 dlrt_status dlrt_session_run(dlrt_session *session, const dlrt_tensor *inputs, size_t input_count, dlrt_tensor *outputs,
                              size_t output_count);
 
+/* Brings the packed weights of the session's plans to memory for good. Without it the first run of a plan keeps next to
+ * none of them, so that one run waits for little, and each later run keeps a quarter; a program that wants equal
+ * latencies from the second run on calls this after the first. */
+dlrt_status dlrt_session_settle(dlrt_session *session);
+
 /* Releases the memory of an output if the library provided it, and nulls data, byte_size, capacity and owner.
  * Accepts NULL. */
 void dlrt_tensor_release(dlrt_tensor *tensor);

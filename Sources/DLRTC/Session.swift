@@ -72,6 +72,13 @@ private func checkedCount(_ count: Int, _ isNull: Bool, _ name: String) throws -
 }
 
 @c @implementation
+public func dlrt_session_settle(_ session: OpaquePointer?) -> dlrt_status {
+  reporting {
+    try Handle.object(try required(session, "session"), as: SessionObject.self).session.settle()
+  }
+}
+
+@c @implementation
 public func dlrt_session_cancel(_ session: OpaquePointer?) {
   if let session { Handle.object(session, as: SessionObject.self).cancellation.cancel() }
 }

@@ -67,6 +67,7 @@ static void test_null_arguments(void) {
   CHECK_FAILS(DLRT_ERROR_INVALID_ARGUMENT, dlrt_model_output(NULL, 0, &info));
   CHECK_FAILS(DLRT_ERROR_INVALID_ARGUMENT, dlrt_session_create(NULL, NULL, &session));
   CHECK_FAILS(DLRT_ERROR_INVALID_ARGUMENT, dlrt_session_run(NULL, NULL, 0, NULL, 0));
+  CHECK_FAILS(DLRT_ERROR_INVALID_ARGUMENT, dlrt_session_settle(NULL));
   CHECK(dlrt_model_input_count(NULL) == 0 && dlrt_model_output_count(NULL) == 0);
   CHECK(dlrt_model_metadata(NULL, "key") == NULL);
   dlrt_model_release(NULL);
@@ -306,6 +307,12 @@ static void test_cancel(void) {
   CHECK_FAILS(DLRT_ERROR_CANCELLED, dlrt_session_run(session, &input, 1, &output, 1));
   dlrt_session_resume(session);
   CHECK(dlrt_session_run(session, &input, 1, &output, 1) == DLRT_OK);
+  float first[CLASSES];
+  memcpy(first, output.data, sizeof first);
+  dlrt_tensor_release(&output);
+  CHECK(dlrt_session_settle(session) == DLRT_OK);
+  CHECK(dlrt_session_run(session, &input, 1, &output, 1) == DLRT_OK);
+  CHECK(memcmp(output.data, first, sizeof first) == 0);
   dlrt_tensor_release(&output);
   dlrt_session_release(&session);
   dlrt_model_release(&model);
