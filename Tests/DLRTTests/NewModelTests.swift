@@ -58,6 +58,14 @@ import Testing
     #expect(try bits(session.run([input(1)])) == first)
   }
 
+  /// As many plans as runs, which share their weights.
+  @Test func shapesThatNeverComeBackSettleToo() throws {
+    let session = try network().session()
+    for batch in 1...7 { _ = try session.run([input(batch)]) }
+    let last = try #require(session.executor.preparedStages.first)
+    #expect(last.stage.weights?.isSettled == true)
+  }
+
   @Test func settlingEndsIt() throws {
     let session = try network().session()
     let first = try bits(session.run([input(2)]))

@@ -125,7 +125,7 @@ extension StageFrame {
 
   /// A run of a model that is new.
   private func run(_ program: Program, _ base: UnsafeMutableRawPointer, borrowing weights: StageWeights) throws {
-    var share = weights.beginRun()
+    var share = weights.share
     defer { weights.endRun() }
     for index in stage.steps.indices {
       try weights.borrow(index, share: &share, core.pool)

@@ -7,7 +7,6 @@ package final class StageWeights: Sendable {
   private let steps: [[PackedWeight]]
   private let store: WeightStore
   private let settled: Atomic<Bool>
-  private let runs = Atomic<Int>(0)
   private let byteCount: Int
 
   /// - Parameter steps: the weights of each step.
@@ -21,11 +20,9 @@ package final class StageWeights: Sendable {
   /// What a run may do without asking for weights.
   package var isSettled: Bool { settled.load(ordering: .acquiring) }
 
-  /// Bytes that a run may keep for good: nothing the first time, so that who runs a model once needs little memory,
-  /// then a quarter of all, so that no run takes much longer than the others.
-  package func beginRun() -> Int {
-    runs.add(1, ordering: .relaxed).oldValue == 0 ? 0 : max(byteCount / 4, Self.leastShare)
-  }
+  /// Bytes that a run may keep for good of what earlier runs have needed too: a quarter of all, so that no run takes much
+  /// longer than the others.
+  package var share: Int { max(byteCount / 4, Self.leastShare) }
 
   private static let leastShare = 16 << 20
 

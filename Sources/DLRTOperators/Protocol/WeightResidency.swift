@@ -3,9 +3,9 @@ import DLRTParallel
 /// Which packed weights are in memory while a model is new.
 ///
 /// Memory that a process has never touched is dear: the system has to find and clear it, and in a virtual machine often
-/// its host too. So a plan's first run lends all weights the same few pages: what a step needs is packed as the step
-/// begins, and the pages of steps before go to the next. Every later run keeps a share for good, until all is there; so
-/// who runs a model once never pays for what only many runs need, and no single run pays for all.
+/// its host too. So the first run lends all weights the same few pages: what a step needs is packed as the step begins,
+/// and the pages of steps before go to the next. A later run keeps a share of what it finds was needed before, until all
+/// is there; so who runs a model once never pays for what only many runs need, and no single run pays for all.
 final class WeightResidency: Sendable {
   fileprivate struct State {
     /// Blocks with contents that may be taken back.
