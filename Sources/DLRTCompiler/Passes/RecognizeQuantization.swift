@@ -132,7 +132,9 @@ private struct Quantized {
 
   func zeroPoint(_ patch: inout GraphPatch) throws -> ValueID { try zero ?? patch.zero(type) }
 
-  private func zeroNumber(_ matcher: Matcher) -> Double { matcher.scalar(zero) ?? 0 }
+  private func zeroNumber(_ matcher: Matcher) -> Double {
+    Double(matcher.graph.constant(zero)?.integers?.first ?? 0)
+  }
 
   func isSame(_ other: Quantized, _ matcher: Matcher) -> Bool {
     type == other.type && matcher.scalar(scale) == matcher.scalar(other.scale)
