@@ -63,7 +63,7 @@ private func depthBlocks(_ args: dlk_gemm_args, _ rows: Int) -> Int {
 }
 
 /// Elements of a row of A in a block.
-private let deepest = 1024
+private let deepest = 768
 
 func gemmDirect(_ args: dlk_gemm_args, _ rows: Range<Int>, _ panels: Range<Int>) {
   if args.b_column_stride != 1 {

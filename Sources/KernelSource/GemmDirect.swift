@@ -8,7 +8,10 @@ func gemmRow(_ args: dlk_gemm_args, _ row: Int, _ panels: Range<Int>) {
   var scratch = InlineArray<512, Float> { _ in 0 }
   withAddress(of: &scratch) { address in
     let scratch = address.assumingMemoryBound(to: Float.self)
-    let limit = epilogue.isFree ? 2048 : 512
+    // The longer a run of memory, the faster it comes: the sums of a long one are where the results will be.
+    let isWhole = (end &- panels.lowerBound &* panelColumns) % lanes == 0
+    let isInPlace = epilogue.isFree || (args.epilogue.addend == nil && isWhole)
+    let limit = isInPlace ? 4096 : 512
     var column = panels.lowerBound &* panelColumns
     while column < end {
       let width = min(limit, end &- column)
@@ -18,12 +21,13 @@ func gemmRow(_ args: dlk_gemm_args, _ row: Int, _ panels: Range<Int>) {
         if epilogue.clamps { clampRow(c + column, width, epilogue.low, epilogue.high) }
       } else {
         let bias = epilogue.startsAtBias ? args.epilogue.bias : nil
+        let sums = isInPlace ? c + column : scratch
         forEachVector(width) { at, count in
-          dlk_store(scratch + at, bias.map { dlk_load_partial($0 + (column &+ at), count) } ?? VF())
+          dlk_store(sums + at, bias.map { dlk_load_partial($0 + (column &+ at), count) } ?? VF())
         }
-        addRows(args, row, column, width, scratch)
+        addRows(args, row, column, width, sums)
         epilogue.finish(
-          scratch, width: 512, rows: 1, row: row, column: column, columns: width, c: c + column,
+          sums, width: width, rows: 1, row: row, column: column, columns: width, c: c + column,
           cStride: Int(args.c_row_stride))
       }
       column = column &+ width
@@ -68,7 +72,21 @@ private enum RowSum<let R: Int> {
   @inline(never)
   static func run(_ a: Source, _ b: Source, _ stride: Int, _ width: Int, _ sums: Target) {
     let factors = InlineArray<R, VF> { VF(repeating: a[$0]) }
+    // The hardware follows a run of memory within one page only; at a row's end the next rows begin.
+    let ahead = min(rowAhead, width), wrap = R &* stride &- width
     var at = 0
+    while at &+ 4 &* lanes <= width {
+      let next = b + (at &+ ahead &+ (at &+ ahead < width ? 0 : wrap))
+      var sum = InlineArray<4, VF> { dlk_load(sums + (at &+ $0 &* lanes)) }
+      for i in 0..<R {
+        for v in 0..<4 {
+          if v &* lanes % 16 == 0 { dlk_prefetch(next + (i &* stride &+ v &* lanes)) }
+          sum[v] = dlk_fma(factors[i], dlk_load(b + (i &* stride &+ at &+ v &* lanes)), sum[v])
+        }
+      }
+      for v in 0..<4 { dlk_store(sums + (at &+ v &* lanes), sum[v]) }
+      at = at &+ 4 &* lanes
+    }
     while at &+ lanes <= width {
       var sum = dlk_load(sums + at)
       for i in 0..<R { sum = dlk_fma(factors[i], dlk_load(b + (i &* stride &+ at)), sum) }
@@ -114,8 +132,9 @@ func gemmDots(_ args: dlk_gemm_args, _ rows: Range<Int>, _ panels: Range<Int>) {
   }
 }
 
-/// How far ahead of its use a column is asked for, in floats.
+/// How far ahead of their use a column and a row are asked for, in floats.
 private let ahead = 128
+private let rowAhead = 256
 
 /// At most 4 × 4 dot products along adjacent elements of both operands, `lanes` floats from one row of results to the
 /// next.

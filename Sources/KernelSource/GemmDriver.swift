@@ -93,11 +93,14 @@ struct ProductDriver<Rows: RowSource> {
   mutating func run(rows range: Range<Int>, panels: Range<Int>) {
     // A block of rows stays in the second-level cache while all panels pass over it.
     let tile = tileRows(panelVectors)
-    let resident = max(96, 131_072 / max(1, rows.taps &* depth))
-    let limit = max(tile, min(rows.blockLimit, resident) / tile &* tile)
+    let resident = ceilDivide(max(96, 131_072 / max(1, rows.taps &* depth)), tile) &* tile
+    let limit = max(tile, min(rows.blockLimit / tile &* tile, resident))
+    // Blocks of about the same height: a low one would be done before the next panel is there.
+    let blocks = max(1, ceilDivide(range.count, limit))
+    let height = ceilDivide(ceilDivide(range.count, blocks), tile) &* tile
     var row = range.lowerBound
     while row < range.upperBound {
-      let count = min(limit, range.upperBound &- row)
+      let count = min(height, range.upperBound &- row)
       let isLast = row &+ count == range.upperBound
       runBlock(row: row, count: count, panels: panels, after: isLast ? after : start(panels.lowerBound))
       row = row &+ count

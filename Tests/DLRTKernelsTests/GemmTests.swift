@@ -121,7 +121,7 @@ private struct GemmCase: CustomStringConvertible {
     let kernels = KernelLibrary.table(for: isa)
     for seed in 0..<40 {
       var random = SeededGenerator(seed)
-      let test = GemmCase(&random, sizes: [48, 60, 97, 130], depths: [1024, 1025, 2050, 3000])
+      let test = GemmCase(&random, sizes: [48, 60, 97, 130, 197], depths: [768, 769, 1540, 3000])
       let packed = test.pack(kernels)
       let (whole, parts) = (test.output(), test.output())
       var args = test.arguments(packed.pointer, whole)
@@ -157,7 +157,7 @@ private struct GemmCase: CustomStringConvertible {
     for seed in 3000..<3120 {
       var random = SeededGenerator(seed)
       let test = GemmCase(
-        &random, rows: [1, 1, 2], sizes: [1, 7, 130, 511, 512, 513, 1030, 2047, 2048, 2049, 4100],
+        &random, rows: [1, 1, 2], sizes: [1, 7, 130, 511, 512, 513, 1024, 1030, 2047, 2048, 4100, 4144],
         depths: [0, 1, 7, 8, 9, 16, 33])
       let packed = test.pack(kernels)
       let (direct, whole) = (test.output(), test.output())

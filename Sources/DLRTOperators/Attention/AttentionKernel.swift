@@ -2,8 +2,8 @@ import CKernelSupport
 import DLRTGraph
 import DLRTKernels
 
-/// Attention over float32 by the kernel that does the rows of one head. Keys are packed head by head, values and queries
-/// read where they are.
+/// Attention over float32 by the kernel that does the rows of one head. Keys are packed head by head; queries are read
+/// where they are, values too unless they are many and far apart.
 struct AttentionKernel: Sendable {
   private let shape: AttentionShape
   private let mask: AttentionMask
@@ -19,6 +19,8 @@ struct AttentionKernel: Sendable {
   private let parts: Int
   /// Floats of one head's packed keys; 0 where they are read as they are.
   private let packedCount: Int
+  /// Floats of one head's values, moved together; 0 where they are read as they are.
+  private let valueCount: Int
   private let scoreCount: Int
   /// Floats of the mask of a block of rows, where the kernel cannot read the mask itself.
   private let maskCount: Int
@@ -26,6 +28,9 @@ struct AttentionKernel: Sendable {
   private static let blockRows = 48
   /// From so many rows on it pays to pack the keys of a head.
   private static let packedRows = 8
+  /// More values than this do not stay in the nearer caches beside keys and scores: they come faster in one run of
+  /// memory.
+  private static let scatteredValues = 65_536
   /// Floating-point operations that are worth waking a thread for.
   private static let leastFlops = 2_000_000
 
@@ -46,11 +51,13 @@ struct AttentionKernel: Sendable {
     packedCount =
       rows < Self.packedRows
       ? 0 : rounded(Int(table.pointee.packed_b_floats(Int64(shape.headSize), Int64(shape.keys))))
+    let values = shape.keys &* shape.valueSize
+    valueCount = values > Self.scatteredValues && rows >= 4 &* Self.blockRows ? rounded(values) : 0
     scoreCount = rounded(Int(table.pointee.attention_workspace_floats(Int64(shape.keys))))
     maskCount = mask.mustBeFilled ? rounded(min(rows, Self.blockRows) &* shape.keys) : 0
   }
 
-  private var partCount: Int { packedCount &+ scoreCount &+ maskCount }
+  private var partCount: Int { packedCount &+ valueCount &+ scoreCount &+ maskCount }
   /// Floats of workspace.
   var workspaceCount: Int { parts &* partCount }
 
@@ -115,7 +122,18 @@ struct AttentionKernel: Sendable {
       arguments.k = UnsafePointer(scratch)
       arguments.k_row_stride = 0
     }
-    arguments.workspace = scratch + packedCount
+    if valueCount > 0, arguments.v_row_stride > arguments.value_depth {
+      let target = scratch + packedCount, count = shape.valueSize
+      var key = 0
+      while key < reach.keys {
+        (target + key &* count).update(from: arguments.v + key &* values.layout.position, count: count)
+        key &+= 1
+      }
+      arguments.v = UnsafePointer(target)
+      arguments.v_row_stride = arguments.value_depth
+    }
+    let workspace = scratch + (packedCount &+ valueCount)
+    arguments.workspace = workspace
     guard mask.mustBeFilled else {
       if let direct = mask.direct(io, mask: 3, batch: batch, head: queryHead, perHead: joinsHeads) {
         (arguments.mask, arguments.mask_row_stride) = (direct.start, Int64(direct.rowStride))
@@ -123,7 +141,7 @@ struct AttentionKernel: Sendable {
       kernels.table.pointee.attention(&arguments, Int64(range.lowerBound), Int64(range.upperBound))
       return
     }
-    let lines = scratch + (packedCount &+ scoreCount)
+    let lines = workspace + scoreCount
     var first = range.lowerBound
     while first < range.upperBound {
       let end = min(range.upperBound, first &+ Self.blockRows)
