@@ -372,11 +372,44 @@ private func zeros(_ shape: [Int], _ type: DataType = .float32) throws -> Tensor
       let w = try Tensor(
         Array(repeating: UInt8(values[factor < 0 ? 0 : 1]), count: 3),
         shape: group == 1 ? [1, 3, 1] : [3, 1, 1])
-      let y = try OperatorRun.tensor(
-        "ConvInteger", [x, w, Tensor(scalar: UInt8(0)), Tensor(scalar: UInt8(zero))], ["group": .int(group)])
       let expected = group == 1 ? [6 * factor] : [factor, 2 * factor, 3 * factor]
-      #expect(try y.array(of: Int32.self) == expected.map { Int32($0) })
+      for constants: Set<Int> in [[], [1, 3]] {
+        let y = try OperatorRun.tensor(
+          "ConvInteger", [x, w, Tensor(scalar: UInt8(0)), Tensor(scalar: UInt8(zero))], ["group": .int(group)],
+          constants: constants)
+        #expect(try y.array(of: Int32.self) == expected.map { Int32($0) })
+      }
     }
+  }
+
+  @Test func constantWeightsWithoutAZeroPoint() throws {
+    let x = try Tensor([1, 2] as [UInt8], shape: [1, 1, 2])
+    let numbers: [Int] = Array(0..<40)
+    let unsigned = try Tensor(numbers.map { UInt8(200 + $0) }, shape: [40, 1, 1])
+    let signed = try Tensor(numbers.map { Int8($0 - 20) }, shape: [40, 1, 1])
+    func doubles(from first: Int) -> [Int32] {
+      numbers.flatMap { number -> [Int32] in [Int32(number + first), Int32(2 * (number + first))] }
+    }
+    for constants: Set<Int> in [[], [1]] {
+      let y = try OperatorRun.tensor("ConvInteger", [x, unsigned], constants: constants)
+      #expect(try y.array(of: Int32.self) == doubles(from: 200))
+      let z = try OperatorRun.tensor("ConvInteger", [x, signed], constants: constants)
+      #expect(try z.array(of: Int32.self) == doubles(from: -20))
+    }
+  }
+
+  /// Padding beside which the image is nothing, whose size would overflow.
+  @Test func windowsThatNoMachineHolds() throws {
+    let attributes: [String: Attribute] = [
+      "auto_pad": .string("SAME_UPPER"), "dilations": .ints([16_000_000, 16_000_000]),
+      "kernel_shape": .ints([513, 129]),
+    ]
+    let bytes = try Tensor([UInt8](repeating: 1, count: 4), shape: [1, 1, 2, 2])
+    let weights = try Tensor([Int8](repeating: 1, count: 513 * 129), shape: [1, 1, 513, 129])
+    #expect(throws: DLRTError.self) { try OperatorRun.tensor("ConvInteger", [bytes, weights], attributes) }
+    let floats = try Tensor([1, 2, 3, 4] as [Float], shape: [1, 1, 2, 2])
+    let wide = try Tensor([Float](repeating: 1, count: 513 * 129), shape: [1, 1, 513, 129])
+    #expect(throws: DLRTError.self) { try OperatorRun.tensor("Conv", [floats, wide], attributes) }
   }
 
   @Test func zeroPointsOfEachChannel() throws {

@@ -43,6 +43,25 @@ import Testing
     }
   }
 
+  /// Two parts of a fused chain, whose scratch any of the threads may use.
+  @Test func scratchIsThereForEveryThread() throws {
+    var builder = GraphBuilder()
+    let x = builder.input("x", .float32, [14_000])
+    let sum = builder.node("Add", [builder.node("Tanh", [x]), builder.node("Exp", [builder.node("Neg", [x])])])
+    builder.output(builder.node("Mul", [sum, builder.node("Sigmoid", [x])]))
+    let model = try builder.model()
+    func session(_ threads: Int) throws -> Session { try Session(model, options: SessionOptions(threads: threads)) }
+    func workspace(_ threads: Int) throws -> Int {
+      try session(threads).plan(shapes: [[14_000]]).steps.map(\.workspace).reduce(0, +)
+    }
+    #expect(try workspace(8) == 4 * workspace(2))
+    var random = SeededRandom(9)
+    let input = try floats(random.floats(14_000), [14_000])
+    let expected = try bits(session(1).run([input]))
+    let wide = try session(8)
+    for _ in 0..<20 { #expect(try bits(wide.run([input])) == expected) }
+  }
+
   @Test func manyThreadsMayUseOneSession() async throws {
     let model = try network().model()
     let serial = try Session(model, options: SessionOptions(threads: 1))

@@ -9,7 +9,7 @@ package final class Executor: Sendable {
   /// The session's; it keeps the executors of control-flow bodies, so it must not be kept by them.
   private unowned let core: ExecutionCore
   private let plans: PlanCache
-  /// Held while a plan is made, so that threads that start at once make (and pack the weights of) one plan together.
+  /// Held while a plan is made, so that threads that start at once make one plan together.
   private let planning = Locked(())
   private let idle = FreeList<Walk>()
   /// By input; nil where there is none.

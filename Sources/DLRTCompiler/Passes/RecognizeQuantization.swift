@@ -49,16 +49,21 @@ struct RecognizeQuantization: Pass {
       let constant = matcher.graph.constant(w), (3...5).contains(constant.rank),
       constant.type == .int8 || constant.type == .uint8, let wScale = weights.input(1),
       let scales = matcher.graph.constant(wScale), scales.type == .float32,
-      scales.count == 1 || scales.rank == 1 && axis(weights) == 0
+      scales.rank == 1 && axis(weights) == 0 || scales.count == 1 && scales.rank <= 1
     else { return nil }
+    // Sums of int32 must hold what the floats did.
+    var largest = constant.shape.dropFirst().reduce(255 * 255) { $0.multipliedReportingOverflow(by: $1).partialValue }
     var bias: ValueID?
     if let given = node.input(2) {
       guard let dequantize = matcher.node(given, "DequantizeLinear"), let sums = dequantize.input(0),
         matcher.type(sums) == .int32, let scale = matcher.graph.constant(dequantize.input(1)), scale.type == .float32,
         isZero(dequantize.input(2), matcher), fits(scale, Float(xScale), scales)
       else { return nil }
+      guard let numbers = matcher.graph.constant(sums)?.integers else { return nil }
+      largest &+= numbers.reduce(0) { max($0, abs($1)) }
       bias = sums
     }
+    guard (0...Int(Int32.max)).contains(largest) else { return nil }
     var made = node
     made.op = OperatorName("QLinearConv")
     made.inputs = [
@@ -80,6 +85,7 @@ struct RecognizeQuantization: Pass {
   /// Whether a bias comes in the unit of the sums.
   private func fits(_ bias: Tensor, _ x: Float, _ weights: Tensor) -> Bool {
     let (given, factors) = (bias.elements(Float.self), weights.elements(Float.self))
+    guard !given.isEmpty, !factors.isEmpty else { return false }
     guard given.count == factors.count || given.count == 1 || factors.count == 1 else { return false }
     return (0..<max(given.count, factors.count)).allSatisfy { index in
       let wanted = x * factors[factors.count == 1 ? 0 : index]
@@ -123,7 +129,7 @@ private struct Quantized {
 
   private init?(_ node: Node, _ value: ValueID, _ type: DataType, _ matcher: Matcher) {
     guard type == .int8 || type == .uint8, let scale = node.input(1), matcher.type(scale) == .float32,
-      matcher.shape(scale)?.elementCount == 1, matcher.graph.constant(scale) != nil,
+      matcher.shape(scale)?.elementCount == 1, let number = matcher.scalar(scale), number > 0, number.isFinite,
       node.input(2) == nil || matcher.graph.constant(node.input(2)) != nil
     else { return nil }
     (self.value, self.scale, self.type) = (value, scale, type)

@@ -58,6 +58,9 @@ struct ByteConvolution: Sendable {
     if planning.output(0).count == 0 { return .nothing }
     let weights = try packing.packed(planning)
     let geometry = problem.geometry
+    if copy != nil {
+      try WindowAxis.checkCopy(geometry.axes, images: problem.batch, pixelBytes: packing.pixelWords &* 4)
+    }
     var base = dlk_byte_window_args()
     base.window = copy?.window ?? geometry.kernelWindow
     base.words = Int64(packing.words)

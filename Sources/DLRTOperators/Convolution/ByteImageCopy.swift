@@ -107,6 +107,18 @@ extension WindowAxis {
   /// From the first window's begin to the last one's end; what the input has beyond is copied too.
   var paddedSize: Int { max(padBegin &+ input, (output &- 1) &* stride &+ extent) }
 
+  /// Refuses a padded copy that no machine holds: its size is computed without care for overflow.
+  static func checkCopy(_ axes: [WindowAxis], images: Int, pixelBytes: Int) throws(DLRTError) {
+    var total = max(images, 1)
+    for factor in axes.map(\.paddedSize) + [pixelBytes] {
+      let (product, overflow) = total.multipliedReportingOverflow(by: max(factor, 1))
+      guard !overflow, product < 1 << 47 else {
+        throw DLRTError(.limitExceeded, "the padded image is too large", got: "\(axes.map(\.paddedSize)) pixels")
+      }
+      total = product
+    }
+  }
+
   /// The same windows over an input of `size` that holds its padding.
   func inside(_ size: Int) -> WindowAxis {
     WindowAxis(

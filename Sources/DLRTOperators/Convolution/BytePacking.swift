@@ -18,7 +18,7 @@ struct BytePacking: Sendable {
     self.problem = problem
     (self.w, self.zero) = (w, zero)
     type = planning.type(w)
-    zeroStep = planning.input(zero).count == 1 ? 0 : 1
+    zeroStep = planning.input(zero).count > 1 ? 1 : 0
     vector = Int(planning.kernels.table.pointee.vector_floats)
     isDepthwise = problem.groups > 1 && problem.inputChannels == 1 && problem.outputChannels == 1
     parts = Self.parts(planning, w: w, zero: zero, perChannel: problem.inputChannels &* problem.geometry.kernelSize)

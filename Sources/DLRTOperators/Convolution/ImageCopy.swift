@@ -12,8 +12,9 @@ struct ImageCopy: Sendable {
   private let width: Int
 
   /// - Parameter problem: one group, at most two axes.
-  init(_ problem: ConvolutionProblem, _ op: ConvNHWC) {
+  init(_ problem: ConvolutionProblem, _ op: ConvNHWC) throws {
     let axes = problem.geometry.axes
+    try WindowAxis.checkCopy(axes, images: problem.batch, pixelBytes: problem.inputChannels &* 4)
     channels = problem.inputChannels
     images = problem.batch
     down = axes.count > 1 ? axes[0] : .single

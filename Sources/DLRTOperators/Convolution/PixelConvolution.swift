@@ -83,7 +83,7 @@ struct PixelConvolution: Sendable {
       case .depthwise: depthwise(weights, packing)
       case .product: product(weights, packing, planning)
       case .window: window(weights, packing, planning, copy: nil)
-      case .copiedWindow: window(weights, packing, planning, copy: ImageCopy(problem, op))
+      case .copiedWindow: window(weights, packing, planning, copy: try ImageCopy(problem, op))
       case .winograd(let tile): winograd(tile: tile, weights, packing, planning)
       }
     step.flops = problem.flops

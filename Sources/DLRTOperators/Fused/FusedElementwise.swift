@@ -123,7 +123,8 @@ private struct FusedRun: Sendable {
       rows.map { Chunks($0.count, cost: cost * Double(walk.inner)) } ?? Chunks(walk.count, cost: cost, multiple: 64)
   }
 
-  var workspace: Int { min(chunks.count, threads) &* registerCount &* Self.block &* MemoryLayout<Float>.size }
+  /// Any of the threads may take any chunk.
+  var workspace: Int { (chunks.count > 1 ? threads : 1) &* registerCount &* Self.block &* MemoryLayout<Float>.size }
 
   func callAsFunction(_ io: borrowing StepIO) {
     let output = io.output(0, as: Float.self)

@@ -20,7 +20,7 @@ package protocol Operator: Sendable {
   /// everything about the inputs that shapes tell. A step relies on these checks.
   func infer(_ inference: inout Inference) throws
 
-  /// Makes the runnable step for concrete shapes: chooses the kernel, packs weights, asks for workspace.
+  /// Makes the runnable step for concrete shapes: chooses the kernel, says which weights to pack, asks for workspace.
   func plan(_ planning: inout Planning) throws -> Step
 
   /// Inputs whose memory the first output may take over when nobody reads them later.

@@ -44,7 +44,7 @@ package struct Planning {
 /// What all steps of a plan share.
 package struct PlanEnvironment: Sendable {
   package let kernels: KernelSet
-  /// The threads of a run, on which a model's first plan packs weights too.
+  /// The threads of a run, which also pack weights.
   package let pool: ThreadPool
   package let weights: WeightStore
   /// Where random operators without a seed of their own start.
