@@ -409,7 +409,9 @@ private func zeros(_ shape: [Int], _ type: DataType = .float32) throws -> Tensor
     #expect(throws: DLRTError.self) { try OperatorRun.tensor("ConvInteger", [bytes, weights], attributes) }
     let floats = try Tensor([1, 2, 3, 4] as [Float], shape: [1, 1, 2, 2])
     let wide = try Tensor([Float](repeating: 1, count: 513 * 129), shape: [1, 1, 513, 129])
-    #expect(throws: DLRTError.self) { try OperatorRun.tensor("Conv", [floats, wide], attributes) }
+    // Read in place, all taps but the middle one meet padding.
+    let y = try OperatorRun.tensor("Conv", [floats, wide], attributes)
+    #expect(try y.array(of: Float.self) == [1, 2, 3, 4])
   }
 
   @Test func zeroPointsOfEachChannel() throws {
