@@ -220,8 +220,8 @@ typedef struct dlrt_tensor {
 dlrt_status dlrt_session_run(dlrt_session *session, const dlrt_tensor *inputs, size_t input_count, dlrt_tensor *outputs,
                              size_t output_count);
 
-/* Brings the packed weights of the session's plans to memory for good. Without it the first run of a plan keeps next to
- * none of them, so that one run waits for little, and each later run keeps a quarter; a program that wants equal
+/* Brings the packed weights of the session's plans to memory for good. Without it the first run that needs them keeps
+ * next to none, so that one run waits for little, and each later run keeps a quarter; a program that wants equal
  * latencies from the second run on calls this after the first. */
 dlrt_status dlrt_session_settle(dlrt_session *session);
 

@@ -134,8 +134,8 @@ public final class Session: Sendable {
 
   /// Brings the weights of all plans made so far to their final place in memory.
   ///
-  /// Without this, the first run of a plan packs weights where it needs them and hardly keeps any, and the next runs
-  /// keep a part each: whoever runs a model once waits the least, and no run waits for all. Whoever wants equal
+  /// Without this, the first run that needs weights packs them and hardly keeps any, and the next runs keep a part
+  /// each: whoever runs a model once waits the least, and no run waits for all. Whoever wants equal
   /// latencies from the second run on calls this after the first.
   public func settle() throws {
     try executor.settle()
