@@ -49,6 +49,7 @@ extension PassManager {
     RecognizeActivations(),
     RecognizeNormalizations(),
     RecognizeGroupNormalization(),
+    LowerEinsum(),
     RecognizeAttention(),
     FuseMatMul(),
     FoldChannelAffine(),

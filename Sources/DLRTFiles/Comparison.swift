@@ -98,10 +98,11 @@ package enum Comparison {
     default:
       guard FloatCodec.types.contains(tensor.type) else { return (tensor.integers ?? []).map(Double.init) }
       let count = tensor.count
+      if count == 0 { return [] }
       let source = try tensor.aligned()
       let floats = source.withUnsafeBytes { bytes in
         [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
-          if let start = bytes.baseAddress, let target = buffer.baseAddress, count > 0 {
+          if let start = bytes.baseAddress, let target = buffer.baseAddress {
             FloatCodec.decode(tensor.type, start, target, count)
           }
           initialized = count

@@ -52,6 +52,8 @@ extension Tensor {
   /// The elements read as `Element`, whose layout the caller knows to be this tensor's.
   package func elements<Element: BitwiseCopyable>(_: Element.Type) -> [Element] {
     let count = count
+    // The empty array is one object for all threads, which making it by its count would write to.
+    if count == 0 { return [] }
     return withUnsafeBytes { bytes in
       [Element](unsafeUninitializedCapacity: count) { buffer, initialized in
         if let start = bytes.baseAddress, let target = buffer.baseAddress, bytes.count > 0 {

@@ -3,24 +3,31 @@ import CKernelSupport
 /// Keys whose scores are kept at once; beyond it the softmax is carried from block to block.
 private let keyBlock = 4096
 /// Most queries of a block.
-private let queryBlock = 48
+private let queryBlock = 54
 /// Scores of a block of queries should stay in the second-level cache.
 private let scoreLimit = 98_304
 
-/// Queries whose scores against `keys` keys are worked on together.
-private func queriesAtOnce(_ keys: Int) -> Int {
-  max(6, min(queryBlock, scoreLimit / max(1, min(keys, keyBlock)) / 6 &* 6))
+/// Queries whose scores against `keys` keys are worked on together: so many whole tiles of a product.
+private func tilesAtOnce(_ keys: Int) -> Int {
+  max(1, min(queryBlock, scoreLimit / max(1, min(keys, keyBlock))) / tileRows(panelVectors))
 }
 
+/// Floats from one query's scores to the next one's: whole vectors, so that none is stored in part.
+private func lineStride(_ keys: Int) -> Int { ceilDivide(keys, lanes) &* lanes }
+
+/// Enough for this many keys and for any fewer, of which a block has more queries.
 func attentionWorkspaceFloats(_ keys: Int) -> Int {
-  queriesAtOnce(keys) &* (min(keys, keyBlock) &+ 2)
+  let line = lineStride(min(keys, keyBlock)) &+ 2
+  return max(tileRows(panelVectors) &* line, min(queryBlock &* line, scoreLimit &+ queryBlock &* (lanes &+ 1)))
 }
 
 func attention(_ args: dlk_attention_args, _ rows: Range<Int>) {
-  let keys = Int(args.keys), limit = queriesAtOnce(keys)
-  var row = rows.lowerBound
-  while row < rows.upperBound {
-    let count = min(limit, rows.upperBound &- row)
+  // Blocks of nearly equal height: a low one would read all keys and values for a few queries.
+  let tile = tileRows(panelVectors), tiles = ceilDivide(rows.count, tile)
+  let blocks = ceilDivide(tiles, tilesAtOnce(Int(args.keys)))
+  for block in 0..<blocks {
+    let row = rows.lowerBound &+ tiles &* block / blocks &* tile
+    let count = min(rows.upperBound, rows.lowerBound &+ tiles &* (block &+ 1) / blocks &* tile) &- row
     // The keys that the last query of the block sees; those before it see fewer.
     let seen = visibleKeys(args, row &+ count &- 1)
     if seen == 0 {
@@ -30,7 +37,6 @@ func attention(_ args: dlk_attention_args, _ rows: Range<Int>) {
     } else {
       attendInBlocks(args, row, count, seen)
     }
-    row = row &+ count
   }
 }
 
@@ -39,15 +45,16 @@ private func visibleKeys(_ args: dlk_attention_args, _ query: Int) -> Int {
 }
 
 private func attendAtOnce(_ args: dlk_attention_args, _ row: Int, _ count: Int, _ seen: Int) {
-  let scores: Target = args.workspace, tops = scores + count &* seen, sums = tops + count
+  let stride = lineStride(seen)
+  let scores: Target = args.workspace, tops = scores + count &* stride, sums = tops + count
   score(args, row, count, 0..<seen, scores)
   // A row's maximum is long in coming: the rows' are looked for side by side, before any is needed.
   for i in 0..<count {
     let visible = visibleKeys(args, row &+ i)
-    tops[i] = prepare(args, row &+ i, 0..<visible, scores + i &* seen, startingAt: -.infinity)
+    tops[i] = prepare(args, row &+ i, 0..<visible, scores + i &* stride, startingAt: -.infinity)
   }
   for i in 0..<count {
-    let line = scores + i &* seen, visible = visibleKeys(args, row &+ i)
+    let line = scores + i &* stride, visible = visibleKeys(args, row &+ i)
     let sum = exponentiate(args, line, visible, tops[i])
     clear(line + visible, seen &- visible)
     // A sum that is not a number must show in the result.
@@ -67,10 +74,10 @@ private func attendInBlocks(_ args: dlk_attention_args, _ row: Int, _ count: Int
   }
   var first = 0
   while first < seen {
-    let block = first..<min(seen, first &+ keyBlock)
+    let block = first..<min(seen, first &+ keyBlock), stride = lineStride(block.count)
     score(args, row, count, block, scores)
     for i in 0..<count {
-      let line = scores + i &* block.count
+      let line = scores + i &* stride
       let end = max(block.lowerBound, min(block.upperBound, visibleKeys(args, row &+ i)))
       let top = prepare(args, row &+ i, block.lowerBound..<end, line, startingAt: tops[i])
       let sum = exponentiate(args, line, end &- block.lowerBound, top)
@@ -89,7 +96,7 @@ private func attendInBlocks(_ args: dlk_attention_args, _ row: Int, _ count: Int
   for i in 0..<count { scaleRow(args, row &+ i, sums[i] == 0 ? 1 : 1 / sums[i]) }
 }
 
-/// scores = q · Kᵀ for some keys, as many floats a row as there are keys.
+/// scores = q · Kᵀ for some keys. What a row has beyond them is any numbers.
 private func score(_ args: dlk_attention_args, _ row: Int, _ count: Int, _ keys: Range<Int>, _ scores: Target) {
   var product = dlk_gemm_args()
   (product.m, product.n, product.k) = (Int64(count), Int64(keys.upperBound), args.depth)
@@ -101,12 +108,14 @@ private func score(_ args: dlk_attention_args, _ row: Int, _ count: Int, _ keys:
     product.n = Int64(keys.count)
     product.b += keys.lowerBound &* Int(args.k_row_stride)
     (product.b_row_stride, product.b_column_stride) = (1, args.k_row_stride)
-    (product.c, product.c_row_stride) = (scores, Int64(keys.count))
+    (product.c, product.c_row_stride) = (scores, Int64(lineStride(keys.count)))
     return gemmDirect(product, 0..<count, 0..<ceilDivide(keys.count, panelColumns))
   }
-  // The product's columns are counted from key 0; its last panel may be a part of a wider packed one.
+  // The product's columns are counted from key 0; its last panel may be a part of a wider packed one, which has whole
+  // vectors.
+  product.n = Int64(keys.lowerBound &+ lineStride(keys.count))
   product.c = scores - keys.lowerBound
-  product.c_row_stride = Int64(keys.count)
+  product.c_row_stride = Int64(lineStride(keys.count))
   gemm(
     product, 0..<count, keys.lowerBound / panelColumns..<ceilDivide(keys.upperBound, panelColumns),
     packedColumns: Int(args.keys))
@@ -185,7 +194,7 @@ private func weigh(
 ) {
   var product = dlk_gemm_args()
   (product.m, product.n, product.k) = (Int64(count), args.value_depth, Int64(keys.count))
-  (product.a, product.a_row_stride) = (Source(scores), Int64(keys.count))
+  (product.a, product.a_row_stride) = (Source(scores), Int64(lineStride(keys.count)))
   product.b = args.v + keys.lowerBound &* Int(args.v_row_stride)
   (product.b_row_stride, product.b_column_stride) = (args.v_row_stride, 1)
   product.c = args.out + row &* Int(args.out_row_stride)

@@ -3,6 +3,15 @@ import CKernelSupport
 func softmax(_ args: dlk_softmax_args, _ rows: Range<Int>) {
   let columns = Int(args.columns)
   guard columns > 0 else { return }
+  if args.logarithm == 0 {
+    switch ceilDivide(columns, lanes) {
+    case 1: return ShortRows<1>.softmax(args, rows)
+    case 2: return ShortRows<2>.softmax(args, rows)
+    case 3: return ShortRows<3>.softmax(args, rows)
+    case 4: return ShortRows<4>.softmax(args, rows)
+    default: break
+    }
+  }
   for row in rows {
     let x: Source = args.x + row &* Int(args.x_row_stride)
     let y: Target = args.y + row &* Int(args.y_row_stride)
@@ -19,6 +28,32 @@ func softmax(_ args: dlk_softmax_args, _ rows: Range<Int>) {
         i = i &+ lanes
       }
       if i < columns { dlk_store_partial(y + i, dlk_load_partial(x + i, columns &- i) - shiftVector, columns &- i) }
+    }
+  }
+}
+
+/// Rows of `V` vectors, the last of them perhaps in part: a row stays in registers from its largest number to the quotients,
+/// so that the processor works on several at once.
+private enum ShortRows<let V: Int> {
+  @inline(never)
+  static func softmax(_ args: dlk_softmax_args, _ rows: Range<Int>) {
+    let last = (V &- 1) &* lanes, present = Int(args.columns) &- last
+    for row in rows {
+      let x: Source = args.x + row &* Int(args.x_row_stride)
+      let y: Target = args.y + row &* Int(args.y_row_stride)
+      var values = InlineArray<V, VF> { v in
+        v < V &- 1 ? dlk_load(x + v &* lanes) : loadPartial(x + last, present, fill: constant(-.infinity))
+      }
+      var top = constant(-.infinity)
+      for v in 0..<V { top = dlk_max(values[v], top) }
+      let shift = constant(-dlk_largest(top))
+      for v in 0..<V { values[v] = exponential(values[v] + shift) }
+      values[V &- 1] = dlk_select(dlk_first_lanes(present), values[V &- 1], VF())
+      var sum = values[0]
+      for v in 1..<V { sum += values[v] }
+      let factor = constant(1 / dlk_sum(sum))
+      for v in 0..<V &- 1 { dlk_store(y + v &* lanes, values[v] * factor) }
+      dlk_store_partial(y + last, values[V &- 1] * factor, present)
     }
   }
 }

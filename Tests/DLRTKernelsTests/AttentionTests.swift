@@ -10,7 +10,8 @@ import Testing
     for seed in 0..<80 {
       var random = SeededGenerator(seed)
       check(
-        kernels, &random, seed, queries: random.pick([1, 2, 7, 50]), keys: random.pick([1, 5, 16, 63, 64, 100, 150]),
+        kernels, &random, seed, queries: random.pick([1, 2, 7, 50, 121]),
+        keys: random.pick([1, 5, 16, 49, 63, 64, 100, 150]),
         depth: random.pick([1, 8, 33]), valueDepth: random.pick([1, 8, 40]))
     }
   }
@@ -25,9 +26,18 @@ import Testing
     }
   }
 
+  /// A block of fewer keys has more queries, for which the workspace must have room.
+  @Test(arguments: KernelLibrary.available, [2048, 1820, 600])
+  func fewerKeysThanTheWorkspaceIsFor(isa: ISA, keys: Int) {
+    var random = SeededGenerator(keys)
+    check(
+      KernelLibrary.table(for: isa), &random, keys, queries: 54, keys: keys, depth: 4, valueDepth: 3,
+      roomFor: keys + 1)
+  }
+
   private func check(
     _ kernels: Kernels, _ random: inout SeededGenerator, _ seed: Int, queries: Int, keys: Int, depth: Int,
-    valueDepth: Int
+    valueDepth: Int, roomFor mostKeys: Int? = nil
   ) {
     let q = Guarded(random: queries * depth, &random), k = Guarded(random: keys * depth, &random)
     let v = Guarded(random: keys * valueDepth, &random)
@@ -42,7 +52,8 @@ import Testing
     var pack = dlk_pack_b_args(k.pointer, k: depth, n: keys, kStride: 1, nStride: depth, packed: packed.base)
     let panel = Int64(kernels.pointee.gemm_panel)
     kernels.pointee.pack_b(&pack, 0, (Int64(keys) + panel - 1) / panel)
-    let workspace = Guarded<Float>(Int(kernels.pointee.attention_workspace_floats(Int64(keys)))) { _ in .nan }
+    let workspace = Guarded<Float>(Int(kernels.pointee.attention_workspace_floats(Int64(mostKeys ?? keys)))) { _ in .nan
+    }
 
     var args = dlk_attention_args()
     (args.queries, args.keys, args.depth, args.value_depth) = (

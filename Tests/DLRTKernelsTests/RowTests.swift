@@ -3,7 +3,7 @@ import DLRTKernels
 import Glibc
 import Testing
 
-private let widths = [0, 1, 2, 7, 15, 16, 17, 31, 33, 64, 100, 257]
+private let widths = [0, 1, 2, 7, 15, 16, 17, 31, 33, 48, 63, 64, 100, 257]
 
 @Suite struct RowTests {
   @Test(arguments: KernelLibrary.available)

@@ -2,7 +2,8 @@ import DLRTGraph
 import DLRTOperators
 
 /// Finds scaled dot-product attention that exporters write with primitives: softmax(scale · Q · Kᵀ + mask) · V over four
-/// axes. Where heads were split from and are merged to one axis, the whole becomes the packed form, without transposes.
+/// axes or more. Where heads were split from and are merged to one axis, the whole becomes the packed form, without
+/// transposes.
 struct RecognizeAttention: Pass {
   let name = "recognize-attention"
 
@@ -13,25 +14,22 @@ struct RecognizeAttention: Pass {
       guard let pattern = AttentionPattern(id, matcher) else { continue }
       var attributes: [String: Attribute] = ["scale": .float(pattern.scale)]
       let name = program.graph[id].name
-      if let packed = pattern.packed(matcher) {
+      let packed = pattern.packed(matcher)
+      if let packed {
         attributes["q_num_heads"] = .int(packed.heads)
         attributes["kv_num_heads"] = .int(packed.keyHeads)
-        let fact = program.fact(packed.output)
-        let made = patch.node(
-          OperatorName("Attention"), name: name, attributes: attributes,
-          inputs: [packed.q, packed.k, packed.v, pattern.mask(for: packed.k, axis: 1, &patch, program)],
-          output: Graph.Value(name: program.graph[packed.output].name, type: fact?.type, shape: fact?.shape))
-        patch.replace(packed.output, with: made)
-      } else {
-        let fact = program.fact(pattern.output)
-        let key = pattern.key(&patch, program)
-        let mask = pattern.mask(for: pattern.v, axis: 2, &patch, program)
-        let made = patch.node(
-          OperatorName("Attention"), name: name, attributes: attributes,
-          inputs: [pattern.q, key, pattern.v, mask],
-          output: Graph.Value(name: program.graph[pattern.output].name, type: fact?.type, shape: fact?.shape))
-        patch.replace(pattern.output, with: made)
       }
+      let output = packed?.output ?? pattern.output, batch = pattern.batch
+      let trailing = packed == nil ? 3 : 2
+      var inputs = [packed?.q ?? pattern.q, packed?.k ?? pattern.key(&patch, program), packed?.v ?? pattern.v]
+        .map { batch.joined($0, trailing: trailing, &patch, program) as ValueID? }
+      inputs.append(pattern.mask(for: packed?.k ?? pattern.v, axis: packed == nil ? 2 : 1, &patch, program))
+      let fact = program.fact(output)
+      let result = Graph.Value(name: program.graph[output].name, type: fact?.type, shape: fact?.shape)
+      let made = patch.node(
+        OperatorName("Attention"), name: name, attributes: attributes, inputs: inputs,
+        output: batch.isOneAxis ? result : Graph.Value(name: "", type: fact?.type))
+      patch.replace(output, with: batch.split(made, into: result, &patch))
     }
     guard !patch.isEmpty else { return false }
     try program.apply(patch)
@@ -39,8 +37,9 @@ struct RecognizeAttention: Pass {
   }
 }
 
-/// The parts of an attention: Q and V as [batch, heads, positions, size], K before it is transposed.
+/// The parts of an attention: Q and V as [batch…, heads, positions, size], K before it is transposed.
 private struct AttentionPattern {
+  let batch: BatchAxes
   let output: ValueID
   let q: ValueID
   /// Each head of K and V may serve several heads of Q.
@@ -59,7 +58,8 @@ private struct AttentionPattern {
   init?(_ id: NodeID, _ matcher: Matcher) {
     let node = matcher.graph[id]
     guard node.op == OperatorName("MatMul"), let output = node.output(0), let v = node.input(1),
-      matcher.shape(output)?.rank == 4, matcher.shape(v)?.rank == 4, matcher.type(output)?.isFloat == true,
+      let rank = matcher.shape(output)?.rank, rank >= 4, matcher.shape(v)?.rank == rank,
+      matcher.type(output)?.isFloat == true,
       let softmax = Self.softmax(node.input(0), matcher), var scores = softmax.input(0)
     else { return nil }
     var mask: ValueID?
@@ -67,7 +67,7 @@ private struct AttentionPattern {
     if let sum = matcher.node(scores, "Add"), matcher.useCount(scores) == 1,
       let (product, other) = matcher.split(sum, { Self.isScores($0, matcher) })
     {
-      guard let shape = matcher.shape(other), (1...4).contains(shape.rank),
+      guard let shape = matcher.shape(other), (1...rank).contains(shape.rank),
         matcher.type(other) == matcher.type(product),
         Self.isMask(shape, matcher.shape(product))
       else { return nil }
@@ -77,8 +77,10 @@ private struct AttentionPattern {
     guard let (product, factor) = Self.scaled(scores, matcher), matcher.useCount(product) == 1,
       let matmul = matcher.node(product, "MatMul"), let left = matmul.input(0), let right = matmul.input(1),
       let (q, queryScale) = Self.scaled(left, matcher), let (transposed, keyScale) = Self.scaled(right, matcher),
-      matcher.shape(q)?.rank == 4, let (source, permutation) = Self.keys(transposed, matcher)
+      matcher.shape(q)?.rank == rank, let (source, permutation) = Self.keys(transposed, matcher, rank: rank),
+      let batch = BatchAxes([q, source, v, output].map { matcher.shape($0) })
     else { return nil }
+    self.batch = batch
     let (shared, isShared) = (Self.shared(source, matcher), Self.shared(v, matcher))
     self.output = output
     self.q = q
@@ -94,6 +96,7 @@ private struct AttentionPattern {
     guard constants.isEmpty || mask.map({ Self.endsWithKeys(matcher.shape($0), matcher.shape(product)) }) != false
     else { return nil }
     maskMayRepeat = mask.map { !Self.endsWithKeys(matcher.shape($0), matcher.shape(product)) } ?? false
+    guard batch.isOneAxis || !maskMayRepeat else { return nil }
     scale = Float(factor * queryScale * keyScale)
     keySource = sharesHeads ? shared ?? source : source
     keyPermutation = permutation
@@ -109,7 +112,7 @@ private struct AttentionPattern {
     {
       found = matcher.node(chosen, "Softmax")
     }
-    return found.flatMap { isOverLastAxis($0) ? $0 : nil }
+    return found.flatMap { isOverLastAxis($0, matcher) ? $0 : nil }
   }
 
   /// Takes additions of constants off the scores, leaving the first addition; such as one for each window of an image,
@@ -151,12 +154,16 @@ private struct AttentionPattern {
   }
 
   /// K as it is before it becomes Kᵀ, and the permutation that makes it so.
-  private static func keys(_ value: ValueID, _ matcher: Matcher) -> (source: ValueID, permutation: [Int])? {
+  private static func keys(
+    _ value: ValueID, _ matcher: Matcher, rank: Int
+  ) -> (source: ValueID, permutation: [Int])? {
     if let transpose = matcher.node(value, "Transpose"), let source = transpose.input(0),
-      case .ints(let permutation)? = transpose.attributes["perm"],
-      permutation == [0, 1, 3, 2] || permutation == [0, 2, 3, 1]
+      matcher.shape(source)?.rank == rank, case .ints(let permutation)? = transpose.attributes["perm"]
     {
-      return (source, permutation)
+      // What stands before the last three axes matters to none of this.
+      let leading = rank - 4, own = permutation.dropFirst(leading).map { $0 - leading }
+      guard permutation.prefix(leading).elementsEqual(0..<leading) else { return nil }
+      return own == [0, 1, 3, 2] || own == [0, 2, 3, 1] ? (source, own) : nil
     }
     // With batch and heads as one axis meanwhile.
     guard let back = matcher.node(value, "Reshape"), let transpose = matcher.node(back.input(0), "Transpose"),
@@ -181,9 +188,9 @@ private struct AttentionPattern {
     return source
   }
 
-  private static func isOverLastAxis(_ softmax: Node) -> Bool {
+  private static func isOverLastAxis(_ softmax: Node, _ matcher: Matcher) -> Bool {
     guard case .int(let axis)? = softmax.attributes["axis"] else { return true }
-    return axis == -1 || axis == 3
+    return axis == -1 || axis + 1 == matcher.shape(softmax.input(0))?.rank
   }
 
   private static func isScores(_ value: ValueID, _ matcher: Matcher) -> Bool {
@@ -197,7 +204,9 @@ private struct AttentionPattern {
   }
 
   private static func isMask(_ mask: Shape, _ scores: Shape?) -> Bool {
-    guard let scores, scores.rank == 4 else { return false }
+    guard let scores, scores.rank >= mask.rank else { return false }
+    // Several axes of the batch become one, along which a mask is the same.
+    if scores.rank > 4, !mask.dims.dropLast(3).allSatisfy({ $0 == 1 }) { return false }
     let offset = scores.rank - mask.rank
     let leading = (0..<(mask.rank - 1)).allSatisfy { axis in
       mask[axis] == 1 || mask[axis].provablyEquals(scores[axis + offset])
@@ -232,6 +241,7 @@ private struct AttentionPattern {
           OperatorName("Add"), inputs: [$0, other], output: Graph.Value(name: "", type: .tensor(constant.type)))
       }
     }
+    if let own = mask, !batch.isOneAxis { mask = batch.trimmed(own, &patch, program) }
     guard let mask, maskMayRepeat, let fact = program.fact(mask), let rank = fact.shape?.rank else { return mask }
     func part(_ value: ValueID, _ range: Range<Int>) -> ValueID {
       patch.node(
@@ -246,13 +256,14 @@ private struct AttentionPattern {
       OperatorName("Expand"), inputs: [mask, shape], output: Graph.Value(name: "", type: fact.type))
   }
 
-  /// K as [batch, heads, positions, size].
+  /// K as [batch…, heads, positions, size].
   func key(_ patch: inout GraphPatch, _ program: Program) -> ValueID {
     if keyPermutation == [0, 1, 3, 2] { return keySource }
     let fact = program.fact(keySource)
-    let shape = fact?.shape.map { Shape([$0[0], $0[2], $0[1], $0[3]]) }
+    let order = batch.swapped
+    let shape = fact?.shape.map { shape in Shape(order.map { shape[$0] }) }
     return patch.node(
-      OperatorName("Transpose"), attributes: ["perm": .ints([0, 2, 1, 3])], inputs: [keySource],
+      OperatorName("Transpose"), attributes: ["perm": .ints(order)], inputs: [keySource],
       output: Graph.Value(name: "", type: fact?.type, shape: shape))
   }
 }
@@ -269,15 +280,15 @@ extension AttentionPattern {
     let keyHeads: Int
   }
 
-  /// Q, K, V as [batch, positions, heads · size] if that is where they come from and where the output goes.
+  /// Q, K, V as [batch…, positions, heads · size] if that is where they come from and where the output goes.
   func packed(_ matcher: Matcher) -> Packed? {
     guard let query = split(q, matcher), let value = split(v, matcher), query.heads % max(value.heads, 1) == 0,
       let key = keyPermutation == [0, 2, 3, 1] ? joined(keySource, matcher) : split(keySource, matcher),
       key.heads == value.heads, let reader = matcher.onlyReader(of: output), isSwap(matcher.graph[reader]),
       let swapped = matcher.graph[reader].output(0), let last = matcher.onlyReader(of: swapped),
       matcher.graph[last].op == OperatorName("Reshape"), let result = matcher.graph[last].output(0),
-      let shape = matcher.shape(result), shape.rank == 3, let before = matcher.shape(swapped),
-      shape[0].provablyEquals(before[0]), shape[1].provablyEquals(before[1])
+      let shape = matcher.shape(result), let before = matcher.shape(swapped), shape.rank == before.rank - 1,
+      (0..<(shape.rank - 1)).allSatisfy({ shape[$0].provablyEquals(before[$0]) })
     else { return nil }
     return Packed(
       q: query.source, k: key.source, v: value.source, output: result, heads: query.heads, keyHeads: key.heads)
@@ -287,7 +298,7 @@ extension AttentionPattern {
     guard node.op == OperatorName("Transpose"), case .ints(let permutation)? = node.attributes["perm"] else {
       return false
     }
-    return permutation == [0, 2, 1, 3]
+    return permutation == batch.swapped
   }
 
   /// The source of Transpose(Reshape(source)) that makes heads an axis of their own and puts it first.
@@ -298,12 +309,13 @@ extension AttentionPattern {
     return joined(inner, matcher)
   }
 
-  /// The source [batch, positions, heads · size] of a Reshape to [batch, positions, heads, size].
+  /// The source [batch…, positions, heads · size] of a Reshape to [batch…, positions, heads, size].
   private func joined(_ value: ValueID, _ matcher: Matcher) -> (source: ValueID, heads: Int)? {
     guard let reshape = matcher.node(value, "Reshape"), let source = reshape.input(0),
-      let from = matcher.shape(source), let to = matcher.shape(value), from.rank == 3, to.rank == 4,
-      let heads = to[2].value, let size = to[3].value, from[2] == .known(heads * size),
-      from[0].provablyEquals(to[0]), from[1].provablyEquals(to[1])
+      let from = matcher.shape(source), let to = matcher.shape(value), to.rank == batch.rank, from.rank == to.rank - 1,
+      let heads = to[to.rank - 2].value, let size = to[to.rank - 1].value,
+      from[from.rank - 1] == .known(heads * size),
+      (0..<(from.rank - 1)).allSatisfy({ from[$0].provablyEquals(to[$0]) })
     else { return nil }
     return (source, heads)
   }

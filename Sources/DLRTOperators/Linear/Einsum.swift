@@ -6,7 +6,7 @@ package struct Einsum: Operator {
   package static let schema = OperatorSchema(
     "Einsum", versions: [12, 28], inputs: [("Inputs...", "T")], outputs: [("Output", "T")], types: ["T": .numeric])
   package static let promotedTypes = TypeSet.halfFloats
-  private let equation: EinsumEquation
+  let equation: EinsumEquation
 
   package init(_ attributes: inout AttributeReader) throws {
     guard let text = try attributes.optionalString("equation") else {
