@@ -5,7 +5,7 @@ private let keyBlock = 4096
 /// Most queries of a block.
 private let queryBlock = 54
 /// Scores of a block of queries should stay in the second-level cache.
-private let scoreLimit = 98_304
+private let scoreLimit = 73_728
 
 /// Queries whose scores against `keys` keys are worked on together: so many whole tiles of a product.
 private func tilesAtOnce(_ keys: Int) -> Int {

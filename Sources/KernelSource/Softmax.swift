@@ -56,10 +56,32 @@ private enum ShortRows<let V: Int> {
       dlk_store_partial(y + last, values[V &- 1] * factor, present)
     }
   }
+
+  @inline(never)
+  static func exponentials(_ x: Source, _ y: Target, _ count: Int, _ top: Float, scale: Float) -> Float {
+    let last = (V &- 1) &* lanes, present = count &- last
+    let top = constant(-top), scale = constant(scale)
+    var values = InlineArray<V, VF> { v in
+      v < V &- 1 ? dlk_load(x + v &* lanes) : dlk_load_partial(x + last, present)
+    }
+    for v in 0..<V { values[v] = exponential(dlk_fma(values[v], scale, top)) }
+    for v in 0..<V &- 1 { dlk_store(y + v &* lanes, values[v]) }
+    dlk_store_partial(y + last, values[V &- 1], present)
+    var sum = dlk_select(dlk_first_lanes(present), values[V &- 1], VF())
+    for v in 0..<V &- 1 { sum += values[v] }
+    return dlk_sum(sum)
+  }
 }
 
 /// y = e^(scale · x − top) over `count` > 0 numbers; returns their sum.
 func exponentials(_ x: Source, _ y: Target, _ count: Int, _ top: Float, scale: Float) -> Float {
+  switch ceilDivide(count, lanes) {
+  case 1: return ShortRows<1>.exponentials(x, y, count, top, scale: scale)
+  case 2: return ShortRows<2>.exponentials(x, y, count, top, scale: scale)
+  case 3: return ShortRows<3>.exponentials(x, y, count, top, scale: scale)
+  case 4: return ShortRows<4>.exponentials(x, y, count, top, scale: scale)
+  default: break
+  }
   let top = constant(-top), scale = constant(scale)
   var even = VF(), odd = VF()
   var i = 0
