@@ -14,6 +14,7 @@ private protocol ProductElement {
 func product(_ args: dlk_product_args) {
   switch args.type {
   case DLK_PRODUCT_FLOAT64: product(Doubles.self, args)
+  case DLK_PRODUCT_INT32: product(Integers.self, args)
   default: product(Pairs.self, args)
   }
 }
@@ -99,6 +100,19 @@ private enum Doubles: ProductElement {
   @inline(__always) static func add(_ sum: dlk_vd, _ a: dlk_vd, _ b: dlk_vd) -> dlk_vd { dlk_fma_f64(a, b, sum) }
   @inline(__always) static func store(_ target: UnsafeMutableRawPointer, _ vector: dlk_vd) {
     dlk_store_f64(target, vector)
+  }
+}
+
+private enum Integers: ProductElement {
+  @inline(__always) static var size: Int { 4 }
+  @inline(__always) static var zero: VI { VI() }
+  @inline(__always) static func load(_ source: UnsafeRawPointer) -> VI { dlk_load_i32(source) }
+  @inline(__always) static func broadcast(_ source: UnsafeRawPointer) -> VI {
+    VI(repeating: source.loadUnaligned(as: Int32.self))
+  }
+  @inline(__always) static func add(_ sum: VI, _ a: VI, _ b: VI) -> VI { sum &+ a &* b }
+  @inline(__always) static func store(_ target: UnsafeMutableRawPointer, _ vector: VI) {
+    dlk_store_i32(target, vector)
   }
 }
 

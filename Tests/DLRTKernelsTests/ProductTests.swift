@@ -9,6 +9,13 @@ import Testing
   }
 
   @Test(arguments: KernelLibrary.available)
+  func integersMatchNaive(isa: ISA) {
+    check(isa, DLK_PRODUCT_INT32, { Int32(truncatingIfNeeded: $0.int(-0x1_0000_0000...0x1_0000_0000)) }) {
+      $0 &+ $1 &* $2
+    }
+  }
+
+  @Test(arguments: KernelLibrary.available)
   func pairsMatchNaive(isa: ISA) {
     check(
       isa, DLK_PRODUCT_INT16_PAIRS,

@@ -1,6 +1,7 @@
 import DLRTGraph
 import DLRTOperators
 import DLRTTestSupport
+import Foundation
 import Testing
 
 @Suite struct ElementwiseTests {
@@ -57,6 +58,30 @@ import Testing
     #expect(try OperatorRun.tensor("Add", [x, x]).array() == [Int8(-2), 0])
     #expect(try OperatorRun.tensor("Neg", [x]).array() == [Int8(-127), -128])
     #expect(try OperatorRun.tensor("Abs", [x]).array() == [Int8(127), -128])
+  }
+
+  @Test(
+    arguments: [("Tanh", Foundation.tanh), ("Erf", erf), ("Sqrt", sqrt)] as [(String, @Sendable (Double) -> Double)])
+  func doublesMatchTheLibrary(_ op: String, _ function: @Sendable (Double) -> Double) throws {
+    let special = [0, -0.0, .nan, .infinity, -.infinity, 5e-324, 1e-300, -1, 1, 300, -300]
+    let x = special + (0..<2001).map { Double($0 - 1000) / 130 }
+    let y = try OperatorRun.tensor(op, [Tensor(x, shape: [x.count])]).array(of: Double.self)
+    for (value, result) in zip(x, y) {
+      let expected = function(value)
+      #expect(
+        result == expected || result.isNaN && expected.isNaN || abs(result - expected) <= 8 * expected.ulp, "\(value)")
+    }
+  }
+
+  @Test func bytesInLongRows() throws {
+    let x = (0..<1003).map { Int8(truncatingIfNeeded: $0 &* 37) }
+    let tensor = try Tensor(x, shape: [x.count])
+    #expect(try OperatorRun.tensor("Abs", [tensor]).array() == x.map { $0 < 0 ? 0 &- $0 : $0 })
+    #expect(try OperatorRun.tensor("Neg", [tensor]).array() == x.map { 0 &- $0 })
+    #expect(try OperatorRun.tensor("Sign", [tensor]).array() == x.map { $0.signum() })
+    #expect(try OperatorRun.tensor("BitwiseNot", [tensor]).array() == x.map { ~$0 })
+    let flags = x.map { $0 > 20 }
+    #expect(try OperatorRun.tensor("Not", [Tensor(flags, shape: [x.count])]).array() == flags.map { !$0 })
   }
 
   @Test func maximumPropagatesNaN() throws {

@@ -117,6 +117,44 @@ import Testing
     #expect(try OperatorRun.tensor("Det", [Tensor(zeros: [0, 0], type: .float64)]).array() == [1.0])
   }
 
+  @Test(arguments: 1...11)
+  func determinantsAndInverses(_ size: Int) throws {
+    let count = 3
+    let x = (0..<count * size * size).map { Float(($0 * $0 + 17) * 7919 % 1013) / 500 - 1 }
+    let tensor = try Tensor(x, shape: [count, size, size])
+    let inverses = try OperatorRun.tensor("Inverse", domain: OperatorName.microsoftDomain, [tensor])
+    let identities = try OperatorRun.tensor("MatMul", [tensor, inverses]).array(of: Float.self)
+    for (place, value) in identities.enumerated() {
+      let isDiagonal = place / size % size == place % size
+      #expect(abs(value - (isDiagonal ? 1 : 0)) < 1e-2)
+    }
+    let product = try OperatorRun.tensor(
+      "Mul", [OperatorRun.tensor("Det", [tensor]), OperatorRun.tensor("Det", [inverses])])
+    for value in try product.array(of: Float.self) { #expect(abs(value - 1) < 1e-2) }
+    let triangle = (0..<size * size).map { $0 / size < $0 % size ? Float(7) : $0 / size == $0 % size ? 2 : 0 }
+    let power = Float((0..<size).reduce(1) { power, _ in power * 2 })
+    #expect(try OperatorRun.tensor("Det", [Tensor(triangle, shape: [size, size])]).array() == [power])
+  }
+
+  @Test(arguments: [DataType.int32, .uint32, .int64])
+  func integerProducts(_ type: DataType) throws {
+    let (m, k, n) = (7, 131, 67)
+    let (a, b) = ((0..<m * k).map { Int32($0 % 91 - 40) }, (0..<k * n).map { Int32($0 % 89 - 44) })
+    let cast = ["to": Attribute.int(Int(type.rawValue))]
+    let product = try OperatorRun.tensor(
+      "MatMul",
+      [
+        OperatorRun.tensor("Cast", [Tensor(a, shape: [m, k])], cast),
+        OperatorRun.tensor("Cast", [Tensor(b, shape: [k, n])], cast),
+      ])
+    let back = try OperatorRun.tensor("Cast", [product], ["to": .int(Int(DataType.int64.rawValue))])
+    let expected = (0..<m * n).map { place in
+      (0..<k).reduce(Int64(0)) { $0 + Int64(a[place / n * k + $1]) * Int64(b[$1 * n + place % n]) }
+    }
+    let wrapped = type == .uint32 ? expected.map { Int64(UInt32(truncatingIfNeeded: $0)) } : expected
+    #expect(try back.array() == wrapped)
+  }
+
   @Test func zeroPointsPerRowAndColumn() throws {
     let a = try Tensor([UInt8(10), 20, 30, 40], shape: [2, 2])
     let b = try Tensor([Int8(1), -2, 3, -4], shape: [2, 2])

@@ -149,6 +149,12 @@ import Testing
       "keys_strings": .strings(["a", "a"]), "values_int64s": .ints([1, 2]), "default_int64": .int(9),
     ]
     #expect(try run("LabelEncoder", [x], attributes)[0].integers == [2, 9])
+    let keys = (0..<3000).map { $0 * $0 - 500 }
+    let many = try Tensor(int64: (0..<5000).map { ($0 % 3500) * ($0 % 3500) - 500 })
+    let found = try run(
+      "LabelEncoder", [many],
+      ["keys_int64s": .ints(keys), "values_int64s": .ints(Array(keys.indices)), "default_int64": .int(-7)])[0].integers
+    #expect(found == (0..<5000).map { $0 % 3500 < 3000 ? $0 % 3500 : -7 })
     #expect(code("LabelEncoder", [x], ["keys_strings": .strings(["a"])]) == .invalidModel)
     #expect(
       code("LabelEncoder", [x], ["keys_int64s": .ints([1]), "values_int64s": .ints([1])]) == .invalidModel)

@@ -166,6 +166,56 @@ private func floats(_ values: [Float], _ shape: [Int]) throws -> Tensor { try Te
     #expect(pooled.elements(Float.self) == [15])
   }
 
+  /// Against sampling one point after the other; the larger ratios give more samples than are found at a time.
+  @Test(arguments: [("avg", 0), ("avg", 2), ("avg", 150), ("max", 0), ("max", 3), ("max", 150)])
+  func regionsMatchNaive(_ mode: String, _ ratio: Int) throws {
+    let (channels, height, width, bins) = (35, 7, 9, 3)
+    let x = (0..<channels * height * width).map { Float($0 * 7919 % 101) / 50 - 1 }
+    let corners: [Float] = [-3, 1, 6.5, 5.25, 2, -1, 14, 9, 4, 4, 4.5, 4.25]
+    let y = try OperatorRun.tensor(
+      "RoiAlign", [floats(x, [1, channels, height, width]), floats(corners, [3, 4]), Tensor(int64: [0, 0, 0])],
+      [
+        "mode": .string(mode), "sampling_ratio": .int(ratio), "output_height": .int(bins), "output_width": .int(bins),
+      ]
+    ).elements(Float.self)
+
+    func axis(_ place: Float, _ size: Int) -> [(Int, Float)] {
+      guard place >= -1, place <= Float(size) else { return [] }
+      let inside = max(place, 0)
+      let low = Int(inside)
+      return low >= size - 1
+        ? [(size - 1, 1), (size - 1, 0)] : [(low, 1 - (inside - Float(low))), (low + 1, inside - Float(low))]
+    }
+    for region in 0..<3 {
+      let (left, top) = (corners[region * 4] - 0.5, corners[region * 4 + 1] - 0.5)
+      let binWidth = (corners[region * 4 + 2] - 0.5 - left) / Float(bins)
+      let binHeight = (corners[region * 4 + 3] - 0.5 - top) / Float(bins)
+      let columns = ratio > 0 ? ratio : Int(binWidth.rounded(.up))
+      let rows = ratio > 0 ? ratio : Int(binHeight.rounded(.up))
+      for channel in 0..<channels {
+        for bin in 0..<bins * bins {
+          var (sum, greatest) = (0.0, -Float.infinity)
+          for sample in 0..<rows * columns {
+            let down = axis(
+              top + Float(bin / bins) * binHeight + (Float(sample / columns) + 0.5) * binHeight / Float(rows), height)
+            let across = axis(
+              left + Float(bin % bins) * binWidth + (Float(sample % columns) + 0.5) * binWidth / Float(columns), width)
+            if down.isEmpty || across.isEmpty { greatest = max(greatest, 0) }
+            for (row, weight) in down {
+              for (column, other) in across {
+                let value = weight * other * x[(channel * height + row) * width + column]
+                sum += Double(value)
+                greatest = max(greatest, value)
+              }
+            }
+          }
+          let expected = mode == "avg" ? Float(sum / Double(rows * columns)) : greatest
+          #expect(abs(y[(region * channels + channel) * bins * bins + bin] - expected) < 1e-4)
+        }
+      }
+    }
+  }
+
   @Test func noRegions() throws {
     let y = try OperatorRun.tensor(
       "RoiAlign", [x(), Tensor(zeros: [0, 4], type: .float32), Tensor(int64: [])], ["output_height": .int(2)])

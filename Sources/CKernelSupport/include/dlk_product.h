@@ -5,6 +5,7 @@
 /// Elements of a product. All sums wrap around.
 typedef enum dlk_product_type : int32_t {
   DLK_PRODUCT_FLOAT64 = 0,
+  DLK_PRODUCT_INT32,
   DLK_PRODUCT_INT16_PAIRS,  ///< A's and B's elements are two int16, multiplied each with its like and added up as int32
   DLK_PRODUCT_COUNT
 } dlk_product_type;

@@ -19,52 +19,29 @@ package struct Inverse: Operator {
   package func plan(_ planning: inout Planning) throws -> Step {
     let shape = planning.shape(0)
     let size = shape[shape.count - 1]
-    let task = GaussJordan(size: size, count: shape.product(0..<shape.count - 2))
-    return Step(kernel: "inverse", workspace: 2 * size * size * 8, try planning.type(0).dispatch(task))
+    let matrices = MatrixLanes(
+      size: size, count: shape.product(0..<shape.count - 2), bytes: (size + 2) * size * 8, planning)
+    return Step(
+      kernel: "inverse", workspace: matrices.workspace, try planning.type(0).dispatch(Inverses(matrices: matrices)))
   }
 }
 
-/// Elimination with partial pivoting, in float64.
-private struct GaussJordan: FloatTask {
-  let size: Int
-  let count: Int
+/// In float64, whatever the elements are.
+private struct Inverses: FloatTask {
+  let matrices: MatrixLanes
 
   func run<T: RealElement>(_ type: T.Type) -> Step.Body {
     { io in
-      let left = io.workspace.assumingMemoryBound(to: Double.self)
-      let right = left + size &* size
-      for index in 0..<count {
-        let x = io.input(0, as: T.self) + index &* size &* size
-        let y = io.output(0, as: T.self) + index &* size &* size
-        for element in 0..<size &* size {
-          left[element] = x[element].double
-          right[element] = element / size == element % size ? 1 : 0
-        }
-        eliminate(left, right)
-        for element in 0..<size &* size { y[element] = T(right[element]) }
-      }
-    }
-  }
-
-  private func eliminate(_ left: UnsafeMutablePointer<Double>, _ right: UnsafeMutablePointer<Double>) {
-    for step in 0..<size {
-      var pivot = step
-      for row in step..<size where abs(left[row &* size &+ step]) > abs(left[pivot &* size &+ step]) { pivot = row }
-      let inverse = 1 / left[pivot &* size &+ step]
-      for matrix in [left, right] {
-        let (from, to) = (matrix + pivot &* size, matrix + step &* size)
-        for column in 0..<size {
-          let held = from[column]
-          from[column] = to[column]
-          to[column] = held * inverse
-        }
-      }
-      for row in 0..<size where row != step {
-        let factor = left[row &* size &+ step]
-        for matrix in [left, right] {
-          let (from, to) = (matrix + step &* size, matrix + row &* size)
-          for column in 0..<size { to[column] -= factor * from[column] }
-        }
+      let (x, y) = (io.input(0, as: T.self), io.output(0, as: T.self))
+      let size = matrices.size
+      matrices.forEach(io) { index, scratch in
+        let matrix = scratch.assumingMemoryBound(to: Double.self)
+        let factors = matrix + size &* size
+        let pivots = UnsafeMutableRawPointer(factors + size).assumingMemoryBound(to: Int.self)
+        let (source, target) = (x + index &* size &* size, y + index &* size &* size)
+        Elimination.convert(source, matrix, size &* size)
+        Elimination.invert(matrix, size, pivots, factors)
+        Elimination.convert(matrix, target, size &* size)
       }
     }
   }

@@ -1,3 +1,4 @@
+import CKernelSupport
 import DLRTGraph
 
 /// ONNX DeformConv (19, 22): a convolution whose taps are displaced by `offset`, read by linear interpolation (zero
@@ -47,16 +48,17 @@ package struct DeformConv: Operator {
   package func plan(_ planning: inout Planning) throws -> Step {
     let problem = try attributes.problem(x: planning.shape(0), w: planning.shape(1))
     return try planning.type(0).dispatch(
-      Plan(problem: problem, offsetGroups: offsetGroups, threads: planning.threads))
+      Plan(problem: problem, offsetGroups: offsetGroups, threads: planning.threads, kernels: planning.kernels))
   }
 
   private struct Plan: FloatTask {
     let problem: ConvolutionProblem
     let offsetGroups: Int
     let threads: Int
+    let kernels: KernelSet
 
     func run<T: RealElement>(_ type: T.Type) -> Step {
-      DeformableLoops<T>(problem, offsetGroups: offsetGroups, threads: threads).step
+      DeformableLoops<T>(problem, offsetGroups: offsetGroups, threads: threads, kernels).step
     }
   }
 }
@@ -72,17 +74,20 @@ private struct DeformableLoops<T: RealElement>: Sendable {
   private let blocks: Int
   private let lanes: Int
   private let corners: Int
+  private let kernels: KernelSet
 
-  init(_ problem: ConvolutionProblem, offsetGroups: Int, threads: Int) {
+  init(_ problem: ConvolutionProblem, offsetGroups: Int, threads: Int, _ kernels: KernelSet) {
     self.problem = problem
     self.offsetGroups = offsetGroups
     channels = problem.groups &* problem.inputChannels
     taps = problem.geometry.kernelSize
     positions = problem.geometry.outputSize
-    block = max(1, min(64, positions))
+    // The kernels read whole vectors of a row.
+    block = 64
     blocks = (positions + block - 1) / block
     lanes = max(1, min(problem.batch * blocks, threads))
     corners = 1 << problem.geometry.axes.count
+    self.kernels = kernels
   }
 
   /// Elements of a lane's columns; after them come the corners' weights and places.
@@ -126,18 +131,10 @@ private struct DeformableLoops<T: RealElement>: Sendable {
       for tap in 0..<taps {
         let index = (image &* offsetGroups &+ group) &* taps &+ tap
         locate(tap, range, offset + index &* axes &* positions, mask.map { $0 + index &* positions }, weights, places)
-        for channel in group &* perGroup..<(group &+ 1) &* perGroup {
-          let plane = x + (image &* channels &+ channel) &* inputSize
-          let column = columns + (channel &* taps &+ tap) &* block
-          for position in 0..<range.count {
-            var sum: T = 0
-            for corner in 0..<corners {
-              let entry = corner &* block &+ position
-              sum += weights[entry] * plane[places[entry]]
-            }
-            column[position] = sum
-          }
-        }
+        let first = group &* perGroup
+        WeightedGather.run(
+          x + (image &* channels &+ first) &* inputSize, stride: inputSize, planes: perGroup, places, weights,
+          taps: corners, block: block, columns + (first &* taps &+ tap) &* block, stride: taps &* block, range.count)
       }
     }
   }
@@ -147,39 +144,37 @@ private struct DeformableLoops<T: RealElement>: Sendable {
     _ tap: Int, _ range: Range<Int>, _ offset: UnsafePointer<T>, _ mask: UnsafePointer<T>?,
     _ weights: UnsafeMutablePointer<T>, _ places: UnsafeMutablePointer<Int>
   ) {
-    for position in range {
-      let local = position &- range.lowerBound
-      for corner in 0..<corners {
-        weights[corner &* block &+ local] = mask?[position] ?? 1
-        places[corner &* block &+ local] = 0
-      }
-      var rest = position
-      var restTap = tap
-      var step = 1
-      for index in problem.geometry.axes.indices.reversed() {
-        let axis = problem.geometry.axes[index]
-        let tapIndex = restTap % axis.kernel
-        let whole = axis.start(rest % axis.output) &+ tapIndex &* axis.dilation
-        rest /= axis.output
-        restTap /= axis.kernel
-        let coordinate = T(whole) + offset[index &* positions &+ position]
-        // Beyond these bounds (and for NaN) both neighbours are outside.
-        let isNear = coordinate > -1 && coordinate < T(axis.input)
-        let low = isNear ? Int(coordinate.rounded(.down)) : -2
-        let fraction = isNear ? coordinate - T(low) : 0
-        for corner in 0..<corners {
-          let entry = corner &* block &+ local
-          let isHigh = corner &>> index & 1 == 1
-          let place = isHigh ? low &+ 1 : low
-          guard place >= 0, place < axis.input else {
-            weights[entry] = 0
-            continue
-          }
-          weights[entry] *= isHigh ? fraction : 1 - fraction
-          places[entry] = places[entry] &+ place &* step
+    for local in 0..<range.count {
+      weights[local] = mask?[range.lowerBound &+ local] ?? 1
+      places[local] = 0
+    }
+    var (restTap, inner, step, found) = (tap, 1, 1, 1)
+    for index in problem.geometry.axes.indices.reversed() {
+      let axis = problem.geometry.axes[index]
+      let shift = restTap % axis.kernel &* axis.dilation
+      restTap /= axis.kernel
+      var (output, repeated) = (range.lowerBound / inner % axis.output, range.lowerBound % inner)
+      for local in 0..<range.count {
+        let coordinate = T(axis.start(output) &+ shift) + offset[index &* positions &+ range.lowerBound &+ local]
+        let edge = DeformedEdge(coordinate, axis.input, step)
+        // Both neighbours of each corner that the axes before have given; the nearer ones take the corner's place.
+        for corner in 0..<found {
+          let from = corner &* block &+ local
+          let to = from &+ found &* block
+          weights[to] = edge.hasHigh ? weights[from] * edge.fraction : 0
+          places[to] = places[from] &+ edge.high
+          weights[from] = edge.hasLow ? weights[from] * (1 - edge.fraction) : 0
+          places[from] = places[from] &+ edge.low
         }
-        step = step &* axis.input
+        repeated = repeated &+ 1
+        if repeated == inner {
+          repeated = 0
+          output = output &+ 1 == axis.output ? 0 : output &+ 1
+        }
       }
+      inner = inner &* axis.output
+      step = step &* axis.input
+      found = 2 &* found
     }
   }
 
@@ -189,15 +184,68 @@ private struct DeformableLoops<T: RealElement>: Sendable {
   ) {
     let height = problem.inputChannels &* taps
     let outputs = problem.groups &* problem.outputChannels
-    for channel in 0..<outputs {
-      let result = y + (image &* outputs &+ channel) &* positions + range.lowerBound
-      let source = columns + channel / problem.outputChannels &* height &* block
-      result.update(repeating: bias?[channel] ?? 0, count: range.count)
-      for row in 0..<height {
-        let weight = w[channel &* height &+ row]
-        let column = source + row &* block
-        for position in 0..<range.count { result[position] += weight * column[position] }
+    for group in 0..<problem.groups {
+      let first = group &* problem.outputChannels
+      let result = y + (image &* outputs &+ first) &* positions + range.lowerBound
+      for channel in 0..<problem.outputChannels {
+        (result + channel &* positions).update(repeating: bias?[first &+ channel] ?? 0, count: range.count)
       }
+      addProduct(
+        w + first &* height, columns + group &* height &* block, height, UnsafeMutableRawPointer(result), range.count)
     }
+  }
+
+  /// result[channel][position] += weights[channel][k] · columns[k][position].
+  private func addProduct(
+    _ weights: UnsafeRawPointer, _ columns: UnsafeRawPointer, _ height: Int, _ result: UnsafeMutableRawPointer,
+    _ count: Int
+  ) {
+    let (m, n, k) = (Int64(problem.outputChannels), Int64(count), Int64(height))
+    guard T.self == Float.self else {
+      var args = dlk_product_args(
+        type: DLK_PRODUCT_FLOAT64, adds: 1, m: m, n: n, k: k, a: weights, a_row_stride: k, a_column_stride: 1,
+        b: columns, b_row_stride: Int64(block), c: result, c_row_stride: Int64(positions))
+      return kernels.table.pointee.product(&args)
+    }
+    var args = dlk_gemm_args()
+    (args.m, args.n, args.k) = (m, n, k)
+    args.a = weights.assumingMemoryBound(to: Float.self)
+    args.a_row_stride = k
+    args.b = columns.assumingMemoryBound(to: Float.self)
+    args.b_row_stride = Int64(block)
+    args.b_column_stride = 1
+    args.c = result.assumingMemoryBound(to: Float.self)
+    args.c_row_stride = Int64(positions)
+    args.epilogue.scale = 1
+    args.epilogue.addend = UnsafePointer(args.c)
+    args.epilogue.addend_row_stride = args.c_row_stride
+    args.epilogue.addend_scale = 1
+    let panel = Int64(kernels.table.pointee.gemm_panel)
+    kernels.table.pointee.gemm_direct(&args, 0, m, 0, (n + panel - 1) / panel)
+  }
+}
+
+/// The two elements of an axis around a coordinate, as places of a plane.
+private struct DeformedEdge<T: RealElement> {
+  let low: Int
+  let high: Int
+  let hasLow: Bool
+  let hasHigh: Bool
+  /// The weight of the higher one.
+  let fraction: T
+
+  /// - Parameter step: elements from one place of the axis to the next.
+  @inline(__always)
+  init(_ coordinate: T, _ size: Int, _ step: Int) {
+    // Beyond these bounds (and for NaN) both neighbours are outside.
+    let isNear = coordinate > -1 && coordinate < T(size)
+    let inside = isNear ? coordinate : 0
+    let towardsZero = T.truncated(inside)
+    let floor = inside < T(towardsZero) ? towardsZero &- 1 : towardsZero
+    hasLow = isNear && floor >= 0
+    hasHigh = isNear && floor &+ 1 < size
+    low = hasLow ? floor &* step : 0
+    high = hasHigh ? (floor &+ 1) &* step : 0
+    fraction = inside - T(floor)
   }
 }

@@ -9,5 +9,5 @@ package struct Abs: NumericUnaryOperator {
   package var kernel: UnaryKernel? { UnaryKernel(DLK_UNARY_ABS) }
 
   @inline(__always)
-  package func apply<T: NumericElement>(_ x: T) -> T { x < 0 ? T.subtract(0, x) : T.add(x, 0) }
+  package static func apply<T: NumericElement>(_ x: T) -> T { x < 0 ? T.subtract(0, x) : T.add(x, 0) }
 }

@@ -9,12 +9,13 @@ package struct BitwiseNot: UnaryOperator {
   package func loop(_ type: DataType) throws -> UnaryLoop {
     let size = type.size
     return { x, y, count in
-      Self.invert(x.assumingMemoryBound(to: UInt8.self), y.assumingMemoryBound(to: UInt8.self), count &* size)
+      invertBits(x.assumingMemoryBound(to: UInt8.self), y.assumingMemoryBound(to: UInt8.self), count &* size)
     }
   }
+}
 
-  @_optimize(speed) @inline(never)
-  private static func invert(_ x: UnsafePointer<UInt8>, _ y: UnsafeMutablePointer<UInt8>, _ count: Int) {
-    for index in 0..<count { y[index] = ~x[index] }
-  }
+// A free function: that of a type loses what it is compiled for with the metatype that it does not use.
+@_optimize(speed) @inline(never)
+private func invertBits(_ x: UnsafePointer<UInt8>, _ y: UnsafeMutablePointer<UInt8>, _ count: Int) {
+  for index in 0..<count { y[index] = ~x[index] }
 }

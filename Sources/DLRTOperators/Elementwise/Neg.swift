@@ -9,5 +9,5 @@ package struct Neg: NumericUnaryOperator {
   package var kernel: UnaryKernel? { UnaryKernel(DLK_UNARY_NEGATE) }
 
   @inline(__always)
-  package func apply<T: NumericElement>(_ x: T) -> T { T.negate(x) }
+  package static func apply<T: NumericElement>(_ x: T) -> T { T.negate(x) }
 }

@@ -8,12 +8,13 @@ package struct Not: UnaryOperator {
 
   package func loop(_ type: DataType) throws -> UnaryLoop {
     { x, y, count in
-      Self.invert(x.assumingMemoryBound(to: UInt8.self), y.assumingMemoryBound(to: UInt8.self), count)
+      invertFlags(x.assumingMemoryBound(to: UInt8.self), y.assumingMemoryBound(to: UInt8.self), count)
     }
   }
+}
 
-  @_optimize(speed) @inline(never)
-  private static func invert(_ x: UnsafePointer<UInt8>, _ y: UnsafeMutablePointer<UInt8>, _ count: Int) {
-    for index in 0..<count { y[index] = x[index] == 0 ? 1 : 0 }
-  }
+// A free function: that of a type loses what it is compiled for with the metatype that it does not use.
+@_optimize(speed) @inline(never)
+private func invertFlags(_ x: UnsafePointer<UInt8>, _ y: UnsafeMutablePointer<UInt8>, _ count: Int) {
+  for index in 0..<count { y[index] = x[index] == 0 ? 1 : 0 }
 }

@@ -10,5 +10,5 @@ package struct Relu: NumericUnaryOperator {
   package var kernel: UnaryKernel? { UnaryKernel(DLK_UNARY_RELU) }
 
   @inline(__always)
-  package func apply<T: NumericElement>(_ x: T) -> T { x < 0 ? 0 : x }
+  package static func apply<T: NumericElement>(_ x: T) -> T { x < 0 ? 0 : x }
 }

@@ -10,5 +10,5 @@ package struct Sign: NumericUnaryOperator {
   package var kernel: UnaryKernel? { UnaryKernel(DLK_UNARY_SIGN) }
 
   @inline(__always)
-  package func apply<T: NumericElement>(_ x: T) -> T { x > 0 ? 1 : x < 0 ? T.subtract(0, 1) : x.isNaN ? x : 0 }
+  package static func apply<T: NumericElement>(_ x: T) -> T { x > 0 ? 1 : x < 0 ? T.subtract(0, 1) : x.isNaN ? x : 0 }
 }

@@ -96,30 +96,39 @@ extension RealUnaryOperator {
   }
 }
 
+/// The loop of an operator over floats whose float64 have a function for many at once.
+func loopOverDoubles(
+  _ type: DataType,
+  _ function: @escaping @Sendable (UnsafePointer<Double>, UnsafeMutablePointer<Double>, Int) -> Void
+) throws -> UnaryLoop {
+  guard type == .float64 else { throw type.unsupported }
+  return { x, y, count in
+    function(x.assumingMemoryBound(to: Double.self), y.assumingMemoryBound(to: Double.self), count)
+  }
+}
+
 /// An operator with one formula for floats and integers.
 package protocol NumericUnaryOperator: UnaryOperator {
-  func apply<T: NumericElement>(_ x: T) -> T
+  static func apply<T: NumericElement>(_ x: T) -> T
 }
 
 extension NumericUnaryOperator {
-  package func loop(_ type: DataType) throws -> UnaryLoop { try type.dispatch(NumericMap(op: self)) }
+  package func loop(_ type: DataType) throws -> UnaryLoop { try type.dispatch(NumericMap<Self>()) }
 }
 
 private struct NumericMap<Op: NumericUnaryOperator>: NumericTask {
-  let op: Op
-
   func run<T: NumericElement>(_ type: T.Type) -> UnaryLoop {
-    let op = op
-    return { x, y, count in
-      Self.map(op, x.assumingMemoryBound(to: T.self), y.assumingMemoryBound(to: T.self), count)
+    { x, y, count in
+      let x = x.assumingMemoryBound(to: T.self)
+      let y = y.assumingMemoryBound(to: T.self)
+      if T.isByte { return Self.map(x, y, count) }
+      for index in 0..<count { y[index] = Op.apply(x[index]) }
     }
   }
 
   @_optimize(speed) @inline(never)
-  private static func map<T: NumericElement>(
-    _ op: Op, _ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, _ count: Int
-  ) {
-    for index in 0..<count { y[index] = op.apply(x[index]) }
+  private static func map<T: NumericElement>(_ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, _ count: Int) {
+    for index in 0..<count { y[index] = Op.apply(x[index]) }
   }
 }
 

@@ -21,50 +21,26 @@ package struct Det: Operator {
   package func plan(_ planning: inout Planning) throws -> Step {
     let shape = planning.shape(0)
     let size = shape[shape.count - 1]
-    let task = Elimination(size: size, count: shape.dropLast(2).reduce(1, &*))
+    let matrices = MatrixLanes(
+      size: size, count: shape.dropLast(2).product, bytes: (size + 1) * size * planning.type(0).size,
+      planning)
     return Step(
-      kernel: "det", workspace: size * size * planning.type(0).size, try planning.type(0).dispatch(task))
+      kernel: "det", workspace: matrices.workspace, try planning.type(0).dispatch(Determinants(matrices: matrices)))
   }
 }
 
-/// Gaussian elimination with partial pivoting on a copy of each matrix.
-private struct Elimination: FloatTask {
-  let size: Int
-  let count: Int
+private struct Determinants: FloatTask {
+  let matrices: MatrixLanes
 
   func run<T: RealElement>(_ type: T.Type) -> Step.Body {
     { io in
-      let x = io.input(0, as: T.self)
-      let y = io.output(0, as: T.self)
-      let matrix = io.workspace.assumingMemoryBound(to: T.self)
-      for index in 0..<count {
+      let (x, y) = (io.input(0, as: T.self), io.output(0, as: T.self))
+      let size = matrices.size
+      matrices.forEach(io) { index, scratch in
+        let matrix = scratch.assumingMemoryBound(to: T.self)
         matrix.update(from: x + index &* size &* size, count: size &* size)
-        y[index] = determinant(matrix)
+        y[index] = Elimination.determinant(matrix, size, matrix + size &* size)
       }
     }
-  }
-
-  private func determinant<T: RealElement>(_ matrix: UnsafeMutablePointer<T>) -> T {
-    var result: T = 1
-    for step in 0..<size {
-      var pivot = step
-      for row in step..<size where abs(matrix[row &* size &+ step]) > abs(matrix[pivot &* size &+ step]) { pivot = row }
-      let value = matrix[pivot &* size &+ step]
-      if value == 0 { return 0 }
-      if pivot != step {
-        for column in step..<size {
-          let held = matrix[pivot &* size &+ column]
-          matrix[pivot &* size &+ column] = matrix[step &* size &+ column]
-          matrix[step &* size &+ column] = held
-        }
-        result = -result
-      }
-      result *= value
-      for row in step &+ 1..<max(size, step &+ 1) {
-        let factor = matrix[row &* size &+ step] / value
-        for column in step..<size { matrix[row &* size &+ column] -= factor * matrix[step &* size &+ column] }
-      }
-    }
-    return result
   }
 }

@@ -9,12 +9,13 @@ struct ElementTable: Sendable {
   let type: DataType
   // Holds the bytes that the string keys point to.
   private let keys: Tensor
-  private var numbers: [UInt64: Int] = [:]
+  private var numbers: NumberTable
   private var strings: [StringRef: Int] = [:]
 
   init(_ keys: Tensor) throws {
     type = keys.type
     self.keys = try keys.copied()
+    numbers = NumberTable(capacity: type == .string ? 0 : keys.count)
     guard Self.types.contains(type) else {
       throw DLRTError(
         .unsupportedModel, "keys of this type are not supported", expected: "one of \(Self.types)", got: type.name)
@@ -30,12 +31,14 @@ struct ElementTable: Sendable {
 
   /// Calls `body` with each element's place and the index of the key that it equals.
   @inline(__always)
-  func find(_ source: UnsafeRawPointer, _ count: Int, _ body: (Int, Int?) throws -> Void) throws {
+  func find(_ source: UnsafeRawPointer, _ count: Int, _ body: (Int, Int?) throws -> Void) rethrows {
     if type == .string {
       let source = source.assumingMemoryBound(to: StringRef.self)
       for place in 0..<count { try body(place, strings[source[place]]) }
     } else {
-      try forEachNumber(source, count) { try body($0, numbers[$1]) }
+      try numbers.withFinder { finder in
+        try forEachNumber(source, count) { try body($0, finder.index(of: $1)) }
+      }
     }
   }
 
@@ -104,12 +107,20 @@ struct ElementMap: Sendable {
   }
 
   func step(_ input: Planning.Operand) -> Step {
-    let count = input.count
+    let move = BlockMove(gathering: valueType.size)
+    let chunks = Chunks(input.count, cost: 4)
+    let (keySize, block) = (keys.type.size, 128)
     return Step(kernel: "lookup") { io in
-      let target = io.output(0)
-      let size = valueType.size
-      try keys.find(io.input(0), count) { place, found in
-        memcpy(target + place &* size, values.pointer + (found ?? fallback) &* size, size)
+      let (source, target) = (io.input(0), io.output(0))
+      io.parallel(chunks) { range in
+        withUnsafeTemporaryAllocation(of: Int.self, capacity: block) { memory in
+          guard let places = memory.baseAddress else { return }
+          for start in stride(from: range.lowerBound, to: range.upperBound, by: block) {
+            let count = min(block, range.upperBound &- start)
+            keys.find(source + start &* keySize, count) { place, found in places[place] = found ?? fallback }
+            move.run(values.pointer, target + start &* move.bytes, places, 0..<count)
+          }
+        }
       }
     }
   }

@@ -12,6 +12,9 @@ package struct Multinomial: Operator {
   private let samples: Int
   private let seed: UInt64?
 
+  /// Samples that are drawn at a time.
+  private static let block = 128
+
   package init(_ attributes: inout AttributeReader) throws {
     type = try attributes.optionalDataType("dtype") ?? .int32
     samples = try attributes.int("sample_size", default: 1)
@@ -44,18 +47,26 @@ package struct Multinomial: Operator {
     let narrow = ElementConverter(from: .int64, to: type)
     let samples = samples
     let size = type.size
-    return Step(kernel: "philox", workspace: classes &* MemoryLayout<Double>.size) { io in
+    return Step(kernel: "philox", workspace: classes &* (MemoryLayout<Double>.size + MemoryLayout<Int>.size)) { io in
       let generator = source.generator(io)
       let sums = io.workspace.assumingMemoryBound(to: Double.self)
+      let guide = UnsafeMutableRawPointer(sums + classes).assumingMemoryBound(to: Int.self)
       for row in 0..<batch where samples > 0 {
         widen(io.input(0) + row &* classes &* inputType.size, sums, classes)
         let total = accumulate(sums, classes)
-        for sample in 0..<samples {
-          let place = row &* samples &+ sample
-          var unit = 0.0
-          Double.fillUniform(generator, place..<place &+ 1, &unit)
-          var chosen = Int64(firstAbove(unit * total, sums, classes))
-          narrow(&chosen, io.output(0) + place &* size, 1)
+        fillGuide(guide, total, sums, classes)
+        let target = io.output(0)
+        withUnsafeTemporaryAllocation(of: Double.self, capacity: Self.block) { memory in
+          guard let units = memory.baseAddress else { return }
+          // The draws and then the classes are in the same memory.
+          let chosen = UnsafeMutableRawPointer(units).assumingMemoryBound(to: Int64.self)
+          for start in stride(from: 0, to: samples, by: Self.block) {
+            let place = row &* samples &+ start
+            let count = min(Self.block, samples &- start)
+            Double.fillUniform(generator, place..<place &+ count, units)
+            firstAbove(units, total, sums, guide, classes, chosen, count)
+            narrow(chosen, target + place &* size, count)
+          }
         }
       }
     }
@@ -74,13 +85,31 @@ private func accumulate(_ values: UnsafeMutablePointer<Double>, _ count: Int) ->
   return total
 }
 
-/// The first place whose sum exceeds `limit`, or the last place.
-private func firstAbove(_ limit: Double, _ sums: UnsafePointer<Double>, _ count: Int) -> Int {
-  var low = 0
-  var high = count - 1
-  while low < high {
-    let middle = (low + high) / 2
-    if sums[middle] > limit { high = middle } else { low = middle + 1 }
+/// For as many parts of [0, total) as there are classes, the first place whose sum exceeds where the part begins.
+private func fillGuide(_ guide: UnsafeMutablePointer<Int>, _ total: Double, _ sums: UnsafePointer<Double>, _ count: Int)
+{
+  var place = 0
+  for part in 0..<count {
+    let limit = Double(part) / Double(count) * total
+    while place < count &- 1, sums[place] <= limit { place = place &+ 1 }
+    guide[part] = place
   }
-  return low
+}
+
+/// For each draw from [0, 1) the first place whose sum exceeds so much of `total`, or the last place. From where the
+/// guide points, it is one step on average (Chen and Asau, "On generating random variates from an empirical
+/// distribution", 1974).
+private func firstAbove(
+  _ units: UnsafePointer<Double>, _ total: Double, _ sums: UnsafePointer<Double>, _ guide: UnsafePointer<Int>,
+  _ count: Int, _ chosen: UnsafeMutablePointer<Int64>, _ draws: Int
+) {
+  let scale = Double(count)
+  for draw in 0..<draws {
+    let limit = units[draw] * total
+    var place = guide[min(Int(units[draw] * scale), count &- 1)]
+    while place < count &- 1, sums[place] <= limit { place = place &+ 1 }
+    // Rounding may have chosen the next part.
+    while place > 0, sums[place &- 1] > limit { place = place &- 1 }
+    chosen[draw] = Int64(place)
+  }
 }

@@ -112,7 +112,7 @@ private struct RowSelection: Sendable {
   /// A heap of the chosen is no gain when they are many.
   let sortsAll: Bool
   private var capacity: Int { sortsAll ? size : max(count, Self.block) }
-  private static let block = 16
+  private static let block = 4
 
   init(_ type: DataType, size: Int, count: Int, takesLargest: Bool) throws {
     self.size = size
@@ -147,6 +147,7 @@ private struct RowSelection: Sendable {
     _ line: UnsafeRawPointer, _ heap: UnsafeMutablePointer<RankedKey>, _ numbers: UnsafeMutablePointer<UInt64>
   ) {
     Selection.heapify(heap, count)
+    let (search, keys) = (search, keys)
     var index = count
     while true {
       if let search { index = search(line, index, size, heap[0].index) }

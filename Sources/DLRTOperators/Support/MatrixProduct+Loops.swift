@@ -44,8 +44,9 @@ extension MatrixProduct {
     _ a: UnsafePointer<T>, _ b: UnsafePointer<T>, _ c: UnsafeMutablePointer<T>, _ column: Int, _ count: Int,
     _ block: UnsafeMutablePointer<T>, _ target: Target
   ) {
-    let isDouble = T.self == Double.self
-    if !isDouble, case .overwrite = target {
+    let kernel: dlk_product_type? =
+      T.self == Double.self ? DLK_PRODUCT_FLOAT64 : T.self == Int32.self ? DLK_PRODUCT_INT32 : nil
+    if kernel == nil, case .overwrite = target {
       for row in 0..<m {
         let result = c + (row &* cRow &+ column)
         for index in 0..<count { result[index] = 0 }
@@ -57,10 +58,10 @@ extension MatrixProduct {
       copyBlock(b + (start &* self.b.row &+ column &* self.b.column), depth, count, block)
       let factors = a + start &* self.a.column
       let result = c + column
-      if isDouble {
+      if let kernel {
         var adds = start > 0
         if case .add = target { adds = true }
-        addDoubles(factors, block, depth, result, count, adds)
+        addProduct(kernel, factors, block, depth, result, count, adds)
       } else {
         for row in 0..<m {
           addRow(factors + row &* self.a.row, block, depth, result + row &* cRow, count)
@@ -85,12 +86,13 @@ extension MatrixProduct {
   }
 
   @inline(never)
-  private func addDoubles(
-    _ factors: UnsafeRawPointer, _ block: UnsafeRawPointer, _ depth: Int, _ result: UnsafeMutableRawPointer,
+  private func addProduct(
+    _ type: dlk_product_type, _ factors: UnsafeRawPointer, _ block: UnsafeRawPointer, _ depth: Int,
+    _ result: UnsafeMutableRawPointer,
     _ count: Int, _ adds: Bool
   ) {
     var args = dlk_product_args(
-      type: DLK_PRODUCT_FLOAT64, adds: adds ? 1 : 0, m: Int64(m), n: Int64(count), k: Int64(depth), a: factors,
+      type: type, adds: adds ? 1 : 0, m: Int64(m), n: Int64(count), k: Int64(depth), a: factors,
       a_row_stride: Int64(a.row), a_column_stride: Int64(a.column), b: block, b_row_stride: Int64(Self.blockColumns),
       c: result, c_row_stride: Int64(cRow))
     KernelLibrary.table.pointee.product(&args)

@@ -85,18 +85,12 @@ private struct SearchTask: NumericTask {
     }
   }
 
-  // Eight at a time, without a jump for each. Going on while the order holds finds NaN too.
+  // One by one: candidates are too near one another for vectors. Going on while the order holds finds NaN too.
   @_optimize(speed) @inline(never)
   private static func findGreater<T: NumericElement>(
     _ source: UnsafePointer<T>, _ start: Int, _ end: Int, _ bound: T
   ) -> Int {
     var index = start
-    while index &+ 8 <= end {
-      var count = 0
-      for place in 0..<8 { count = count &+ (source[index &+ place] <= bound ? 1 : 0) }
-      if count < 8 { break }
-      index = index &+ 8
-    }
     while index < end, source[index] <= bound { index = index &+ 1 }
     return index
   }
@@ -106,12 +100,6 @@ private struct SearchTask: NumericTask {
     _ source: UnsafePointer<T>, _ start: Int, _ end: Int, _ bound: T
   ) -> Int {
     var index = start
-    while index &+ 8 <= end {
-      var count = 0
-      for place in 0..<8 { count = count &+ (source[index &+ place] >= bound ? 1 : 0) }
-      if count < 8 { break }
-      index = index &+ 8
-    }
     while index < end, source[index] >= bound { index = index &+ 1 }
     return index
   }

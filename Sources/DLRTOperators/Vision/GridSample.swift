@@ -106,6 +106,15 @@ private struct Mixing<G: RealElement>: NumericTask {
   func run<T: NumericElement>(_ type: T.Type) -> Step {
     let count = locator.layout.taps
     let block = locator.layout.block
+    if T.self == G.self {
+      let layout = locator.layout
+      let inputSize = layout.spatial.product
+      return locator.stepOverImages { (x: UnsafePointer<G>, y: UnsafeMutablePointer<G>, taps, positions) in
+        WeightedGather.run(
+          x, stride: inputSize, planes: layout.channels, taps.places, taps.weights, taps: count, block: block, y,
+          stride: layout.positions, positions)
+      }
+    }
     if T.dataType == .float32 {
       return locator.step { (source: UnsafePointer<Float>, target: UnsafeMutablePointer<Float>, taps, positions) in
         for position in 0..<positions {

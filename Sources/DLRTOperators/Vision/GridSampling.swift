@@ -50,21 +50,28 @@ struct GridSampling: Sendable {
     }
     switch mode {
     case .nearest:
-      places[0] = place(Int(x), size, low, high)
+      places[0] = place(G.truncated(x), size, low, high)
       weights[0] = 1
     case .linear:
-      let left = x.rounded(.down)
-      for tap in 0..<2 { places[tap] = place(Int(left) &+ tap, size, low, high) }
-      weights[0] = 1 - (x - left)
-      weights[1] = x - left
+      let left = Self.floor(x)
+      for tap in 0..<2 { places[tap] = place(left &+ tap, size, low, high) }
+      weights[1] = x - G(left)
+      weights[0] = 1 - weights[1]
     case .cubic:
-      let left = x.rounded(.down)
+      let left = Self.floor(x)
       for tap in 0..<4 {
-        places[tap] = place(Int(left) &+ tap &- 1, size, low, high)
-        weights[tap] = G(ResizeTable.cubic(Double(x - left) + 1 - Double(tap), a: -0.75))
+        places[tap] = place(left &+ tap &- 1, size, low, high)
+        weights[tap] = G(ResizeTable.cubic(Double(x - G(left)) + 1 - Double(tap), a: -0.75))
       }
     }
     for tap in 0..<tapsPerAxis where places[tap] < 0 { weights[tap] = 0 }
+  }
+
+  /// Rounding downwards is a call on processors of the baseline.
+  @inline(__always)
+  private static func floor<G: RealElement>(_ x: G) -> Int {
+    let towardsZero = G.truncated(x)
+    return x < G(towardsZero) ? towardsZero &- 1 : towardsZero
   }
 
   @inline(__always)
@@ -73,7 +80,7 @@ struct GridSampling: Sendable {
     switch padding {
     case .zeros: return -1
     case .border: return min(max(index, 0), size &- 1)
-    case .reflection: return min(max(Int(reflected(G(index), low, high)), 0), size &- 1)
+    case .reflection: return min(max(G.truncated(reflected(G(index), low, high)), 0), size &- 1)
     }
   }
 
@@ -153,8 +160,8 @@ struct GridLocator<G: RealElement>: Sendable {
     let weights: UnsafeMutablePointer<G>
   }
 
-  /// - Parameter sample: fills a part of an output plane from an input plane.
-  func step<T>(
+  /// - Parameter sample: fills a part of an image's output planes from its input planes.
+  func stepOverImages<T>(
     _ sample: @escaping @Sendable (UnsafePointer<T>, UnsafeMutablePointer<T>, Taps, Int) -> Void
   ) -> Step {
     let layout = layout
@@ -179,12 +186,23 @@ struct GridLocator<G: RealElement>: Sendable {
                 coordinates + position &* spatial.count, spatial, position, block: layout.block, taps.places,
                 taps.weights)
             }
-            for channel in 0..<layout.channels {
-              let plane = image &* layout.channels &+ channel
-              sample(x + plane &* inputSize, y + plane &* layout.positions + first, taps, count)
-            }
+            let plane = image &* layout.channels
+            sample(x + plane &* inputSize, y + plane &* layout.positions + first, taps, count)
           }
         }
+      }
+    }
+  }
+
+  /// - Parameter sample: fills a part of an output plane from an input plane.
+  func step<T>(
+    _ sample: @escaping @Sendable (UnsafePointer<T>, UnsafeMutablePointer<T>, Taps, Int) -> Void
+  ) -> Step {
+    let layout = layout
+    let inputSize = layout.spatial.product
+    return stepOverImages { (x: UnsafePointer<T>, y: UnsafeMutablePointer<T>, taps, count) in
+      for channel in 0..<layout.channels {
+        sample(x + channel &* inputSize, y + channel &* layout.positions, taps, count)
       }
     }
   }

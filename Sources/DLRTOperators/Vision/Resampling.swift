@@ -98,21 +98,9 @@ private struct ResamplingLoops<R: RealElement>: Sendable {
   ) {
     if MemoryLayout<T>.size == 1, let source = source as? UnsafePointer<Float> {
       let bytes = UnsafeMutableRawPointer(target).assumingMemoryBound(to: UInt8.self)
-      return narrow(source, bytes, count, Float(T.lowest.double), Float(T.highest.double))
+      return narrowBytes(source, bytes, count, Float(T.lowest.double), Float(T.highest.double))
     }
     for index in 0..<count { target[index] = T(nearest: Double(source[index])) }
-  }
-
-  /// Bytes, signed or not: within their bounds, every number is one that can be rounded in place.
-  @_optimize(speed) @inline(never)
-  private static func narrow(
-    _ source: UnsafePointer<Float>, _ target: UnsafeMutablePointer<UInt8>, _ count: Int, _ least: Float,
-    _ greatest: Float
-  ) {
-    for index in 0..<count {
-      let raised = source[index] > least ? source[index] : least
-      target[index] = UInt8(truncatingIfNeeded: Float.nearestInteger(raised < greatest ? raised : greatest))
-    }
   }
 
   private func run(
@@ -142,28 +130,53 @@ private struct ResamplingLoops<R: RealElement>: Sendable {
     _ source: UnsafePointer<R>, _ target: UnsafeMutablePointer<R>
   ) {
     let (taps, inner) = (pass.table.taps, pass.inner)
-    for line in range {
-      let index = line % pass.output
-      let block = source + line / pass.output &* pass.input &* inner
-      let result = target + line &* inner
-      let (places, factors) = (indices + index &* taps, weights + index &* taps)
-      if !pass.table.outside.isEmpty, pass.table.outside[index] {
-        result.update(repeating: extrapolation, count: inner)
-      } else if inner == 1 {
-        target[line] = Self.sum(block, places, factors, taps)
+    var (outer, index) = range.lowerBound.quotientAndRemainder(dividingBy: pass.output)
+    var line = range.lowerBound
+    while line < range.upperBound {
+      let block = source + outer &* pass.input &* inner
+      let end = min(range.upperBound, line &+ pass.output &- index)
+      if inner == 1 {
+        Self.sums(block, indices + index &* taps, weights + index &* taps, taps, target + line, end &- line)
+        for own in pass.table.outside.indices
+        where pass.table.outside[own] && own >= index && own < index &+ end &- line {
+          target[line &+ own &- index] = extrapolation
+        }
       } else {
-        Self.sum(block, places, factors, taps, result, inner)
+        for own in line..<end {
+          let place = index &+ own &- line
+          let result = target + own &* inner
+          if !pass.table.outside.isEmpty, pass.table.outside[place] {
+            result.update(repeating: extrapolation, count: inner)
+          } else {
+            Self.sum(block, indices + place &* taps, weights + place &* taps, taps, result, inner)
+          }
+        }
       }
+      line = end
+      (outer, index) = (outer &+ 1, 0)
     }
   }
-  /// An output along the innermost axis.
-  @inline(__always)
-  private static func sum(
-    _ block: UnsafePointer<R>, _ places: UnsafePointer<Int32>, _ factors: UnsafePointer<R>, _ taps: Int
-  ) -> R {
-    var sum = block[Int(places[0])] * factors[0]
-    for tap in 1..<max(taps, 1) { sum += block[Int(places[tap])] * factors[tap] }
-    return sum
+
+  /// Outputs along the innermost axis, each of which has weights of its own.
+  @_optimize(speed) @inline(never)
+  private static func sums(
+    _ block: UnsafePointer<R>, _ places: UnsafePointer<Int32>, _ factors: UnsafePointer<R>, _ taps: Int,
+    _ result: UnsafeMutablePointer<R>, _ count: Int
+  ) {
+    if taps == 2 {
+      for index in 0..<count {
+        let first = 2 &* index
+        result[index] =
+          block[Int(places[first])] * factors[first] + block[Int(places[first &+ 1])] * factors[first &+ 1]
+      }
+      return
+    }
+    for index in 0..<count {
+      let (own, weights) = (places + index &* taps, factors + index &* taps)
+      var sum = block[Int(own[0])] * weights[0]
+      for tap in 1..<max(taps, 1) { sum += block[Int(own[tap])] * weights[tap] }
+      result[index] = sum
+    }
   }
 
   /// Outputs that share their weights.
@@ -183,5 +196,16 @@ private struct ResamplingLoops<R: RealElement>: Sendable {
         for x in 0..<inner { result[x] += a[x] * p + b[x] * q }
       }
     }
+  }
+}
+
+/// Bytes, signed or not: within their bounds, every number is one that can be rounded in place.
+@_optimize(speed) @inline(never)
+private func narrowBytes(
+  _ source: UnsafePointer<Float>, _ target: UnsafeMutablePointer<UInt8>, _ count: Int, _ least: Float, _ greatest: Float
+) {
+  for index in 0..<count {
+    let raised = source[index] > least ? source[index] : least
+    target[index] = UInt8(truncatingIfNeeded: Float.nearestInteger(raised < greatest ? raised : greatest))
   }
 }

@@ -62,20 +62,26 @@ package struct RoiAlign: Operator {
   }
 
   package func plan(_ planning: inout Planning) throws -> Step {
-    try planning.type(0).dispatch(Plan(op: self, input: planning.shape(0), regions: planning.shape(1)[0]))
+    try planning.type(0).dispatch(
+      Plan(op: self, input: planning.shape(0), regions: planning.shape(1)[0], threads: planning.threads))
   }
 
   private struct Plan: FloatTask {
     let op: RoiAlign
     let input: [Int]
     let regions: Int
+    let threads: Int
 
     func run<T: RealElement>(_ type: T.Type) -> Step {
       let loops = RegionSampling<T>(op: op, channels: input[1], height: input[2], width: input[3])
       let (images, regions) = (input[0], regions)
-      return Step(kernel: "roi") { io in
+      // The samples of a region are found once for so many channels.
+      let together = 32
+      let parts = (input[1] + together - 1) / together
+      let lanes = max(1, min(regions * parts, threads))
+      return Step(kernel: "roi", workspace: lanes * RegionSampling<T>.scratchBytes) { io in
         let (x, rois, y) = (io.input(0, as: T.self), io.input(1, as: T.self), io.output(0, as: T.self))
-        let batch = io.input(2, as: Int64.self)
+        let (batch, workspace) = (io.input(2, as: Int64.self), io.workspace)
         for region in 0..<regions {
           guard batch[region] >= 0, batch[region] < images else {
             throw DLRTError(
@@ -84,18 +90,23 @@ package struct RoiAlign: Operator {
           }
           try loops.check(rois + region &* 4)
         }
-        io.parallel(regions &* loops.channels) { unit in
-          let region = unit / loops.channels
-          let plane = Int(batch[region]) &* loops.channels &+ unit % loops.channels
-          loops.run(
-            rois + region &* 4, x + plane &* loops.height &* loops.width, y + unit &* loops.op.height &* loops.op.width)
+        io.parallel(lanes) { lane in
+          let scratch = workspace + lane &* RegionSampling<T>.scratchBytes
+          for unit in stride(from: lane, to: regions &* parts, by: lanes) {
+            let region = unit / parts
+            let first = unit % parts &* together
+            let planes = first..<min(first &+ together, loops.channels)
+            loops.run(
+              rois + region &* 4, planes, x + Int(batch[region]) &* loops.channels &* loops.height &* loops.width,
+              y + region &* loops.channels &* loops.op.height &* loops.op.width, scratch)
+          }
         }
       }
     }
   }
 }
 
-/// The bins of one region and channel.
+/// The bins of one region.
 private struct RegionSampling<T: RealElement>: Sendable {
   let op: RoiAlign
   let channels: Int
@@ -138,55 +149,135 @@ private struct RegionSampling<T: RealElement>: Sendable {
     }
   }
 
-  @_optimize(speed) @inline(never)
-  func run(_ roi: UnsafePointer<T>, _ plane: UnsafePointer<T>, _ result: UnsafeMutablePointer<T>) {
+  /// Samples along an axis that are found at a time.
+  private static var block: Int { 256 }
+  static var scratchBytes: Int { 2 * block * MemoryLayout<AxisSample<T>>.stride }
+
+  /// Samples some channels of an image.
+  ///
+  /// - Parameters:
+  ///   - image, result: where channel 0 begins.
+  func run(
+    _ roi: UnsafePointer<T>, _ planes: Range<Int>, _ image: UnsafePointer<T>, _ result: UnsafeMutablePointer<T>,
+    _ scratch: UnsafeMutableRawPointer
+  ) {
     let grid = grid(roi)
-    let (columns, rows) = (max(Int(grid.columns), 0), max(Int(grid.rows), 0))
-    for bin in 0..<op.height &* op.width {
-      let (row, column) = (bin / op.width, bin % op.width)
-      var sum: T = 0
-      var greatest: T = 0
-      for sampleY in 0..<rows {
-        let y = grid.y + T(row) * grid.binHeight + (T(sampleY) + 0.5) * grid.binHeight / grid.rows
-        for sampleX in 0..<columns {
-          let x = grid.x + T(column) * grid.binWidth + (T(sampleX) + 0.5) * grid.binWidth / grid.columns
-          let corners = corners(plane, x, y)
-          sum += corners.sum()
-          let peak = max(max(corners.x, corners.y), max(corners.z, corners.w))
-          greatest = sampleX == 0 && sampleY == 0 ? peak : max(greatest, peak)
+    let (columns, rows) = (max(T.truncated(grid.columns), 0), max(T.truncated(grid.rows), 0))
+    let bins = op.height &* op.width
+    let isMean = op.mode == .avg
+    (result + planes.lowerBound &* bins).update(repeating: isMean ? 0 : -.infinity, count: planes.count &* bins)
+    let across = scratch.assumingMemoryBound(to: AxisSample<T>.self)
+    let down = across + Self.block
+    for top in stride(from: 0, to: op.height &* rows, by: Self.block) {
+      let samplesDown = min(Self.block, op.height &* rows &- top)
+      AxisSample.find(down, top, samplesDown, rows, grid.y, grid.binHeight, height)
+      for left in stride(from: 0, to: op.width &* columns, by: Self.block) {
+        let samplesAcross = min(Self.block, op.width &* columns &- left)
+        AxisSample.find(across, left, samplesAcross, columns, grid.x, grid.binWidth, width)
+        for plane in planes {
+          let source = image + plane &* height &* width
+          for sample in 0..<samplesDown {
+            let line = result + (plane &* bins &+ (top &+ sample) / rows &* op.width &+ left / columns)
+            if isMean {
+              AxisSample.addLine(source, width, down[sample], across, samplesAcross, left % columns, columns, line)
+            } else {
+              AxisSample.raiseLine(source, width, down[sample], across, samplesAcross, left % columns, columns, line)
+            }
+          }
         }
       }
-      result[bin] = op.mode == .avg ? sum / T(max(rows &* columns, 1)) : greatest
+    }
+    let count = T(max(rows &* columns, 1))
+    for place in planes.lowerBound &* bins..<planes.upperBound &* bins {
+      if isMean { result[place] /= count } else if rows &* columns == 0 { result[place] = 0 }
+    }
+  }
+}
+
+/// The two neighbours of a sample along an axis and their weights; a sample outside of the image has no weights.
+private struct AxisSample<T: RealElement>: BitwiseCopyable {
+  let low: Int
+  let high: Int
+  let back: T
+  let forth: T
+
+  private var isOutside: Bool { low < 0 }
+
+  /// - Parameters:
+  ///   - first: the first sample of so many.
+  ///   - perBin: samples of a bin.
+  static func find(
+    _ samples: UnsafeMutablePointer<AxisSample>, _ first: Int, _ count: Int, _ perBin: Int, _ origin: T, _ bin: T,
+    _ size: Int
+  ) {
+    for index in 0..<count {
+      let (number, own) = (first &+ index).quotientAndRemainder(dividingBy: perBin)
+      let place = origin + T(number) * bin + (T(own) + 0.5) * bin / T(perBin)
+      guard place >= -1, place <= T(size), size > 0 else {
+        samples[index] = AxisSample(low: -1, high: -1, back: 0, forth: 0)
+        continue
+      }
+      let inside = max(place, 0)
+      let low = T.truncated(inside)
+      samples[index] =
+        low >= size &- 1
+        ? AxisSample(low: size &- 1, high: size &- 1, back: 1, forth: 0)
+        : AxisSample(low: low, high: low &+ 1, back: 1 - (inside - T(low)), forth: inside - T(low))
     }
   }
 
-  /// The four neighbours of a point, weighted; zeros outside of the image.
-  @inline(__always)
-  private func corners(_ plane: UnsafePointer<T>, _ x: T, _ y: T) -> Corners {
-    guard y >= -1, y <= T(height), x >= -1, x <= T(width), height > 0, width > 0 else { return Corners(0, 0, 0, 0) }
-    let (top, bottom, down) = neighbours(y, height)
-    let (left, right, across) = neighbours(x, width)
-    let (up, back) = (1 - down, 1 - across)
-    return Corners(
-      up * back * plane[top &* width &+ left], up * across * plane[top &* width &+ right],
-      down * back * plane[bottom &* width &+ left], down * across * plane[bottom &* width &+ right])
+  /// Adds a row of samples to the bins of a line.
+  ///
+  /// - Parameter skipped: samples of the first bin before those given.
+  @_optimize(speed) @inline(never)
+  static func addLine(
+    _ plane: UnsafePointer<T>, _ width: Int, _ row: AxisSample, _ samples: UnsafePointer<AxisSample>, _ count: Int,
+    _ skipped: Int, _ perBin: Int, _ line: UnsafeMutablePointer<T>
+  ) {
+    if row.isOutside { return }
+    let (top, bottom) = (plane + row.low &* width, plane + row.high &* width)
+    var (index, bin, end) = (0, 0, min(perBin &- skipped, count))
+    while index < count {
+      var sum: T = 0
+      while index < end {
+        let sample = samples[index]
+        index = index &+ 1
+        if sample.isOutside { continue }
+        let (left, right) = (sample.low, sample.high)
+        sum += row.back * (sample.back * top[left] + sample.forth * top[right])
+        sum += row.forth * (sample.back * bottom[left] + sample.forth * bottom[right])
+      }
+      line[bin] += sum
+      bin = bin &+ 1
+      end = min(end &+ perBin, count)
+    }
   }
 
-  @inline(__always)
-  private func neighbours(_ coordinate: T, _ size: Int) -> (low: Int, high: Int, fraction: T) {
-    let inside = max(coordinate, 0)
-    let low = Int(inside)
-    if low >= size &- 1 { return (size &- 1, size &- 1, 0) }
-    return (low, low &+ 1, inside - T(low))
-  }
-
-  private struct Corners {
-    let x: T
-    let y: T
-    let z: T
-    let w: T
-
-    init(_ x: T, _ y: T, _ z: T, _ w: T) { (self.x, self.y, self.z, self.w) = (x, y, z, w) }
-    func sum() -> T { x + y + z + w }
+  /// Raises the bins of a line to the greatest weighted neighbour of a row of samples.
+  @_optimize(speed) @inline(never)
+  static func raiseLine(
+    _ plane: UnsafePointer<T>, _ width: Int, _ row: AxisSample, _ samples: UnsafePointer<AxisSample>, _ count: Int,
+    _ skipped: Int, _ perBin: Int, _ line: UnsafeMutablePointer<T>
+  ) {
+    let (top, bottom) = (plane + max(row.low, 0) &* width, plane + max(row.high, 0) &* width)
+    var (index, bin, end) = (0, 0, min(perBin &- skipped, count))
+    while index < count {
+      var greatest = line[bin]
+      while index < end {
+        let sample = samples[index]
+        index = index &+ 1
+        if sample.isOutside || row.isOutside {
+          greatest = T.greatest(greatest, 0)
+          continue
+        }
+        let (left, right) = (sample.low, sample.high)
+        let upper = T.greatest(row.back * sample.back * top[left], row.back * sample.forth * top[right])
+        let lower = T.greatest(row.forth * sample.back * bottom[left], row.forth * sample.forth * bottom[right])
+        greatest = T.greatest(greatest, T.greatest(upper, lower))
+      }
+      line[bin] = greatest
+      bin = bin &+ 1
+      end = min(end &+ perBin, count)
+    }
   }
 }
