@@ -60,21 +60,27 @@ import Testing
     #expect(try OperatorRun.tensor("Abs", [x]).array() == [Int8(127), -128])
   }
 
-  @Test(
-    arguments: [("Tanh", Foundation.tanh), ("Erf", erf), ("Sqrt", sqrt)] as [(String, @Sendable (Double) -> Double)])
-  func doublesMatchTheLibrary(_ op: String, _ function: @Sendable (Double) -> Double) throws {
-    let special = [0, -0.0, .nan, .infinity, -.infinity, 5e-324, 1e-300, -1, 1, 300, -300]
-    let x = special + (0..<2001).map { Double($0 - 1000) / 130 }
+  @Test(arguments: ["Tanh", "Erf", "Sqrt"])
+  func doublesMatchTheLibrary(_ op: String) throws {
+    func function(_ x: Double) -> Double {
+      switch op {
+      case "Tanh": Foundation.tanh(x)
+      case "Erf": Foundation.erf(x)
+      default: x.squareRoot()
+      }
+    }
+    let special: [Double] = [0, -0.0, .nan, .infinity, -.infinity, 5e-324, 1e-300, -1, 1, 300, -300]
+    let x: [Double] = special + (0..<2001).map { (place: Int) -> Double in Double(place - 1000) / 130 }
     let y = try OperatorRun.tensor(op, [Tensor(x, shape: [x.count])]).array(of: Double.self)
     for (value, result) in zip(x, y) {
       let expected = function(value)
-      #expect(
-        result == expected || result.isNaN && expected.isNaN || abs(result - expected) <= 8 * expected.ulp, "\(value)")
+      let isSame = result == expected || result.isNaN && expected.isNaN
+      #expect(isSame || abs(result - expected) <= 8 * expected.ulp, "\(value)")
     }
   }
 
   @Test func bytesInLongRows() throws {
-    let x = (0..<1003).map { Int8(truncatingIfNeeded: $0 &* 37) }
+    let x = (0..<1003).map { (place: Int) -> Int8 in Int8(truncatingIfNeeded: place &* 37) }
     let tensor = try Tensor(x, shape: [x.count])
     #expect(try OperatorRun.tensor("Abs", [tensor]).array() == x.map { $0 < 0 ? 0 &- $0 : $0 })
     #expect(try OperatorRun.tensor("Neg", [tensor]).array() == x.map { 0 &- $0 })

@@ -120,7 +120,10 @@ import Testing
   @Test(arguments: 1...11)
   func determinantsAndInverses(_ size: Int) throws {
     let count = 3
-    let x = (0..<count * size * size).map { Float(($0 * $0 + 17) * 7919 % 1013) / 500 - 1 }
+    let x = (0..<count * size * size).map { (place: Int) -> Float in
+      let number = (place * place + 17) * 7919 % 1013
+      return Float(number) / 500 - 1
+    }
     let tensor = try Tensor(x, shape: [count, size, size])
     let inverses = try OperatorRun.tensor("Inverse", domain: OperatorName.microsoftDomain, [tensor])
     let identities = try OperatorRun.tensor("MatMul", [tensor, inverses]).array(of: Float.self)
@@ -131,7 +134,10 @@ import Testing
     let product = try OperatorRun.tensor(
       "Mul", [OperatorRun.tensor("Det", [tensor]), OperatorRun.tensor("Det", [inverses])])
     for value in try product.array(of: Float.self) { #expect(abs(value - 1) < 1e-2) }
-    let triangle = (0..<size * size).map { $0 / size < $0 % size ? Float(7) : $0 / size == $0 % size ? 2 : 0 }
+    let triangle = (0..<size * size).map { (place: Int) -> Float in
+      let (row, column) = (place / size, place % size)
+      return row == column ? 2 : row < column ? 7 : 0
+    }
     let power = Float((0..<size).reduce(1) { power, _ in power * 2 })
     #expect(try OperatorRun.tensor("Det", [Tensor(triangle, shape: [size, size])]).array() == [power])
   }
@@ -139,7 +145,8 @@ import Testing
   @Test(arguments: [DataType.int32, .uint32, .int64])
   func integerProducts(_ type: DataType) throws {
     let (m, k, n) = (7, 131, 67)
-    let (a, b) = ((0..<m * k).map { Int32($0 % 91 - 40) }, (0..<k * n).map { Int32($0 % 89 - 44) })
+    let a = (0..<m * k).map { Int32($0 % 91 - 40) }
+    let b = (0..<k * n).map { Int32($0 % 89 - 44) }
     let cast = ["to": Attribute.int(Int(type.rawValue))]
     let product = try OperatorRun.tensor(
       "MatMul",
@@ -148,11 +155,48 @@ import Testing
         OperatorRun.tensor("Cast", [Tensor(b, shape: [k, n])], cast),
       ])
     let back = try OperatorRun.tensor("Cast", [product], ["to": .int(Int(DataType.int64.rawValue))])
-    let expected = (0..<m * n).map { place in
-      (0..<k).reduce(Int64(0)) { $0 + Int64(a[place / n * k + $1]) * Int64(b[$1 * n + place % n]) }
+    let expected = (0..<m * n).map { (place: Int) -> Int64 in
+      let (row, column) = (place / n, place % n)
+      var sum: Int64 = 0
+      for index in 0..<k { sum += Int64(a[row * k + index]) * Int64(b[index * n + column]) }
+      return sum
     }
     let wrapped = type == .uint32 ? expected.map { Int64(UInt32(truncatingIfNeeded: $0)) } : expected
     #expect(try back.array() == wrapped)
+  }
+
+  /// Constant matrices go to the kernels for convolutions of bytes, others to those for pairs.
+  @Test(arguments: [(1, 1, 1), (1, 64, 33), (3, 7, 5), (5, 66, 70), (50, 131, 129)], [DataType.uint8, .int8])
+  func constantBytes(_ sizes: (Int, Int, Int), _ type: DataType) throws {
+    let (m, k, n) = sizes
+    let isSigned = type == .int8
+    func bytes(_ shape: [Int], _ factor: Int) throws -> Tensor {
+      let numbers = (0..<shape.reduce(1, *)).map { (place: Int) -> UInt8 in
+        let number = place &* place &* factor &+ 11 &* place
+        return UInt8(truncatingIfNeeded: number)
+      }
+      return isSigned
+        ? try Tensor(numbers.map { Int8(bitPattern: $0) }, shape: shape) : try Tensor(numbers, shape: shape)
+    }
+    let (a, b) = (try bytes([2, m, k], 7), try bytes([k, n], 3))
+    let zero = isSigned ? try Tensor(scalar: Int8(-3)) : try Tensor(scalar: UInt8(120))
+    // Zero points of columns whose differences are int8, and some whose are not.
+    let middle = (0..<n).map { (column: Int) -> UInt8 in isSigned ? 0 : 127 + UInt8(column % 2) }
+    let zeros = isSigned ? try Tensor(middle.map { Int8($0) }, shape: [n]) : try Tensor(middle, shape: [n])
+    for shift in [nil, zero, zeros] {
+      let inputs = [a, b, zero, shift]
+      #expect(
+        try OperatorRun.tensor("MatMulInteger", inputs, constants: [1, 3]).elements(Int32.self)
+          == OperatorRun.tensor("MatMulInteger", inputs).elements(Int32.self))
+    }
+    let scales = try Tensor((0..<n).map { (column: Int) -> Float in 0.01 + Float(column) / 1000 }, shape: [n])
+    let scale = try Tensor(scalar: Float(0.02))
+    let inputs = [a, scale, zero, b, scales, zeros, try Tensor(scalar: Float(3)), zero]
+    let results = try [Set<Int>(), [3, 5]].map { constants in
+      let y = try OperatorRun.tensor("QLinearMatMul", inputs, constants: constants)
+      return isSigned ? y.elements(Int8.self).map { Int($0) } : y.elements(UInt8.self).map { Int($0) }
+    }
+    #expect(results[0] == results[1])
   }
 
   @Test func zeroPointsPerRowAndColumn() throws {

@@ -170,7 +170,7 @@ private func floats(_ values: [Float], _ shape: [Int]) throws -> Tensor { try Te
   @Test(arguments: [("avg", 0), ("avg", 2), ("avg", 150), ("max", 0), ("max", 3), ("max", 150)])
   func regionsMatchNaive(_ mode: String, _ ratio: Int) throws {
     let (channels, height, width, bins) = (35, 7, 9, 3)
-    let x = (0..<channels * height * width).map { Float($0 * 7919 % 101) / 50 - 1 }
+    let x = (0..<channels * height * width).map { (place: Int) -> Float in Float(place * 7919 % 101) / 50 - 1 }
     let corners: [Float] = [-3, 1, 6.5, 5.25, 2, -1, 14, 9, 4, 4, 4.5, 4.25]
     let y = try OperatorRun.tensor(
       "RoiAlign", [floats(x, [1, channels, height, width]), floats(corners, [3, 4]), Tensor(int64: [0, 0, 0])],
@@ -181,10 +181,11 @@ private func floats(_ values: [Float], _ shape: [Int]) throws -> Tensor { try Te
 
     func axis(_ place: Float, _ size: Int) -> [(Int, Float)] {
       guard place >= -1, place <= Float(size) else { return [] }
-      let inside = max(place, 0)
+      let inside: Float = max(place, 0)
       let low = Int(inside)
-      return low >= size - 1
-        ? [(size - 1, 1), (size - 1, 0)] : [(low, 1 - (inside - Float(low))), (low + 1, inside - Float(low))]
+      if low >= size - 1 { return [(size - 1, 1), (size - 1, 0)] }
+      let rest: Float = inside - Float(low)
+      return [(low, 1 - rest), (low + 1, rest)]
     }
     for region in 0..<3 {
       let (left, top) = (corners[region * 4] - 0.5, corners[region * 4 + 1] - 0.5)
@@ -196,10 +197,10 @@ private func floats(_ values: [Float], _ shape: [Int]) throws -> Tensor { try Te
         for bin in 0..<bins * bins {
           var (sum, greatest) = (0.0, -Float.infinity)
           for sample in 0..<rows * columns {
-            let down = axis(
-              top + Float(bin / bins) * binHeight + (Float(sample / columns) + 0.5) * binHeight / Float(rows), height)
-            let across = axis(
-              left + Float(bin % bins) * binWidth + (Float(sample % columns) + 0.5) * binWidth / Float(columns), width)
+            let insideY: Float = (Float(sample / columns) + 0.5) * binHeight / Float(rows)
+            let insideX: Float = (Float(sample % columns) + 0.5) * binWidth / Float(columns)
+            let down = axis(top + Float(bin / bins) * binHeight + insideY, height)
+            let across = axis(left + Float(bin % bins) * binWidth + insideX, width)
             if down.isEmpty || across.isEmpty { greatest = max(greatest, 0) }
             for (row, weight) in down {
               for (column, other) in across {

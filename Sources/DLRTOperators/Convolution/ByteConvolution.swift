@@ -13,7 +13,7 @@ struct ByteConvolution: Sendable {
     var result: Result?
 
     struct Result: Sendable {
-      let bias: Int
+      let bias: Int?
       let xScale: Int
       let wScale: Int
       let scale: Int
@@ -34,7 +34,11 @@ struct ByteConvolution: Sendable {
   /// - Parameters:
   ///   - xLast: x has channels last.
   ///   - yLast: y has.
-  init(_ problem: ConvolutionProblem, _ planning: Planning, _ roles: Roles, xLast: Bool, yLast: Bool) throws {
+  ///   - isMatrix: w is `[C, M]`, the second operand of a product.
+  init(
+    _ problem: ConvolutionProblem, _ planning: Planning, _ roles: Roles, xLast: Bool, yLast: Bool,
+    isMatrix: Bool = false
+  ) throws {
     guard problem.geometry.axes.count <= ConvolutionGeometry.mostKernelAxes else {
       throw DLRTError(
         .unsupportedModel, "too many spatial axes", expected: "at most \(ConvolutionGeometry.mostKernelAxes)",
@@ -44,7 +48,7 @@ struct ByteConvolution: Sendable {
     self.roles = roles
     kernels = planning.kernels
     (xType, yType) = (planning.type(roles.x), planning.outputType(0))
-    packing = BytePacking(problem, planning, w: roles.w, zero: roles.wZero)
+    packing = BytePacking(problem, planning, w: roles.w, zero: roles.wZero, isMatrix: isMatrix)
     copy = ByteImageCopy(problem, kernels, isChannelsLast: xLast, words: packing.words)
     turnsResult = !yLast
     wScaleStep = roles.result.map { planning.input($0.wScale).count == 1 ? 0 : 1 } ?? 0
@@ -138,7 +142,7 @@ struct ByteConvolution: Sendable {
     for slot in 0..<packing.slots { starts[slot] = 0 &- zero &* sums[slot] }
     guard let result = roles.result else { return }
     scales.update(repeating: 0, count: packing.slots)
-    let bias = io.hasInput(result.bias) ? io.input(result.bias, as: Int32.self) : nil
+    let bias = result.bias.flatMap { io.hasInput($0) ? io.input($0, as: Int32.self) : nil }
     let x = io.input(result.xScale, as: Float.self)[0]
     let w = io.input(result.wScale, as: Float.self)
     let y = io.input(result.scale, as: Float.self)[0]

@@ -2,26 +2,31 @@ import CKernelSupport
 import DLRTGraph
 import DLRTParallel
 
-/// Brings weights `[M, C / group, kernel…]` of bytes, less their zero points, into the form of the kernels for bytes.
+/// Brings weights `[M, C / group, kernel…]` of bytes, less their zero points, into the form of the kernels for bytes; or
+/// a matrix `[C, M]` whose differences are int8.
 struct BytePacking: Sendable {
-  private let problem: ConvolutionProblem
+  let problem: ConvolutionProblem
   private let w: Int
   private let zero: Int
-  private let type: DataType
-  private let zeroStep: Int
+  let type: DataType
+  let zeroStep: Int
   private let vector: Int
+  let isMatrix: Bool
   let isDepthwise: Bool
   /// How many int8 a weight less its zero point is the sum of.
   let parts: Int
 
-  init(_ problem: ConvolutionProblem, _ planning: Planning, w: Int, zero: Int) {
+  init(_ problem: ConvolutionProblem, _ planning: Planning, w: Int, zero: Int, isMatrix: Bool) {
     self.problem = problem
+    self.isMatrix = isMatrix
     (self.w, self.zero) = (w, zero)
     type = planning.type(w)
     zeroStep = planning.input(zero).count > 1 ? 1 : 0
     vector = Int(planning.kernels.table.pointee.vector_floats)
     isDepthwise = problem.groups > 1 && problem.inputChannels == 1 && problem.outputChannels == 1
-    parts = Self.parts(planning, w: w, zero: zero, perChannel: problem.inputChannels &* problem.geometry.kernelSize)
+    parts =
+      isMatrix
+      ? 1 : Self.parts(planning, w: w, zero: zero, perChannel: problem.inputChannels &* problem.geometry.kernelSize)
   }
 
   /// Differences of bytes reach 255, one more than two int8 do.
@@ -55,7 +60,7 @@ struct BytePacking: Sendable {
   var pixelWords: Int { calls &* words }
   private var taps: Int { problem.geometry.kernelSize }
   /// Columns of a panel, or channels of a block.
-  private var width: Int { isDepthwise ? 4 &* vector : 2 &* vector }
+  var width: Int { isDepthwise ? 4 &* vector : 2 &* vector }
   var panels: Int { isDepthwise ? 1 : (problem.outputChannels &+ width &- 1) / width }
   /// Columns of one call, filled up to whole panels.
   var groupSlots: Int {
@@ -64,9 +69,9 @@ struct BytePacking: Sendable {
   }
   var slots: Int { calls &* groupSlots }
   /// Bytes of a column's weights in one part.
-  private var depth: Int { isDepthwise ? (taps &+ 3) / 4 &* 4 : taps &* words &* 4 }
+  var depth: Int { isDepthwise ? (taps &+ 3) / 4 &* 4 : taps &* words &* 4 }
   var groupBytes: Int { groupSlots &* parts &* depth }
-  private var weightBytes: Int { (calls &* groupBytes &+ 63) & ~63 }
+  var weightBytes: Int { (calls &* groupBytes &+ 63) & ~63 }
   /// Weights, and for each slot their sum.
   var bytes: Int { weightBytes &+ slots &* 4 }
 
@@ -87,7 +92,7 @@ struct BytePacking: Sendable {
   func packed(_ planning: Planning) throws -> TensorStorage? {
     guard let weights = planning.constant(w), !planning.has(zero) || planning.constant(zero) != nil else { return nil }
     let shift = planning.constant(zero).map { $0.withUnsafeBytes { [UInt8]($0) } }
-    let form = "bytes-\(problem.groups)-\(parts)-\((shift ?? []).map { "\($0)" }.joined(separator: ","))"
+    let form = "bytes-\(isMatrix)-\(problem.groups)-\(parts)-\((shift ?? []).map { "\($0)" }.joined(separator: ","))"
     return try planning.packed(weights, format: form, byteCount: bytes) { source, target in
       source.whole { bytes in
         (shift ?? [0]).withUnsafeBufferPointer { shift in
@@ -112,6 +117,7 @@ struct BytePacking: Sendable {
     _ pool: ThreadPool
   ) {
     target.initializeMemory(as: UInt8.self, repeating: 0, count: bytes)
+    if isMatrix { return packMatrix(source, zeros, target, pool) }
     let chunks = Chunks(
       problem.groups &* problem.outputChannels, cost: Double(problem.inputChannels * taps * parts) * 2)
     pool.run(chunks.count) { index in pack(chunks[index], source, zeros, target) }

@@ -14,7 +14,7 @@ package struct BitwiseNot: UnaryOperator {
   }
 }
 
-// A free function: that of a type loses what it is compiled for with the metatype that it does not use.
+// Free, so that it stays compiled for speed: see docs/architecture.md.
 @_optimize(speed) @inline(never)
 private func invertBits(_ x: UnsafePointer<UInt8>, _ y: UnsafeMutablePointer<UInt8>, _ count: Int) {
   for index in 0..<count { y[index] = ~x[index] }

@@ -1,5 +1,6 @@
-/// Functions of float64 whose loops vectorise: no jumps, no calls, and error of a unit or two in the last place. Free
-/// functions: those of a type lose what they are compiled for with the metatype that they do not use.
+/// Functions of float64 whose loops vectorise: no jumps, no calls, and errors of a unit or two in the last place.
+/// Polynomials are sums of even and odd powers, two chains half as long as one. All are free functions, so that they stay
+/// compiled for speed: see docs/architecture.md.
 
 /// y[i] = √x[i].
 @_optimize(speed) @inline(never)
@@ -44,18 +45,20 @@ private func errorsNear(_ x: UnsafePointer<Double>, _ y: UnsafeMutablePointer<Do
   for index in 0..<count {
     let value = x[index]
     let square = value * value
-    var near = -7.795898827002142e-10
-    near = near * square + 1.3720064546777686e-08
-    near = near * square - 1.6208483801871705e-07
-    near = near * square + 1.6447424703317362e-06
-    near = near * square - 1.492473690741966e-05
-    near = near * square + 0.00012055294904839707
-    near = near * square - 0.0008548325975389692
-    near = near * square + 0.0052239776071164225
-    near = near * square - 0.02686617064323777
-    near = near * square + 0.11283791670945006
-    near = near * square - 0.37612638903183543
-    near = near * square + 1.1283791670955126
+    let squared = square * square
+    var nearEven = 1.3720064546777686e-08
+    nearEven = nearEven * squared + 1.6447424703317362e-06
+    nearEven = nearEven * squared + 0.00012055294904839707
+    nearEven = nearEven * squared + 0.0052239776071164225
+    nearEven = nearEven * squared + 0.11283791670945006
+    nearEven = nearEven * squared + 1.1283791670955126
+    var nearOdd = -7.795898827002142e-10
+    nearOdd = nearOdd * squared - 1.6208483801871705e-07
+    nearOdd = nearOdd * squared - 1.492473690741966e-05
+    nearOdd = nearOdd * squared - 0.0008548325975389692
+    nearOdd = nearOdd * squared - 0.02686617064323777
+    nearOdd = nearOdd * squared - 0.37612638903183543
+    let near = nearEven + nearOdd * square
     y[index] = value * near
   }
 }
@@ -70,21 +73,23 @@ private func errorsFar(_ x: UnsafePointer<Double>, _ y: UnsafeMutablePointer<Dou
     let bounded = magnitude < 6 ? magnitude : 6
     let beyond = bounded > 1 ? bounded : 1
     let place = (beyond - 2.5) / (beyond + 2.5)
-    var far = -1.587633893127344e-06
-    far = far * place - 2.2328516517555215e-06
-    far = far * place + 7.499735050763299e-06
-    far = far * place + 1.8596747731144528e-05
-    far = far * place - 3.4175718896856294e-05
-    far = far * place - 0.00012887483134837842
-    far = far * place + 0.0002283799633257643
-    far = far * place + 0.0008759152875774328
-    far = far * place - 0.0026423659518134547
-    far = far * place - 0.003993701160123029
-    far = far * place + 0.03992253907546523
-    far = far * place - 0.12503305237891782
-    far = far * place + 0.2517131932174488
-    far = far * place - 0.37173673394897294
-    far = far * place + 0.2108063640611436
+    let squared = place * place
+    var farEven = -1.587633893127344e-06
+    farEven = farEven * squared + 7.499735050763299e-06
+    farEven = farEven * squared - 3.4175718896856294e-05
+    farEven = farEven * squared + 0.0002283799633257643
+    farEven = farEven * squared - 0.0026423659518134547
+    farEven = farEven * squared + 0.03992253907546523
+    farEven = farEven * squared + 0.2517131932174488
+    farEven = farEven * squared + 0.2108063640611436
+    var farOdd = -2.2328516517555215e-06
+    farOdd = farOdd * squared + 1.8596747731144528e-05
+    farOdd = farOdd * squared - 0.00012887483134837842
+    farOdd = farOdd * squared + 0.0008759152875774328
+    farOdd = farOdd * squared - 0.003993701160123029
+    farOdd = farOdd * squared - 0.12503305237891782
+    farOdd = farOdd * squared - 0.37173673394897294
+    let far = farEven + farOdd * place
     let power = Exponential(-beyond * beyond)
     let complement = (power.scale * power.rest + power.scale) * far
     let result = (1 - complement).withSign(of: value)
@@ -107,19 +112,21 @@ private struct Exponential {
     // ln 2 in two parts, the first of which has zeros to spare.
     let r = (x - whole * 0x1.62e42feep-1) - whole * 0x1.a39ef35793c76p-33
     // Taylor's series; |r| is at most 0.35.
-    var sum = 1.0 / 6_227_020_800
-    sum = sum * r + 1.0 / 479_001_600
-    sum = sum * r + 1.0 / 39_916_800
-    sum = sum * r + 1.0 / 3_628_800
-    sum = sum * r + 1.0 / 362_880
-    sum = sum * r + 1.0 / 40_320
-    sum = sum * r + 1.0 / 5040
-    sum = sum * r + 1.0 / 720
-    sum = sum * r + 1.0 / 120
-    sum = sum * r + 1.0 / 24
-    sum = sum * r + 1.0 / 6
-    sum = sum * r + 0.5
-    rest = sum * (r * r) + r
+    let squared = r * r
+    var sumEven = 1.0 / 479_001_600
+    sumEven = sumEven * squared + 1.0 / 3_628_800
+    sumEven = sumEven * squared + 1.0 / 40_320
+    sumEven = sumEven * squared + 1.0 / 720
+    sumEven = sumEven * squared + 1.0 / 24
+    sumEven = sumEven * squared + 0.5
+    var sumOdd = 1.0 / 6_227_020_800
+    sumOdd = sumOdd * squared + 1.0 / 39_916_800
+    sumOdd = sumOdd * squared + 1.0 / 362_880
+    sumOdd = sumOdd * squared + 1.0 / 5040
+    sumOdd = sumOdd * squared + 1.0 / 120
+    sumOdd = sumOdd * squared + 1.0 / 6
+    let sum = sumEven + sumOdd * r
+    rest = sum * squared + r
   }
 }
 

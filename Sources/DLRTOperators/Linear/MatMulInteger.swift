@@ -18,6 +18,8 @@ package struct MatMulInteger: Operator {
   }
 
   package func plan(_ planning: inout Planning) throws -> Step {
+    let roles = ByteConvolution.Roles(x: 0, xZero: 2, w: 1, wZero: 3)
+    if let step = try ByteProduct.step(planning, roles) { return step }
     let a = QuantizedOperand(planning, 0, zeroPoint: 2, perRow: true)
     let b = QuantizedOperand(planning, 1, zeroPoint: 3, perRow: false)
     let product = try QuantizedProduct(planning, a: a, b: b, bZero: 3)

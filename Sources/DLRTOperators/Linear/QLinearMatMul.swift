@@ -4,7 +4,8 @@ import DLRTGraph
 /// y = saturate(round((a − a_zero)(b − b_zero) · a_scale · b_scale / y_scale) + y_zero). Scales and zero points are
 /// scalars, or one per row of a and per column of b. Operands are 8-bit integers or 8-bit floats.
 package struct QLinearMatMul: Operator {
-  private static let bytes: TypeSet = [TypeSet(.int8, .uint8), .float8s]
+  private static let integers = TypeSet(.int8, .uint8)
+  private static let bytes: TypeSet = [integers, .float8s]
 
   package static let schema = OperatorSchema(
     "QLinearMatMul", versions: [10, 21],
@@ -38,6 +39,11 @@ package struct QLinearMatMul: Operator {
   }
 
   package func plan(_ planning: inout Planning) throws -> Step {
+    if Self.integers.contains(planning.type(0)), Self.integers.contains(planning.type(3)) {
+      let result = ByteConvolution.Roles.Result(bias: nil, xScale: 1, wScale: 4, scale: 6, zero: 7)
+      let roles = ByteConvolution.Roles(x: 0, xZero: 2, w: 3, wZero: 5, result: result)
+      if let step = try ByteProduct.step(planning, roles) { return step }
+    }
     let a = QuantizedOperand(planning, 0, zeroPoint: 2, perRow: true)
     let b = QuantizedOperand(planning, 3, zeroPoint: 5, perRow: false)
     let output = planning.output(0)

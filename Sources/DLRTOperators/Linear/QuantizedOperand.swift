@@ -72,7 +72,7 @@ struct QuantizedOperand: Sendable {
         isDense ? rows.lowerBound &* length..<rows.upperBound &* length : row &* length..<(row &+ 1) &* length
       let shift = isDense ? 0 : row &* (pitch &- length)
       walk.forEachRun(in: elements) { position, count, offsets in
-        ByteWidening.subtract(
+        widenBytes(
           source + position, zeros.map { $0 + offsets[0] }, walk.innerStrides[0], flip, target + (position &+ shift),
           count)
       }
@@ -108,21 +108,21 @@ struct QuantizedOperand: Sendable {
   }
 }
 
+// Free, so that it stays compiled for speed: see docs/architecture.md.
 /// Bytes less their zero points.
-enum ByteWidening {
-  /// - Parameters:
-  ///   - zeros: one for each element, or one for all where the step is 0; nil for zero.
-  ///   - flip: 128 for signed bytes, else 0.
-  @_optimize(speed) @inline(never)
-  static func subtract(
-    _ source: UnsafePointer<UInt8>, _ zeros: UnsafePointer<UInt8>?, _ step: Int, _ flip: UInt8,
-    _ target: UnsafeMutablePointer<Int16>, _ count: Int
-  ) {
-    if let zeros, step == 1 {
-      for index in 0..<count { target[index] = Int16(source[index] ^ flip) &- Int16(zeros[index] ^ flip) }
-    } else {
-      let zero = Int16((zeros?[0] ?? 0) ^ flip)
-      for index in 0..<count { target[index] = Int16(source[index] ^ flip) &- zero }
-    }
+///
+/// - Parameters:
+///   - zeros: one for each element, or one for all where the step is 0; nil for zero.
+///   - flip: 128 for signed bytes, else 0.
+@_optimize(speed) @inline(never)
+func widenBytes(
+  _ source: UnsafePointer<UInt8>, _ zeros: UnsafePointer<UInt8>?, _ step: Int, _ flip: UInt8,
+  _ target: UnsafeMutablePointer<Int16>, _ count: Int
+) {
+  if let zeros, step == 1 {
+    for index in 0..<count { target[index] = Int16(source[index] ^ flip) &- Int16(zeros[index] ^ flip) }
+  } else {
+    let zero = Int16((zeros?[0] ?? 0) ^ flip)
+    for index in 0..<count { target[index] = Int16(source[index] ^ flip) &- zero }
   }
 }

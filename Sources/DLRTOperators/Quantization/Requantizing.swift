@@ -27,25 +27,28 @@ struct Requantizing: Sendable {
       guard let values = memory.baseAddress else { return }
       for start in stride(from: 0, to: count, by: block) {
         let length = min(block, count &- start)
-        Self.multiply(sums + start, a.from(start), b.from(start), y, values, length)
+        multiplySums(
+          sums + start, a.values + start &* a.step, a.step, b.values + start &* b.step, b.step, y, values, length)
         quantize(values, &one, zero, 0, out + start, length)
       }
     }
   }
+}
 
-  @_optimize(speed) @inline(never)
-  private static func multiply(
-    _ sums: UnsafePointer<Float>, _ a: Scale, _ b: Scale, _ y: Float, _ values: UnsafeMutablePointer<Float>,
-    _ count: Int
-  ) {
-    if a.step == 0, b.step == 0 {
-      let scale = a.values[0] * b.values[0] / y
-      for index in 0..<count { values[index] = sums[index] * scale }
-    } else {
-      for index in 0..<count {
-        let scale = a.values[index &* a.step] * b.values[index &* b.step] / y
-        values[index] = sums[index] * scale
-      }
+// Free, so that it stays compiled for speed: see docs/architecture.md.
+@_optimize(speed) @inline(never)
+private func multiplySums(
+  _ sums: UnsafePointer<Float>, _ a: UnsafePointer<Float>, _ aStep: Int, _ b: UnsafePointer<Float>, _ bStep: Int,
+  _ y: Float,
+  _ values: UnsafeMutablePointer<Float>, _ count: Int
+) {
+  if aStep == 0, bStep == 0 {
+    let scale = a[0] * b[0] / y
+    for index in 0..<count { values[index] = sums[index] * scale }
+  } else {
+    for index in 0..<count {
+      let scale = a[index &* aStep] * b[index &* bStep] / y
+      values[index] = sums[index] * scale
     }
   }
 }

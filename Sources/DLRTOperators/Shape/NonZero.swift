@@ -26,7 +26,7 @@ package struct NonZero: Operator {
       var place = 0
       for row in 0..<(columns == 0 ? 0 : total / columns) {
         let first = place
-        place = Self.collect(flags + row &* columns, columns, coordinates, place, found)
+        place = collectPlaces(flags + row &* columns, columns, coordinates, place, found)
         // The other coordinates are a row's.
         var rest = row
         for axis in stride(from: shape.count &- 2, through: 0, by: -1) {
@@ -36,16 +36,18 @@ package struct NonZero: Operator {
       }
     }
   }
-  /// Appends the places of the flags that are set; every place is written, so that no jump depends on a flag.
-  @_optimize(speed) @inline(never)
-  private static func collect(
-    _ flags: UnsafePointer<UInt8>, _ count: Int, _ places: UnsafeMutablePointer<Int64>, _ start: Int, _ end: Int
-  ) -> Int {
-    var next = start
-    for index in 0..<count where next < end {
-      places[next] = Int64(index)
-      next = next &+ Int(flags[index])
-    }
-    return next
+}
+
+// Free, so that it stays compiled for speed: see docs/architecture.md.
+/// Appends the places of the flags that are set; every place is written, so that no jump depends on a flag.
+@_optimize(speed) @inline(never)
+private func collectPlaces(
+  _ flags: UnsafePointer<UInt8>, _ count: Int, _ places: UnsafeMutablePointer<Int64>, _ start: Int, _ end: Int
+) -> Int {
+  var next = start
+  for index in 0..<count where next < end {
+    places[next] = Int64(index)
+    next = next &+ Int(flags[index])
   }
+  return next
 }

@@ -111,8 +111,7 @@ private struct RowSelection: Sendable {
   private let search: SortKey.Search?
   /// A heap of the chosen is no gain when they are many.
   let sortsAll: Bool
-  private var capacity: Int { sortsAll ? size : max(count, Self.block) }
-  private static let block = 4
+  private var capacity: Int { sortsAll ? size : count }
 
   init(_ type: DataType, size: Int, count: Int, takesLargest: Bool) throws {
     self.size = size
@@ -147,18 +146,15 @@ private struct RowSelection: Sendable {
     _ line: UnsafeRawPointer, _ heap: UnsafeMutablePointer<RankedKey>, _ numbers: UnsafeMutablePointer<UInt64>
   ) {
     Selection.heapify(heap, count)
-    let (search, keys) = (search, keys)
-    var index = count
-    while true {
-      if let search { index = search(line, index, size, heap[0].index) }
-      guard index < size else { return }
-      // Early in a row, one candidate follows another.
-      let length = min(Self.block, size &- index)
-      keys(line + index &* element, 1, numbers, length)
-      for place in 0..<length where numbers[place] ^ flip < heap[0].key {
-        Selection.replaceGreatest(heap, count, with: RankedKey(key: numbers[place] ^ flip, index: index &+ place))
-      }
-      index = index &+ length
+    let keys = keys
+    // Without a comparison, every element is a candidate.
+    let search = search ?? { _, start, _, _ in start }
+    var index = search(line, count, size, heap[0].index)
+    while index < size {
+      keys(line + index &* element, 1, numbers, 1)
+      let key = numbers[0] ^ flip
+      if key < heap[0].key { Selection.replaceGreatest(heap, count, with: RankedKey(key: key, index: index)) }
+      index = search(line, index &+ 1, size, heap[0].index)
     }
   }
 }

@@ -24,24 +24,8 @@ struct PairProduct: Sendable {
     for pair in 0..<pairs {
       let low = b + (2 &* pair &* stride &+ first)
       let isLast = 2 &* pair &+ 1 == k
-      Self.interleave(low, isLast ? nil : low + stride, packed + pair &* Self.panelColumns, count)
+      interleavePairs(low, isLast ? nil : low + stride, packed + pair &* Self.panelColumns, count)
     }
-  }
-
-  /// Rows of 64, filled up with zeros.
-  @_optimize(speed) @inline(never)
-  private static func interleave(
-    _ low: UnsafePointer<Int16>, _ high: UnsafePointer<Int16>?, _ out: UnsafeMutablePointer<UInt32>, _ count: Int
-  ) {
-    if let high {
-      for index in 0..<count {
-        let upper = UInt32(UInt16(bitPattern: high[index])) &<< 16
-        out[index] = UInt32(UInt16(bitPattern: low[index])) | upper
-      }
-    } else {
-      for index in 0..<count { out[index] = UInt32(UInt16(bitPattern: low[index])) }
-    }
-    for index in count..<panelColumns { out[index] = 0 }
   }
 
   /// C's columns of one panel.
@@ -62,4 +46,21 @@ struct PairProduct: Sendable {
       b_row_stride: Int64(Self.panelColumns), c: c + first, c_row_stride: Int64(cRow))
     kernels.table.pointee.product(&args)
   }
+}
+
+// Free, so that it stays compiled for speed: see docs/architecture.md.
+/// Rows of 64, filled up with zeros.
+@_optimize(speed) @inline(never)
+private func interleavePairs(
+  _ low: UnsafePointer<Int16>, _ high: UnsafePointer<Int16>?, _ out: UnsafeMutablePointer<UInt32>, _ count: Int
+) {
+  if let high {
+    for index in 0..<count {
+      let upper = UInt32(UInt16(bitPattern: high[index])) &<< 16
+      out[index] = UInt32(UInt16(bitPattern: low[index])) | upper
+    }
+  } else {
+    for index in 0..<count { out[index] = UInt32(UInt16(bitPattern: low[index])) }
+  }
+  for index in count..<PairProduct.panelColumns { out[index] = 0 }
 }

@@ -88,30 +88,6 @@ package enum Selection {
     if source != entries { entries.update(from: source, count: count) }
   }
 
-  /// One pass of a radix sort: by one digit, stable.
-  @_optimize(speed) @inline(never)
-  private static func distribute(
-    _ source: UnsafePointer<RankedKey>, _ target: UnsafeMutablePointer<RankedKey>, _ count: Int,
-    _ places: UnsafeMutablePointer<Int>, _ shift: UInt64
-  ) {
-    places.update(repeating: 0, count: 256)
-    for index in 0..<count {
-      let digit = Int(truncatingIfNeeded: source[index].key &>> shift & 255)
-      places[digit] = places[digit] &+ 1
-    }
-    var next = 0
-    for digit in 0..<256 {
-      let own = places[digit]
-      places[digit] = next
-      next = next &+ own
-    }
-    for index in 0..<count {
-      let digit = Int(truncatingIfNeeded: source[index].key &>> shift & 255)
-      target[places[digit]] = source[index]
-      places[digit] = places[digit] &+ 1
-    }
-  }
-
   private static func insertionSort(_ entries: UnsafeMutablePointer<RankedKey>, _ count: Int) {
     guard count > 1 else { return }
     for index in 1..<count {
@@ -140,5 +116,30 @@ package enum Selection {
         right = right &+ 1
       }
     }
+  }
+}
+
+// Free, so that it stays compiled for speed: see docs/architecture.md.
+/// One pass of a radix sort: by one digit, stable.
+@_optimize(speed) @inline(never)
+private func distribute(
+  _ source: UnsafePointer<RankedKey>, _ target: UnsafeMutablePointer<RankedKey>, _ count: Int,
+  _ places: UnsafeMutablePointer<Int>, _ shift: UInt64
+) {
+  places.update(repeating: 0, count: 256)
+  for index in 0..<count {
+    let digit = Int(truncatingIfNeeded: source[index].key &>> shift & 255)
+    places[digit] = places[digit] &+ 1
+  }
+  var next = 0
+  for digit in 0..<256 {
+    let own = places[digit]
+    places[digit] = next
+    next = next &+ own
+  }
+  for index in 0..<count {
+    let digit = Int(truncatingIfNeeded: source[index].key &>> shift & 255)
+    target[places[digit]] = source[index]
+    places[digit] = places[digit] &+ 1
   }
 }
