@@ -120,9 +120,10 @@ import Testing
   @Test(arguments: 1...11)
   func determinantsAndInverses(_ size: Int) throws {
     let count = 3
-    let x = (0..<count * size * size).map { (place: Int) -> Float in
-      let number = (place * place + 17) * 7919 % 1013
-      return Float(number) / 500 - 1
+    var state = UInt32(size)
+    let x = (0..<count * size * size).map { _ -> Float in
+      state = state &* 1_664_525 &+ 1_013_904_223
+      return Float(state >> 8) / Float(1 << 23) - 1
     }
     let tensor = try Tensor(x, shape: [count, size, size])
     let inverses = try OperatorRun.tensor("Inverse", domain: OperatorName.microsoftDomain, [tensor])
