@@ -105,18 +105,35 @@ import CKernelSupport
 
 @inline(__always) func sigmoid(_ x: VF) -> VF { logisticQuotient(constant(1), x) }
 
-/// y / (1 + e⁻ˣ).
-@inline(__always) func logisticQuotient(_ y: VF, _ x: VF) -> VF {
-  // Beyond these bounds the denominator is 1 or infinite.
-  let limited = dlk_min(constant(89), dlk_max(constant(-89), x))
-  // e⁻ˣ = 2ⁿ·e⁻ʳ with r = x + n·ln 2, where n times the first part of ln 2 is exact.
-  let n = dlk_round_even(limited * constant(-1.442695041))
-  let r = dlk_fma(n, constant(-2.12194440e-4), dlk_fma(n, constant(0.693359375), limited))
-  let power = polynomial(
-    r,
-    [1, -0.9999997019767761, 0.4999915063381195, -0.1666763573884964, 0.04189793020486832, -0.008290315046906471])
-  return y / (dlk_scale(power, n) + 1)
-}
+/// y / (1 + e⁻ˣ); where x is below −88, y must be so small that the denominator may stop growing.
+@inline(__always) func logisticQuotient(_ y: VF, _ x: VF) -> VF { y / exponentialOfOppositePlusOne(x) }
+
+#if DL_AVX512 || DL_AVX512VNNI
+  /// e⁻ˣ + 1, for which x is held to −88 … 87: beyond, the quotient of 1 is 1 or below all normal numbers.
+  @inline(__always) private func exponentialOfOppositePlusOne(_ x: VF) -> VF {
+    let limited = dlk_min(constant(87), dlk_max(constant(-88), x))
+    // e⁻ˣ = 2ⁿ·e⁻ʳ with r = x + n·ln 2 and n a multiple of 1/32: its fraction picks a power from a table, so that few
+    // terms are left. The sum's last digits are n.
+    let magic = constant(393_216)
+    let sum = dlk_fma(limited, constant(-1.442695041), magic)
+    let r = dlk_fma(sum - magic, constant(0.693147181), limited)
+    let power = polynomial(r, [1, -1.0000146627, 0.5])
+    return dlk_fma(dlk_power_of_32nds(dlk_bits(sum)), power, constant(1))
+  }
+#else
+  /// e⁻ˣ + 1; infinite where e⁻ˣ is.
+  @inline(__always) private func exponentialOfOppositePlusOne(_ x: VF) -> VF {
+    // Beyond these bounds the sum is 1 or infinite.
+    let limited = dlk_min(constant(89), dlk_max(constant(-89), x))
+    // e⁻ˣ = 2ⁿ·e⁻ʳ with r = x + n·ln 2, where n times the first part of ln 2 is exact.
+    let n = dlk_round_even(limited * constant(-1.442695041))
+    let r = dlk_fma(n, constant(-2.12194440e-4), dlk_fma(n, constant(0.693359375), limited))
+    let power = polynomial(
+      r,
+      [1, -0.9999997019767761, 0.4999915063381195, -0.1666763573884964, 0.04189793020486832, -0.008290315046906471])
+    return dlk_scale(power, n) + 1
+  }
+#endif
 
 @inline(__always) func softplus(_ x: VF) -> VF {
   // The maximum's second operand is what a NaN survives in.

@@ -92,7 +92,8 @@ private func mapWhole(_ function: dlk_unary, _ a: Float, _ b: Float, _ block: Ro
   case DLK_UNARY_MISH: map(Mish(), block)
   case DLK_UNARY_HARD_SIGMOID: map(HardSigmoid(a: constant(a), b: constant(b)), block)
   case DLK_UNARY_HARD_SWISH: map(HardSwish(), block)
-  case DLK_UNARY_SILU: map(Silu(a: constant(a)), block)
+  case DLK_UNARY_SILU where a == 1: map(Silu(), block)
+  case DLK_UNARY_SILU: map(Swish(a: constant(a)), block)
   case DLK_UNARY_GELU_ERF: map(GeluErf(), block)
   case DLK_UNARY_GELU_TANH: map(GeluTanh(), block)
   case DLK_UNARY_TAN: map(Tangent(), block)
@@ -248,10 +249,18 @@ private struct HardSwish: UnaryFunction {
 }
 
 private struct Silu: UnaryFunction {
+  @inline(__always) func callAsFunction(_ x: VF) -> VF {
+    // Further down the result is nothing.
+    logisticQuotient(dlk_max(constant(-89), x), x)
+  }
+}
+
+/// x / (1 + e^(−a·x)).
+private struct Swish: UnaryFunction {
   let a: VF
   @inline(__always) func callAsFunction(_ x: VF) -> VF {
-    // An infinite numerator would meet an infinite denominator.
-    dlk_select(dlk_equal(x, constant(-.infinity)), VF(), logisticQuotient(x, a * x))
+    let scaled = a * x
+    return dlk_select(dlk_less(scaled, constant(-88)), VF(), logisticQuotient(x, scaled))
   }
 }
 
@@ -267,7 +276,8 @@ private struct GeluTanh: UnaryFunction {
   @inline(__always) func callAsFunction(_ x: VF) -> VF {
     // x/2 · (1 + tanh u) = x / (1 + e^(−2u)), which keeps its digits where tanh u is near −1.
     let u = x * dlk_fma(x * x, constant(0.044715 * 2 * 0.7978845608), constant(2 * 0.7978845608))
-    return dlk_select(dlk_equal(x, constant(-.infinity)), VF(), logisticQuotient(x, u))
+    // Further down the result is nothing.
+    return logisticQuotient(dlk_max(constant(-100), x), u)
   }
 }
 

@@ -42,7 +42,7 @@ import Testing
     case DLK_UNARY_SILU: (6, 1e-35)
     case DLK_UNARY_HARD_SWISH: (3, 2e-7)
     case DLK_UNARY_TANH, DLK_UNARY_ERF: (6, 0)
-    case DLK_UNARY_SIGMOID: (3, 1.2e-38)
+    case DLK_UNARY_SIGMOID: (6, 1.2e-38)
     case DLK_UNARY_MISH, DLK_UNARY_SELU, DLK_UNARY_CELU, DLK_UNARY_ELU: (5, 1e-37)
     default: (3, 1e-44)
     }

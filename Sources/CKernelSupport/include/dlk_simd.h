@@ -180,6 +180,20 @@ DLK_INLINE dlk_vf dlk_scale(dlk_vf a, dlk_vf n) {
 #endif
 }
 
+#if defined(__AVX512F__)
+/// 2 to the power of n / 32, where n is the number in the last bits of `a` and the power a normal number.
+DLK_INLINE dlk_vf dlk_power_of_32nds(dlk_vi a) {
+  const dlk_vf low = {
+      1.0f, 1.02189715f, 1.04427378f, 1.0671404f, 1.09050773f, 1.11438674f, 1.13878863f, 1.16372486f,
+      1.18920712f, 1.21524736f, 1.24185781f, 1.26905096f, 1.29683955f, 1.32523664f, 1.35425555f, 1.38390988f};
+  const dlk_vf high = {
+      1.41421356f, 1.44518081f, 1.47682615f, 1.50916443f, 1.54221083f, 1.57598085f, 1.61049033f, 1.64575548f,
+      1.68179283f, 1.7186193f, 1.75625216f, 1.79470908f, 1.83400809f, 1.87416763f, 1.91520656f, 1.95714412f};
+  dlk_vi fraction = (dlk_vi)_mm512_permutex2var_ps(low, (__m512i)a, high);
+  return (dlk_vf)(fraction + ((a & ~31) << 18));
+}
+#endif
+
 DLK_INLINE dlk_vf dlk_to_f32(dlk_vi a) { return __builtin_convertvector(a, dlk_vf); }
 DLK_INLINE dlk_vi dlk_bits(dlk_vf a) { return (dlk_vi)a; }
 DLK_INLINE dlk_vf dlk_from_bits(dlk_vi a) { return (dlk_vf)a; }
