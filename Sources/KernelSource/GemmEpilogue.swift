@@ -44,16 +44,25 @@ struct Epilogue {
       add(to: scratch, width: width, rows: rows, row: row, column: column, columns: columns)
     }
     let addsLast = source.addend_last != 0 && source.addend != nil
-    unary(
-      source.activation, source.a, source.b,
-      RowBlock(
-        x: Source(scratch), xStride: width, y: addsLast ? scratch : c, yStride: addsLast ? width : cStride, rows: rows,
-        columns: columns))
-    guard addsLast else { return }
-    add(to: scratch, width: width, rows: rows, row: row, column: column, columns: columns)
-    unary(
-      DLK_UNARY_IDENTITY, 0, 0,
-      RowBlock(x: Source(scratch), xStride: width, y: c, yStride: cStride, rows: rows, columns: columns))
+    if !addsLast, columns % lanes == 0 {
+      unary(
+        source.activation, source.a, source.b,
+        RowBlock(x: Source(scratch), xStride: width, y: c, yStride: cStride, rows: rows, columns: columns))
+      return
+    }
+    // All of the tile at once, with what fills it up: ends of rows would be a call each.
+    unary(source.activation, source.a, source.b, Source(scratch), scratch, rows &* width)
+    if addsLast { add(to: scratch, width: width, rows: rows, row: row, column: column, columns: columns) }
+    for i in 0..<rows {
+      let from = scratch + i &* width, to = c + i &* cStride
+      forEachVector(columns) { at, count in
+        if count == lanes {
+          dlk_store(to + at, dlk_load(from + at))
+        } else {
+          dlk_store_partial(to + at, dlk_load(from + at), count)
+        }
+      }
+    }
   }
 
   private func add(to scratch: Target, width: Int, rows: Int, row: Int, column: Int, columns: Int) {
