@@ -18,6 +18,8 @@ struct ConvolutionCut: Sendable {
 
   /// Input bytes of a part that stay in the second-level cache while panel after panel passes over them.
   private static let cacheBytes = 256 << 10
+  /// Pixels that a part has at least, where there are as many: fewer would read the weights too often.
+  private static let leastPixels = 96
 
   /// - Parameters:
   ///   - pixelBytes: input bytes that an output pixel adds to those of its neighbour.
@@ -31,10 +33,13 @@ struct ConvolutionCut: Sendable {
     let wanted = planning.threads == 1 ? 1 : min(worthwhile, planning.threads * 4)
     let perImage = (wanted + images - 1) / max(images, 1)
     let tiles = (pixels + rows - 1) / rows
-    let cachedTiles = max(2, Self.cacheBytes / max(pixelBytes * rows, 1))
+    let cachedTiles = max((Self.leastPixels + rows - 1) / rows, Self.cacheBytes / max(pixelBytes * rows, 1))
     var tileBlock = min(max(tiles, 1), cachedTiles)
     if tiles / tileBlock < perImage { tileBlock = max(1, tiles / perImage) }
     var blocks = (max(tiles, 1) + tileBlock - 1) / tileBlock
+    // Blocks of one height: a low one at the end would read all weights for little.
+    tileBlock = (max(tiles, 1) + blocks - 1) / blocks
+    blocks = (max(tiles, 1) + tileBlock - 1) / tileBlock
     // Few pixels: each part takes all of them and some of the channels, so that no weight is read twice.
     if tiles < 4 * perImage, panels >= perImage {
       tileBlock = max(tiles, 1)

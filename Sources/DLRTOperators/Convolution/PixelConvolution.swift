@@ -193,10 +193,11 @@ extension PixelConvolution {
     _ weights: TensorStorage?, _ packing: WeightPacking, _ planning: Planning, copy: ImageCopy?
   ) -> Step {
     let geometry = problem.geometry
-    let stride = geometry.axes.map(\.stride).product
+    // Of the pixels between two windows, those that the second one reads.
+    let fresh = geometry.axes.map { min($0.stride, $0.kernel) }.product
     let cut = ConvolutionCut(
       pixels: geometry.outputSize, panels: panels, images: problem.batch &* problem.groups,
-      pixelBytes: problem.inputChannels &* 4 &* stride, flops: problem.flops, planning)
+      pixelBytes: problem.inputChannels &* 4 &* fresh, flops: problem.flops, planning)
     let paddingBytes = (max(geometry.axes.last?.kernel ?? 1, 1) &* inputChannels &* 4 &+ 63) & ~63
     let weightBytes = weights == nil ? packing.bytes : 0
     let weightFloats = packing.floatsPerGroup
