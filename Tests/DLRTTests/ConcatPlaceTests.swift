@@ -6,7 +6,7 @@ import Testing
 /// Parts of a Concat are made where the whole is, and that changes nothing.
 @Suite struct ConcatPlaceTests {
   /// A network of convolutions, pools and Concats.
-  private struct Network {
+  struct Network {
     var builder = GraphBuilder()
     private var random: SeededRandom
     private(set) var values: [(id: ValueID, channels: Int)] = []

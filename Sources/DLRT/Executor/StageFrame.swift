@@ -120,54 +120,95 @@ extension StageFrame {
     if let weights = stage.weights, !weights.isSettled {
       return try run(program, base, borrowing: weights)
     }
-    for index in stage.steps.indices { try run(index, base, program) }
+    var index = 0
+    while index < stage.steps.count {
+      let end = index + 1 + stage.steps[index].companions
+      try run(index..<end, base, program)
+      index = end
+    }
   }
 
   /// A run of a model that is new.
   private func run(_ program: Program, _ base: UnsafeMutableRawPointer, borrowing weights: StageWeights) throws {
     var share = weights.share
     defer { weights.endRun() }
-    for index in stage.steps.indices {
-      try weights.borrow(index, share: &share, core.pool)
-      defer { weights.giveBack(index) }
-      try run(index, base, program)
+    var index = 0
+    while index < stage.steps.count {
+      let end = index + 1 + stage.steps[index].companions
+      var borrowed = index
+      defer { for step in index..<borrowed { weights.giveBack(step) } }
+      while borrowed < end {
+        try weights.borrow(borrowed, share: &share, core.pool)
+        borrowed += 1
+      }
+      try run(index..<end, base, program)
+      index = end
     }
   }
 
-  private func run(_ index: Int, _ base: UnsafeMutableRawPointer, _ program: Program) throws {
+  /// Steps that take the same images, or one that takes all there is.
+  private func run(_ steps: Range<Int>, _ base: UnsafeMutableRawPointer, _ program: Program) throws {
+    let images = stage.steps[steps.lowerBound].images
+    if let profiler = control.profiler { return try profile(steps, images, base, program, profiler) }
+    for image in 0..<images {
+      for index in steps { try run(index, image, base, program) }
+    }
+  }
+
+  private func run(_ index: Int, _ image: Int, _ base: UnsafeMutableRawPointer, _ program: Program) throws {
     try control.check()
     do {
-      if let profiler = control.profiler {
-        try profile(index, base, program, profiler)
-      } else {
-        try perform(index, base)
-      }
+      try perform(index, image, base)
     } catch let error as DLRTError {
       let node = stage.steps[index].node
       throw error.located(node: program.graph.label(of: node), operatorName: program.graph[node].op.description)
     }
   }
 
-  private func perform(_ index: Int, _ base: UnsafeMutableRawPointer) throws {
+  private func perform(_ index: Int, _ image: Int, _ base: UnsafeMutableRawPointer) throws {
     let operands = table + stage.steps[index].firstOperand
+    let count = image == 0 ? 0 : stage.steps[index].imageStrides.count
+    if count == 0 { return try perform(index, operands, base) }
+    try withUnsafeTemporaryAllocation(of: UnsafeMutableRawPointer?.self, capacity: count) { moved in
+      for slot in 0..<count {
+        moved.initializeElement(at: slot, to: operands[slot].map { $0 + image * stage.steps[index].imageStrides[slot] })
+      }
+      guard let place = moved.baseAddress else { return }
+      try perform(index, place, base)
+    }
+  }
+
+  private func perform(
+    _ index: Int, _ operands: UnsafePointer<UnsafeMutableRawPointer?>, _ base: UnsafeMutableRawPointer
+  ) throws {
     try stage.steps[index].step.body(
       StepIO(
         operands: operands, inputCount: stage.steps[index].inputCount, workspace: base + stage.steps[index].workspace,
         host: self, index: index, upcoming: stage.steps[index].upcoming))
   }
 
+  /// Steps as `run` does them; what a step takes for all images is one record.
   private func profile(
-    _ index: Int, _ base: UnsafeMutableRawPointer, _ program: Program, _ profiler: Profiler
+    _ steps: Range<Int>, _ images: Int, _ base: UnsafeMutableRawPointer, _ program: Program, _ profiler: Profiler
   ) throws {
-    let start = now()
-    try perform(index, base)
-    let duration = now() &- start
-    let planned = stage.steps[index]
-    profiler.add(
-      StepRecord(
-        node: program.graph.label(of: planned.node), operatorName: program.graph[planned.node].op.description,
-        kernel: planned.step.kernel, start: profiler.elapsed(start), duration: duration, bytes: planned.bytes,
-        flops: planned.step.flops, depth: depth))
+    var start = now()
+    var durations = [UInt64](repeating: 0, count: steps.count)
+    for image in 0..<images {
+      for index in steps {
+        let begin = now()
+        try run(index, image, base, program)
+        durations[index - steps.lowerBound] &+= now() &- begin
+      }
+    }
+    for (index, duration) in zip(steps, durations) {
+      let planned = stage.steps[index]
+      profiler.add(
+        StepRecord(
+          node: program.graph.label(of: planned.node), operatorName: program.graph[planned.node].op.description,
+          kernel: planned.step.kernel, start: profiler.elapsed(start), duration: duration, bytes: planned.bytes,
+          flops: planned.step.flops, depth: depth))
+      start &+= duration
+    }
   }
 
   /// Forgets the run's values and hands the memory back.

@@ -30,6 +30,12 @@ package struct Stage: Sendable {
     package let workspace: Int
     /// Bytes read and written, constants included.
     package let bytes: Int
+    /// How often the body runs, for an image each time.
+    package let images: Int
+    /// For each operand, bytes from one image to the next; empty where the body runs once.
+    package let imageStrides: [Int]
+    /// How many of the next steps take the same images, one after the other with this one.
+    package let companions: Int
     /// The weights that the next step with weights of its own begins with.
     package nonisolated(unsafe) var upcoming: UnsafeRawPointer?
   }

@@ -4,14 +4,15 @@ import DLRTParallel
 
 /// Turns facts into steps, and gives every value its memory.
 struct StageBuilder {
-  private let nodes: [NodeID]
+  let nodes: [NodeID]
   let program: Program
   let environment: PlanEnvironment
   let facts: PlanFacts
   /// Model outputs that no earlier stage has delivered.
   let pendingOutputs: [Int]
 
-  private let views: StageViews
+  let views: StageViews
+  private var groups: ImageGroups
   private var stage = Stage()
   private var constantIndex: ValueTable<Int>
   /// The buffer that holds each value; values that are views or were computed in place share one.
@@ -28,6 +29,8 @@ struct StageBuilder {
     var kind: Kind
     var first: Int
     var last: Int
+    /// Room for one image, which each takes in turn.
+    var holdsImage = false
     /// Where an arena's buffer is, once it is placed.
     var offset = 0
 
@@ -51,6 +54,7 @@ struct StageBuilder {
   ) {
     self.nodes = nodes
     views = StageViews(nodes, program: program, environment: environment, facts: facts)
+    groups = ImageGroups([], views)
     self.program = program
     self.environment = environment
     self.facts = facts
@@ -78,12 +82,14 @@ struct StageBuilder {
 
     var layout = ArenaLayout()
     var drafts: [Draft] = []
-    let requests = run.map(request)
+    groups = ImageGroups(run, views)
+    let requests = run.enumerated().map { request(for: $1, groups[$0]) }
     let steps = steps(for: requests)
     for position in run.indices {
       drafts.append(try draft(requests[position], steps[position], at: position))
     }
     placeOutputs(delivered)
+    for position in run.indices { prolongLives(of: run[position], at: position) }
     let end = max(run.count, 1)
     let inArena = buffers.indices.filter { buffers[$0].kind.isArena }
     for index in inArena {
@@ -100,51 +106,14 @@ struct StageBuilder {
         got: "\(stage.arenaBytes) bytes")
     }
     for (place, index) in inArena.enumerated() { buffers[index].offset = layout.buffers[place].offset }
-    for (draft, scratch) in zip(drafts, scratch) {
-      emit(draft, workspace: scratch.map { layout.buffers[$0].offset } ?? 0)
+    for (position, draft) in drafts.enumerated() {
+      emit(draft, at: position, workspace: scratch[position].map { layout.buffers[$0].offset } ?? 0)
     }
     if stepWeights.contains(where: { !$0.isEmpty }) {
       stage.weights = StageWeights(stepWeights, environment.weights)
     }
     finish(read: read, delivered: delivered)
     return stage
-  }
-}
-
-// MARK: What runs and what stays
-
-extension StageBuilder {
-  /// The nodes that this stage runs, and those that wait; nodes that nobody needs are in neither.
-  private func split() -> (run: [NodeID], wait: [NodeID]) {
-    let graph = program.graph
-    var needed = ValueTable<Void>(graph)
-    for output in pendingOutputs { needed.insert(graph.outputs[output]) }
-    var run: [NodeID] = []
-    var wait: [NodeID] = []
-    for id in nodes.reversed() where !views.absorbed.contains(id) {
-      let isNeeded = views.outputs(of: id).contains { output in
-        output.map { needed.contains($0) && facts[$0]?.constant == nil } ?? false
-      }
-      guard isNeeded else { continue }
-      for case let input? in views.inputs(of: id) { needed.insert(input) }
-      if facts.waiting.contains(id) { wait.append(id) } else { run.append(id) }
-    }
-    return (run.reversed(), wait.reversed())
-  }
-
-  /// What must outlive the stage: the values that waiting nodes read, and the model outputs that exist by then.
-  private func valuesAfter(_ wait: [NodeID]) -> (read: Set<ValueID>, delivered: [Int]) {
-    let graph = program.graph
-    guard !wait.isEmpty else { return ([], pendingOutputs) }
-    var made = ValueTable<Void>(graph)
-    for id in wait {
-      for case let output? in graph[id].outputs { made.insert(output) }
-    }
-    var read: Set<ValueID> = []
-    for id in wait {
-      for case let input? in graph[id].inputs where !made.contains(input) { read.insert(input) }
-    }
-    return (read, pendingOutputs.filter { !made.contains(graph.outputs[$0]) })
   }
 }
 
@@ -199,15 +168,21 @@ extension StageBuilder {
     }
   }
 
-  private func request(for id: NodeID) -> Request {
+  private func request(for id: NodeID, _ group: ImageGroups.Group?) -> Request {
     let node = program.graph[id]
     let outputs = views.outputs(of: id).map { output in output.flatMap { lastUse.contains($0) ? $0 : nil } }
     let uses = PackedWeightList()
+    let images = group == nil ? [] : program.op(id)?.imageInputs ?? []
     // Operands have the shapes that the operator knows, wherever their elements are.
     let planning = Planning(
-      inputs: node.inputs.enumerated().map { index, input in input.map { operand($0, views.view(of: index, id)) } },
+      inputs: node.inputs.enumerated().map { index, input in
+        let given = input.map { operand($0, views.view(of: index, id)) }
+        return images.contains(index) ? given?.firstImage : given
+      },
       outputs: zip(node.outputs, outputs).enumerated().map { index, output in
-        output.1 == nil ? nil : output.0.map { operand($0, index == 0 ? views.outputView(id) : nil) }
+        guard output.1 != nil, let value = output.0 else { return nil }
+        let made = operand(value, index == 0 ? views.outputView(id) : nil)
+        return group == nil ? made : made.firstImage
       }, environment: environment.noting(uses))
     return Request(id: id, planning: planning, uses: uses, outputs: outputs, viewedInput: viewedInput(id, planning))
   }
@@ -268,10 +243,13 @@ extension StageBuilder {
       guard let input else { continue }
       try prepare(input, index, step)
     }
-    var bytes = planning.inputs.reduce(0) { $0 &+ ($1?.byteCount ?? 0) }
+    let images = groups[position]?.images ?? 1
+    var bytes = planning.inputs.reduce(0) { sum, input in
+      sum &+ (input?.byteCount ?? 0) &* (input?.constant == nil ? images : 1)
+    }
     for (index, output) in outputs.enumerated() {
       guard let output else { continue }
-      bytes = bytes &+ (planning.outputs[index]?.byteCount ?? 0)
+      bytes = bytes &+ (planning.outputs[index]?.byteCount ?? 0) &* images
       try place(output, index, op, node, position, isPart: planning.outputs[index]?.view != nil)
     }
     return Draft(id: id, step: step, weights: request.uses.weights, bytes: bytes, outputs: outputs)
@@ -315,6 +293,10 @@ extension StageBuilder {
       return
     }
     let size = operand(output).byteCount
+    if let group = groups[position], last < group.steps.upperBound {
+      add(output, Buffer(size: size / group.images, kind: .arena, first: position, last: last, holdsImage: true))
+      return
+    }
     if index == 0, !isPart {
       for candidate in op.inPlaceInputs {
         guard let input = node.input(candidate), let shared = bufferOf[input], case .arena = buffers[shared].kind,
@@ -327,6 +309,16 @@ extension StageBuilder {
       }
     }
     add(output, Buffer(size: size, kind: .arena, first: position, last: last))
+  }
+
+  /// What steps that share images read and write is there from the first to the last of them.
+  private mutating func prolongLives(of id: NodeID, at position: Int) {
+    guard let group = groups[position] else { return }
+    for case let value? in views.inputs(of: id) + views.outputs(of: id) {
+      guard let buffer = bufferOf[value] else { continue }
+      buffers[buffer].first = min(buffers[buffer].first, group.steps.lowerBound)
+      buffers[buffer].last = max(buffers[buffer].last, group.steps.upperBound - 1)
+    }
   }
 
   /// Outputs that nothing else shares are written where the caller wants them.
@@ -366,8 +358,12 @@ extension StageBuilder {
     return Stage.Operand(location: location, type: type, shape: isDynamic ? [] : shape(value))
   }
 
-  private mutating func emit(_ draft: Draft, workspace: Int) {
+  private mutating func emit(_ draft: Draft, at position: Int, workspace: Int) {
     if draft.outputs.isEmpty { return }
+    let group = groups[position]
+    let images = group?.images ?? 1
+    var step = draft.step
+    step.flops = step.flops &* images
     let first = stage.operands.count
     let inputs = views.inputs(of: draft.id)
     for (index, input) in inputs.enumerated() {
@@ -387,8 +383,18 @@ extension StageBuilder {
     stepWeights.append(draft.weights)
     stage.steps.append(
       Stage.PlannedStep(
-        step: draft.step, node: draft.id, firstOperand: first, inputCount: inputs.count,
-        outputCount: draft.outputs.count, workspace: workspace, bytes: draft.bytes))
+        step: step, node: draft.id, firstOperand: first, inputCount: inputs.count, outputCount: draft.outputs.count,
+        workspace: workspace, bytes: draft.bytes, images: images,
+        imageStrides: images == 1 ? [] : (inputs + draft.outputs).map { imageStride($0, images) },
+        companions: (group?.steps.upperBound ?? position + 1) - position - 1))
+  }
+
+  /// Bytes from one image of a value to the next.
+  private func imageStride(_ value: ValueID?, _ images: Int) -> Int {
+    guard let value, facts[value]?.constant == nil, let buffer = bufferOf[value], !buffers[buffer].holdsImage else {
+      return 0
+    }
+    return operand(value).byteCount / images
   }
 
   private mutating func finish(read: Set<ValueID>, delivered: [Int]) {

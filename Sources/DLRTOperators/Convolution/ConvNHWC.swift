@@ -42,6 +42,8 @@ package struct ConvNHWC: Operator {
     inference.set(0, type, output)
   }
 
+  package var imageInputs: [Int] { [0, 3] }
+
   /// The addend is read where the result is written.
   package var inPlaceInputs: [Int] { [3] }
 

@@ -69,6 +69,8 @@ package struct DepthwiseBlock: Operator {
       image, try inference.shape(input), inference, w: input, bias: input + 1)
   }
 
+  package var imageInputs: [Int] { [0, Input.addend] }
+
   /// The addend is read where the result is written.
   package var inPlaceInputs: [Int] { [Input.addend] }
 

@@ -40,6 +40,8 @@ package struct PoolNHWC: Operator {
     inference.set(0, type, try pool.output(try inference.shape(0).channelsFirst, inference).channelsLast)
   }
 
+  package var imageInputs: [Int] { [0] }
+
   package var viewableInputs: [Int] { [0] }
 
   package func reads(_ view: StridedView, input index: Int, _ planning: Planning) -> Bool {

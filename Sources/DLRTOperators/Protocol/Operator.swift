@@ -23,6 +23,10 @@ package protocol Operator: Sendable {
   /// Makes the runnable step for concrete shapes: chooses the kernel, says which weights to pack, asks for workspace.
   func plan(_ planning: inout Planning) throws -> Step
 
+  /// Inputs that hold as many images along their first axis as the output, of which each image depends on theirs alone if
+  /// all other inputs are constant; empty for an operator that is not like that.
+  var imageInputs: [Int] { get }
+
   /// Inputs whose memory the first output may take over when nobody reads them later.
   var inPlaceInputs: [Int] { get }
 
@@ -55,6 +59,7 @@ package protocol Operator: Sendable {
 extension Operator {
   package static func modernize(_ node: inout Node, version: Int, in graph: inout Graph) throws {}
   package static var promotedTypes: TypeSet { [] }
+  package var imageInputs: [Int] { [] }
   package var inPlaceInputs: [Int] { [] }
   package var viewedInput: Int? { nil }
   package var isDeterministic: Bool { true }
