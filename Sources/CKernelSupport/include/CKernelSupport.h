@@ -6,5 +6,6 @@
 #include "dlk_bytes.h"
 #include "dlk_cpu.h"
 #include "dlk_futex.h"
+#include "dlk_memory.h"
 #include "dlk_simd.h"
 #include "dlk_table.h"

@@ -12,8 +12,9 @@ final class ArenaBlock: @unchecked Sendable {
   /// Pages come zeroed and only when touched; large ones where the system offers them, since kernels stream through.
   init(byteCount: Int) throws {
     var size = max(byteCount, 4096)
-    // The system puts whole large pages, and nothing else, where their addresses allow it.
-    if (Self.largePage..<1 << 46).contains(size) { size = (size + Self.largePage - 1) & ~(Self.largePage - 1) }
+    // The system puts whole large pages, and nothing else, where their addresses allow it. Half of one takes longer in
+    // small pages.
+    if (Self.largePage / 2..<1 << 46).contains(size) { size = (size + Self.largePage - 1) & ~(Self.largePage - 1) }
     guard let base = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), base != MAP_FAILED
     else {
       throw DLRTError(.limitExceeded, "cannot allocate \(byteCount) bytes for a run")

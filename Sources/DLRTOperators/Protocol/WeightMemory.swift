@@ -55,47 +55,72 @@ final class WeightMemory: Sendable {
 final class WeightBlock: @unchecked Sendable {
   private let base: UnsafeMutableRawPointer
   let byteCount: Int
+  /// Bytes that are mapped: whole large pages, if there is one.
+  private let mappedCount: Int
   /// Whether its contents stay.
   var isKept: Bool
   /// Steps under way that read it.
   var readers = 0
+  /// Whether memory for its contents was brought.
+  private(set) var hasPages = false
   /// How often its contents were given up.
   private(set) var generation = 0
 
-  private static let largePage = 2 << 20
+  private static let largePage = SparePages.pageBytes
 
   init(_ size: Int) throws(DLRTError) {
     // What comes close takes a whole large page: its end is not worth five hundred faults.
     let isLarge = size >= Self.largePage / 2
     let size = isLarge && size < Self.largePage ? Self.largePage : size
-    let slack = isLarge ? Self.largePage : 0
-    let (length, overflow) = size.addingReportingOverflow(slack)
+    let (length, overflow) = size.addingReportingOverflow(isLarge ? 2 * Self.largePage : 0)
     guard !overflow,
       let start = mmap(nil, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), start != MAP_FAILED
     else { throw DLRTError(.limitExceeded, "cannot allocate \(size) bytes") }
+    let unit = isLarge ? Self.largePage : 4096
     // A large page has to begin at a multiple of its size.
-    let before = slack == 0 ? 0 : -Int(bitPattern: start) & (Self.largePage - 1)
+    let before = -Int(bitPattern: start) & (unit - 1)
     base = start + before
     byteCount = size
+    mappedCount = (size + unit - 1) & ~(unit - 1)
     // Little is not worth being cleared twice.
-    isKept = slack == 0
-    let page = 4096
-    let end = (size + page - 1) & ~(page - 1)
+    isKept = !isLarge
     if before > 0 { munmap(start, before) }
-    if before + end < length { munmap(base + end, length - before - end) }
-    if slack > 0 { madvise(base, size & ~(Self.largePage - 1), MADV_HUGEPAGE) }
+    if before + mappedCount < length { munmap(base + mappedCount, length - before - mappedCount) }
+    if isLarge { madvise(base, size & ~(Self.largePage - 1), MADV_HUGEPAGE) }
   }
 
   func part(_ offset: Int, _ byteCount: Int) -> TensorStorage {
     TensorStorage(borrowing: base + offset, byteCount: byteCount, owner: self)
   }
 
-  /// Gives the pages back; false if the system refuses.
-  func discard() -> Bool {
-    guard madvise(base, byteCount, MADV_DONTNEED) == 0 else { return false }
-    generation += 1
-    return true
+  /// Where its large pages are; the last may be needed in part only.
+  var pages: [UnsafeMutableRawPointer] {
+    guard byteCount >= Self.largePage else { return [] }
+    return stride(from: 0, to: byteCount, by: Self.largePage).map { base + $0 }
   }
 
-  deinit { munmap(base, byteCount) }
+  func fills(_ page: UnsafeMutableRawPointer) -> Bool { page + Self.largePage <= base + byteCount }
+
+  /// Whether a large page holds its end, and more.
+  var hasMoreThanNeeded: Bool { hasPages && !isKept && (pages.last.map { !fills($0) } ?? false) }
+
+  /// Brings memory for contents that are about to be written.
+  func bringPages(_ spare: inout SparePages) {
+    if hasPages { return }
+    hasPages = true
+    spare.move(to: self)
+    // While it is lent, a page more than needed goes to the next; what stays must not hold it.
+    if let last = pages.last, !fills(last) {
+      madvise(last, Self.largePage, isKept ? MADV_NOHUGEPAGE : MADV_HUGEPAGE)
+    }
+  }
+
+  /// Gives up the contents and leaves the memory to others.
+  func leavePages(to spare: inout SparePages) {
+    hasPages = false
+    generation += 1
+    spare.add(self)
+  }
+
+  deinit { munmap(base, mappedCount) }
 }

@@ -10,6 +10,8 @@ final class WeightResidency: Sendable {
   fileprivate struct State {
     /// Blocks with contents that may be taken back.
     var lent: [WeightBlock] = []
+    /// Memory of blocks whose contents were taken back.
+    var spare = SparePages()
   }
 
   private let state = Locked(State())
@@ -28,6 +30,7 @@ final class WeightResidency: Sendable {
         }
         if weight.isFilled { continue }
         state.takeBack(for: weights)
+        block.bringPages(&state.spare)
         try weight.load(desks, pool)
         if !block.isKept, !state.lent.contains(where: { $0 === block }) { state.lent.append(block) }
       }
@@ -42,14 +45,22 @@ final class WeightResidency: Sendable {
   }
 
   /// Gives back what packing needed, until it is needed again.
-  func rest() { state.withLock { _ in desks.clear() } }
+  func rest() {
+    state.withLock { state in
+      desks.clear()
+      state.spare.clear()
+    }
+  }
 
   /// Brings weights to memory for good.
   func keep(_ weights: [PackedWeight], _ pool: ThreadPool) throws {
     try state.withLock { state in
       for weight in weights {
-        if let block = weight.block { state.keep(block) }
-        if !weight.isFilled { try weight.load(desks, pool) }
+        guard let block = weight.block else { continue }
+        state.keep(block)
+        if weight.isFilled { continue }
+        block.bringPages(&state.spare)
+        try weight.load(desks, pool)
       }
     }
   }
@@ -62,13 +73,15 @@ final class WeightResidency: Sendable {
 
 extension WeightResidency.State {
   fileprivate mutating func keep(_ block: WeightBlock) {
+    // To pack once more is cheaper than to hold a page that nobody needs as long as the model lives.
+    if block.hasMoreThanNeeded, block.readers == 0 { block.leavePages(to: &spare) }
     block.isKept = true
     lent.removeAll { $0 === block }
   }
 
   fileprivate mutating func takeBack(for weights: [PackedWeight]) {
-    lent.removeAll { block in
-      block.readers == 0 && !weights.contains { $0.block === block } && block.discard()
-    }
+    let isDone = { (block: WeightBlock) in block.readers == 0 && !weights.contains { $0.block === block } }
+    for block in lent where isDone(block) { block.leavePages(to: &spare) }
+    lent.removeAll(where: isDone)
   }
 }
