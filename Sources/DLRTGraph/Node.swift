@@ -22,6 +22,17 @@ package struct OperatorName: Hashable, Sendable, CustomStringConvertible {
 
   package var description: String { domain.isEmpty ? name : "\(domain)::\(name)" }
 
+  /// - Parameter description: what `description` is.
+  package init(description: String) {
+    let domain = description.utf8.prefix { $0 != UInt8(ascii: ":") }
+    if domain.endIndex == description.endIndex {
+      self.init(description)
+    } else {
+      let name = description.utf8[domain.endIndex...].dropFirst(2)
+      self.init(String(Substring(name)), domain: String(Substring(domain)))
+    }
+  }
+
   /// The domain of operators that only dlrt's own passes make.
   package static let internalDomain = "ai.dlrt"
 }

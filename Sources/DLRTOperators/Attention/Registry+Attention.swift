@@ -1,7 +1,7 @@
 /// Attention and what goes with it.
-let attentionOperators: [any Operator.Type] = [
-  Attention.self,
-  FlexAttention.self,
-  LinearAttention.self,
-  RotaryEmbedding.self,
+let attentionOperators: OperatorFamily = [
+  "Attention": Attention.self,
+  "ai.onnx.preview::FlexAttention": FlexAttention.self,
+  "LinearAttention": LinearAttention.self,
+  "RotaryEmbedding": RotaryEmbedding.self,
 ]

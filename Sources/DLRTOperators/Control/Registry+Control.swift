@@ -1,8 +1,8 @@
 /// Control flow: operators with bodies.
-let controlOperators: [any Operator.Type] = [
-  BatchScan.self,
-  If.self,
-  Loop.self,
-  Scan.self,
-  SequenceMap.self,
+let controlOperators: OperatorFamily = [
+  "ai.dlrt::BatchScan": BatchScan.self,
+  "If": If.self,
+  "Loop": Loop.self,
+  "Scan": Scan.self,
+  "SequenceMap": SequenceMap.self,
 ]

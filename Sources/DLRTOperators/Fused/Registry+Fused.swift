@@ -1,4 +1,4 @@
 /// Operators of dlrt's own, which only passes make.
-let fusedOperators: [any Operator.Type] = [
-  FusedElementwise.self
+let fusedOperators: OperatorFamily = [
+  "ai.dlrt::FusedElementwise": FusedElementwise.self
 ]

@@ -1,10 +1,10 @@
 /// Matrix products.
-let linearOperators: [any Operator.Type] = [
-  Det.self,
-  Einsum.self,
-  FusedMatMul.self,
-  Gemm.self,
-  MatMul.self,
-  MatMulInteger.self,
-  QLinearMatMul.self,
+let linearOperators: OperatorFamily = [
+  "Det": Det.self,
+  "Einsum": Einsum.self,
+  "ai.dlrt::FusedMatMul": FusedMatMul.self,
+  "Gemm": Gemm.self,
+  "MatMul": MatMul.self,
+  "MatMulInteger": MatMulInteger.self,
+  "QLinearMatMul": QLinearMatMul.self,
 ]

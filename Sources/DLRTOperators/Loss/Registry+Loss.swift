@@ -1,5 +1,5 @@
 /// Losses.
-let lossOperators: [any Operator.Type] = [
-  NegativeLogLikelihoodLoss.self,
-  SoftmaxCrossEntropyLoss.self,
+let lossOperators: OperatorFamily = [
+  "NegativeLogLikelihoodLoss": NegativeLogLikelihoodLoss.self,
+  "SoftmaxCrossEntropyLoss": SoftmaxCrossEntropyLoss.self,
 ]

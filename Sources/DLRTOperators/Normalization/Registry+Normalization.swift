@@ -1,15 +1,15 @@
 /// Normalisations and the softmax family.
-let normalizationOperators: [any Operator.Type] = [
-  BatchNormalization.self,
-  GroupNormalization.self,
-  Hardmax.self,
-  InstanceNormalization.self,
-  LRN.self,
-  LayerNormalization.self,
-  LogSoftmax.self,
-  LpNormalization.self,
-  MeanVarianceNormalization.self,
-  NormalizationNHWC.self,
-  RMSNormalization.self,
-  Softmax.self,
+let normalizationOperators: OperatorFamily = [
+  "BatchNormalization": BatchNormalization.self,
+  "GroupNormalization": GroupNormalization.self,
+  "Hardmax": Hardmax.self,
+  "InstanceNormalization": InstanceNormalization.self,
+  "LRN": LRN.self,
+  "LayerNormalization": LayerNormalization.self,
+  "LogSoftmax": LogSoftmax.self,
+  "LpNormalization": LpNormalization.self,
+  "MeanVarianceNormalization": MeanVarianceNormalization.self,
+  "ai.dlrt::NormalizationNHWC": NormalizationNHWC.self,
+  "RMSNormalization": RMSNormalization.self,
+  "Softmax": Softmax.self,
 ]

@@ -1,14 +1,24 @@
 import DLRTGraph
 
+/// Operators by their full names, which their schemas repeat.
+///
+/// With the names at hand, a model's load makes the schemas of those operators only that it uses: all together lie all
+/// over the library's code, of which a process would then have every page in memory.
+package struct OperatorFamily: ExpressibleByDictionaryLiteral, Sendable {
+  let entries: [(String, any Operator.Type)]
+
+  package init(dictionaryLiteral entries: (String, any Operator.Type)...) { self.entries = entries }
+}
+
 /// Finds operators by name. Families list their operators in files of their own; a user's operators join by
 /// `adding(_:)`.
 package struct OperatorRegistry: Sendable {
   private var table: [OperatorName: OperatorKind] = [:]
 
-  package init(_ families: [[any Operator.Type]]) {
-    table.reserveCapacity(families.reduce(0) { $0 + $1.count })
+  package init(_ families: [OperatorFamily]) {
+    table.reserveCapacity(families.reduce(0) { $0 + $1.entries.count })
     for family in families {
-      for type in family { table[type.schema.op] = OperatorKind(type) }
+      for (name, type) in family.entries { table[OperatorName(description: name)] = OperatorKind(type) }
     }
   }
 

@@ -7,37 +7,37 @@ import DLRTGraph
 /// A formal whose constraint is not in `types` takes any value, containers too.
 package struct OperatorSchema: Sendable {
   package struct Formal: Sendable {
-    package let name: String
+    /// The name with its mark.
+    private let text: String
     package let constraint: String
-    package let isOptional: Bool
-    package let isVariadic: Bool
 
-    init(_ text: (String, String)) {
-      let last = text.0.utf8.last
-      isOptional = last == UInt8(ascii: "?")
-      isVariadic = last == UInt8(ascii: ".")
-      name = isOptional || isVariadic ? String(text.0.dropLast(isOptional ? 1 : 3)) : text.0
-      constraint = text.1
-    }
+    init(_ given: (String, String)) { (text, constraint) = given }
+
+    package var isOptional: Bool { text.utf8.last == UInt8(ascii: "?") }
+    package var isVariadic: Bool { text.utf8.last == UInt8(ascii: ".") }
+    package var name: String { String(text.dropLast(isOptional ? 1 : isVariadic ? 3 : 0)) }
   }
 
   /// The element types that each constraint's name stands for: a few pairs, which all schemas make before a first model
   /// loads.
   package struct Constraints: ExpressibleByDictionaryLiteral, Sendable {
-    package let pairs: [(name: String, types: TypeSet)]
+    private let given: [(String, TypeSet)]
 
     // Out of line: there are hundreds of schemas.
     @inline(never)
-    package init(dictionaryLiteral pairs: (String, TypeSet)...) { self.pairs = pairs.map { (name: $0, types: $1) } }
+    package init(dictionaryLiteral pairs: (String, TypeSet)...) { given = pairs }
 
-    package subscript(name: String) -> TypeSet? { pairs.first { $0.name == name }?.types }
+    package var pairs: [(name: String, types: TypeSet)] { given.map { (name: $0, types: $1) } }
+
+    package subscript(name: String) -> TypeSet? { given.first { $0.0 == name }?.1 }
   }
 
   package let op: OperatorName
   /// The operator-set versions in which the operator changed and whose models we read, oldest first.
   package let versions: [Int]
-  package let inputs: [Formal]
-  package let outputs: [Formal]
+  // As they are written: a first model waits for the schemas of all operators and reads few of them.
+  private let givenInputs: [(String, String)]
+  private let givenOutputs: [(String, String)]
   package let types: Constraints
 
   @inline(never)
@@ -47,14 +47,17 @@ package struct OperatorSchema: Sendable {
   ) {
     op = OperatorName(name, domain: domain)
     self.versions = versions
-    self.inputs = inputs.map(Formal.init)
-    self.outputs = outputs.map(Formal.init)
+    givenInputs = inputs
+    givenOutputs = outputs
     self.types = types
   }
 
+  package var inputs: [Formal] { givenInputs.map(Formal.init) }
+  package var outputs: [Formal] { givenOutputs.map(Formal.init) }
+
   package func input(_ index: Int) -> Formal? {
-    if index < inputs.count { return inputs[index] }
-    if let last = inputs.last, last.isVariadic { return last }
+    if index < givenInputs.count { return Formal(givenInputs[index]) }
+    if let last = givenInputs.last.map(Formal.init), last.isVariadic { return last }
     return nil
   }
 }
@@ -63,6 +66,7 @@ extension OperatorSchema {
   /// Checks the number and presence of inputs and outputs.
   package func checkArity(of node: Node) throws(DLRTError) {
     let own = node.ownInputs
+    let (inputs, outputs) = (inputs, outputs)
     guard own.count <= inputs.count || inputs.last?.isVariadic == true else {
       throw DLRTError(
         .invalidModel, "too many inputs", expected: "at most \(inputs.count)", got: "\(own.count)")

@@ -1,4 +1,6 @@
 /// Operators between real and quantised numbers.
-let quantizationOperators: [any Operator.Type] = [
-  DequantizeLinear.self, DynamicQuantizeLinear.self, QuantizeLinear.self,
+let quantizationOperators: OperatorFamily = [
+  "DequantizeLinear": DequantizeLinear.self,
+  "DynamicQuantizeLinear": DynamicQuantizeLinear.self,
+  "QuantizeLinear": QuantizeLinear.self,
 ]

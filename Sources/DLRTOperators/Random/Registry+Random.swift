@@ -1,5 +1,10 @@
 /// Operators that draw random numbers.
-let randomOperators: [any Operator.Type] = [
-  Bernoulli.self, Dropout.self, Multinomial.self, RandomNormal.self, RandomNormalLike.self, RandomUniform.self,
-  RandomUniformLike.self,
+let randomOperators: OperatorFamily = [
+  "Bernoulli": Bernoulli.self,
+  "Dropout": Dropout.self,
+  "Multinomial": Multinomial.self,
+  "RandomNormal": RandomNormal.self,
+  "RandomNormalLike": RandomNormalLike.self,
+  "RandomUniform": RandomUniform.self,
+  "RandomUniformLike": RandomUniformLike.self,
 ]

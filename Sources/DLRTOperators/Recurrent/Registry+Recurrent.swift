@@ -1,6 +1,6 @@
 /// Recurrent networks.
-let recurrentOperators: [any Operator.Type] = [
-  GRU.self,
-  LSTM.self,
-  RNN.self,
+let recurrentOperators: OperatorFamily = [
+  "GRU": GRU.self,
+  "LSTM": LSTM.self,
+  "RNN": RNN.self,
 ]

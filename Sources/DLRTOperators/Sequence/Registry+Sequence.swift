@@ -1,14 +1,14 @@
 /// Sequences and optionals.
-let sequenceOperators: [any Operator.Type] = [
-  ConcatFromSequence.self,
-  OptionalGetElement.self,
-  OptionalHasElement.self,
-  OptionalOperator.self,
-  SequenceAt.self,
-  SequenceConstruct.self,
-  SequenceEmpty.self,
-  SequenceErase.self,
-  SequenceInsert.self,
-  SequenceLength.self,
-  SplitToSequence.self,
+let sequenceOperators: OperatorFamily = [
+  "ConcatFromSequence": ConcatFromSequence.self,
+  "OptionalGetElement": OptionalGetElement.self,
+  "OptionalHasElement": OptionalHasElement.self,
+  "Optional": OptionalOperator.self,
+  "SequenceAt": SequenceAt.self,
+  "SequenceConstruct": SequenceConstruct.self,
+  "SequenceEmpty": SequenceEmpty.self,
+  "SequenceErase": SequenceErase.self,
+  "SequenceInsert": SequenceInsert.self,
+  "SequenceLength": SequenceLength.self,
+  "SplitToSequence": SplitToSequence.self,
 ]

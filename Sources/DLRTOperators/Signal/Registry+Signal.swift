@@ -1,9 +1,9 @@
 /// Signal processing.
-let signalOperators: [any Operator.Type] = [
-  BlackmanWindow.self,
-  DFT.self,
-  HammingWindow.self,
-  HannWindow.self,
-  MelWeightMatrix.self,
-  STFT.self,
+let signalOperators: OperatorFamily = [
+  "BlackmanWindow": BlackmanWindow.self,
+  "DFT": DFT.self,
+  "HammingWindow": HammingWindow.self,
+  "HannWindow": HannWindow.self,
+  "MelWeightMatrix": MelWeightMatrix.self,
+  "STFT": STFT.self,
 ]

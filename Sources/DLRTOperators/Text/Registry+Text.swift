@@ -1,8 +1,8 @@
 /// Operators over strings.
-let textOperators: [any Operator.Type] = [
-  RegexFullMatch.self,
-  StringConcat.self,
-  StringNormalizer.self,
-  StringSplit.self,
-  TfIdfVectorizer.self,
+let textOperators: OperatorFamily = [
+  "RegexFullMatch": RegexFullMatch.self,
+  "StringConcat": StringConcat.self,
+  "StringNormalizer": StringNormalizer.self,
+  "StringSplit": StringSplit.self,
+  "TfIdfVectorizer": TfIdfVectorizer.self,
 ]

@@ -1,11 +1,11 @@
 /// Operators on images and boxes.
-let visionOperators: [any Operator.Type] = [
-  AffineGrid.self,
-  GridSample.self,
-  ImageDecoder.self,
-  MaxRoiPool.self,
-  NonMaxSuppression.self,
-  Resize.self,
-  RoiAlign.self,
-  Upsample.self,
+let visionOperators: OperatorFamily = [
+  "AffineGrid": AffineGrid.self,
+  "GridSample": GridSample.self,
+  "ImageDecoder": ImageDecoder.self,
+  "MaxRoiPool": MaxRoiPool.self,
+  "NonMaxSuppression": NonMaxSuppression.self,
+  "Resize": Resize.self,
+  "RoiAlign": RoiAlign.self,
+  "Upsample": Upsample.self,
 ]
