@@ -13,7 +13,14 @@ package enum ISA: Int32, CaseIterable, Comparable, Sendable {
   case avx512vnni
 
   /// The name used in `DLRT_ISA`, profiles and kernel names.
-  package var name: String { String(describing: self) }
+  package var name: String {
+    switch self {
+    case .baseline: "baseline"
+    case .avx2: "avx2"
+    case .avx512: "avx512"
+    case .avx512vnni: "avx512vnni"
+    }
+  }
 
   package init?(name: String) {
     guard let match = Self.allCases.first(where: { $0.name == name }) else { return nil }

@@ -56,7 +56,6 @@ package struct FloatProduct: Sendable {
       threads: planning.threads, weighsMore: product.n > product.m)
     self.split = split
     if let b, Self.isReadOnce(product) {
-      Self.prepare(b)
       columns = .place(b)
     } else if let b, product.n > 1 {
       columns = .constant(try Self.pack(b, made, product, kernels, planning, packedCount))
@@ -157,15 +156,6 @@ package struct FloatProduct: Sendable {
 // MARK: Preparing operands
 
 extension FloatProduct {
-  /// Brings a constant of any size into memory, in parts.
-  private static func prepare(_ b: Tensor) {
-    b.withUnsafeBytes { bytes in
-      for first in stride(from: 0, to: bytes.count, by: preparedBytes) {
-        b.storage.preparePages(UnsafeRawBufferPointer(rebasing: bytes[first..<min(first + preparedBytes, bytes.count)]))
-      }
-    }
-  }
-
   private static func pack(
     _ b: Tensor, _ made: MatrixProduct, _ product: MatrixProduct, _ kernels: KernelSet, _ planning: Planning,
     _ packedCount: Int
@@ -202,8 +192,6 @@ extension FloatProduct {
       }
     }
   }
-
-  private static let preparedBytes = 8 << 20
 
   private static func copyRows(
     _ a: Tensor, _ made: MatrixProduct, _ product: MatrixProduct, _ planning: Planning, _ copiedCount: Int
