@@ -4,8 +4,26 @@ import DLRTOperators
 /// One rewriting of a program into a better one with the same results.
 package protocol Pass: Sendable {
   var name: String { get }
-  /// Changes the program through patches; returns whether it changed anything.
-  func run(on program: inout Program, environment: PlanEnvironment) throws -> Bool
+  /// Whether one change may make room for the next, so that the pass looks again at once.
+  var repeats: Bool { get }
+  /// What to change; empty where there is nothing to do.
+  func patch(for program: Program, environment: PlanEnvironment) throws -> GraphPatch
+}
+
+extension Pass {
+  package var repeats: Bool { false }
+
+  /// Whether it changed anything. By then nobody else holds the program, which therefore changes where it is.
+  fileprivate func run(on program: inout Program, environment: PlanEnvironment) throws -> Bool {
+    var changed = false
+    repeat {
+      let patch = try patch(for: program, environment: environment)
+      if patch.isEmpty { break }
+      try program.apply(patch)
+      changed = true
+    } while repeats
+    return changed
+  }
 }
 
 /// Runs passes over a program, one after the other and then again from the first, until none of them changes anything.

@@ -85,8 +85,8 @@ extension Program {
       facts.append(nil)
       constants.append(nil)
     }
-    for (index, value) in graph.values.enumerated() where (value.constant == nil) != (constants[index] == nil) {
-      constants[index] = value.constant.map { Fact(constant: $0) }
+    for index in graph.values.indices where (graph.values[index].constant == nil) != (constants[index] == nil) {
+      constants[index] = graph.values[index].constant.map { Fact(constant: $0) }
       facts[index] = constants[index]
     }
     for id in graph.inputs where facts[id.index] == nil {

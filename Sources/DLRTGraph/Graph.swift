@@ -36,6 +36,14 @@ package struct Graph: Sendable {
 }
 
 extension Graph {
+  /// Prepares for so many more values and nodes.
+  package mutating func reserve(values valueCount: Int, nodes nodeCount: Int) {
+    values.reserveCapacity(values.count + valueCount)
+    nodeTable.reserveCapacity(nodeTable.count + nodeCount)
+    isLive.reserveCapacity(isLive.count + nodeCount)
+    order.reserveCapacity(order.count + nodeCount)
+  }
+
   @discardableResult
   package mutating func addValue(_ value: Value) -> ValueID {
     values.append(value)

@@ -60,8 +60,10 @@ package struct GraphPatch {
     for (id, node) in updated { graph[id] = node }
     for node in newNodes { graph.addNode(node) }
     if !replacements.isEmpty {
-      graph.replaceInputs { replacements[$0] == nil ? nil : resolve($0) }
-      graph.outputs = graph.outputs.map(resolve)
+      var resolved = ValueTable<ValueID>(graph)
+      for old in replacements.keys { resolved[old] = resolve(old) }
+      graph.replaceInputs { resolved[$0] }
+      graph.outputs = graph.outputs.map { resolved[$0] ?? $0 }
     }
     try graph.sort()
     graph.removeDeadNodes()

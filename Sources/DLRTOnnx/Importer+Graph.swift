@@ -45,6 +45,9 @@ extension Importer {
   func build(_ source: COnnxGraph, frame: Frame, outer: Scope?) throws -> GraphBuilder {
     let builder = GraphBuilder(name: try source.name.name(of: "a graph"))
     let scope = Scope(builder, frame: frame, outer: outer)
+    let (constants, steps) = (source.inputs.count + source.initializers.count, source.nodes.count)
+    scope.reserve(constants + steps)
+    builder.graph.reserve(values: constants + steps, nodes: steps)
     try defineInputs(source, scope, isMain: outer == nil)
     let nodes = try source.nodes.all.map { try SourceNode($0) }
     try defineOutputs(of: nodes, scope)
@@ -72,7 +75,7 @@ extension Importer {
       let name = try tensor.values.first?.name.name(of: "a sparse initializer") ?? ""
       data.append((name, try decoder.decode(tensor, name: name)))
     }
-    var defaults: [String: Tensor] = [:]
+    var defaults: [String: Tensor] = Dictionary(minimumCapacity: data.count)
     for entry in data {
       guard !entry.name.isEmpty, defaults.updateValue(entry.tensor, forKey: entry.name) == nil else {
         throw DLRTError(.invalidModel, "an initializer has no name of its own", tensor: entry.name)

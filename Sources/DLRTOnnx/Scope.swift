@@ -61,6 +61,9 @@ final class Scope {
     return .some(inner)
   }
 
+  /// Prepares for so many names.
+  func reserve(_ count: Int) { names.reserveCapacity(names.count + count) }
+
   func owns(_ name: String) -> Bool { names[name] != nil }
 
   func define(_ name: String, _ id: ValueID?, what: String) throws(DLRTError) {

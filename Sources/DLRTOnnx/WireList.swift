@@ -1,5 +1,6 @@
 import COnnx
 import DLRTGraph
+import Glibc
 
 /// A list of a parsed document, whose elements are made when they are read.
 protocol WireList {
@@ -45,7 +46,7 @@ extension COnnxText {
 
   /// Text that identifies something.
   func name(of what: @autoclosure () -> String) throws(DLRTError) -> String {
-    guard let text = String(validating: buffer, as: UTF8.self), !buffer.contains(0) else {
+    guard let text = String(validating: buffer, as: UTF8.self), buffer.isEmpty || memchr(bytes, 0, count) == nil else {
       throw DLRTError(
         .invalidModel, "a name is not valid", expected: "UTF-8 without NUL for \(what())", got: "'\(prose)'")
     }

@@ -255,8 +255,7 @@ extension ChannelsLastWalk {
 
   private func isElementwise(_ id: NodeID, _ node: Node) -> Bool {
     guard let op = matcher.program.op(id), node.outputs.count == 1, node.attributes["axis"] == nil else { return false }
-    return op is any UnaryOperator || op is any BinaryOperator || op is any VariadicOperator
-      || Self.elementwise.contains(node.op.name)
+    return op.elementwiseKernel != nil || Self.elementwise.contains(node.op.name)
   }
 
   private mutating func elementwise(_ id: NodeID, _ node: Node) throws {

@@ -8,12 +8,10 @@ import DLRTOperators
 struct ChannelsLast: Pass {
   let name = "channels-last"
 
-  func run(on program: inout Program, environment: PlanEnvironment) throws -> Bool {
+  func patch(for program: Program, environment: PlanEnvironment) throws -> GraphPatch {
     var walk = ChannelsLastWalk(program)
     for id in program.graph.order { try walk.visit(id) }
-    guard let patch = try walk.finished() else { return false }
-    try program.apply(patch)
-    return true
+    return try walk.finished() ?? GraphPatch(program.graph)
   }
 }
 

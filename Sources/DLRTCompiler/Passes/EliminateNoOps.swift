@@ -7,7 +7,7 @@ package struct EliminateNoOps: Pass {
 
   package init() {}
 
-  package func run(on program: inout Program, environment: PlanEnvironment) throws -> Bool {
+  package func patch(for program: Program, environment: PlanEnvironment) throws -> GraphPatch {
     var patch = GraphPatch(program.graph)
     let graph = program.graph
     for id in graph.order {
@@ -18,9 +18,7 @@ package struct EliminateNoOps: Pass {
       patch.replace(output, with: input)
       patch.remove(id)
     }
-    guard !patch.isEmpty else { return false }
-    try program.apply(patch)
-    return true
+    return patch
   }
 
   private func isSame(_ program: Program, _ input: ValueID, _ output: ValueID, _ node: Node) -> Bool {

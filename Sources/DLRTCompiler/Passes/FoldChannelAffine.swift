@@ -5,15 +5,10 @@ import DLRTOperators
 /// statistics, and Mul, Div, Add and Sub with constants. Other such BatchNormalizations become a Mul and an Add.
 struct FoldChannelAffine: Pass {
   let name = "fold-channel-affine"
+  /// A convolution takes one node a turn, since the next one needs the new weights.
+  let repeats = true
 
-  func run(on program: inout Program, environment: PlanEnvironment) throws -> Bool {
-    var changed = false
-    // A convolution takes one node a turn, since the next one needs the new weights.
-    while try fold(&program) { changed = true }
-    return changed
-  }
-
-  private func fold(_ program: inout Program) throws -> Bool {
+  func patch(for program: Program, environment: PlanEnvironment) throws -> GraphPatch {
     let matcher = Matcher(program)
     var patch = GraphPatch(program.graph)
     var changed: Set<NodeID> = []
@@ -29,9 +24,7 @@ struct FoldChannelAffine: Pass {
         try rewrite(id, affine, matcher, &patch)
       }
     }
-    guard !patch.isEmpty else { return false }
-    try program.apply(patch)
-    return true
+    return patch
   }
 
   /// The convolution that makes the affine's input for nobody else, if its weights are constant.
@@ -147,11 +140,10 @@ private struct ChannelAffine {
     guard let constant = matcher.graph.constant(value), constant.type == .float32, let shape = matcher.shape(input),
       shape.rank >= 3, constant.rank <= shape.rank, let channels = shape[1].value
     else { return nil }
-    let elements = constant.elements(Float.self)
-    if elements.count == 1 { return Array(repeating: elements[0], count: channels) }
-    guard elements.count == channels, constant.rank >= shape.rank - 1,
+    if constant.count == 1 { return Array(repeating: constant.elements(Float.self)[0], count: channels) }
+    guard constant.count == channels, constant.rank >= shape.rank - 1,
       constant.shape[constant.rank - (shape.rank - 1)] == channels
     else { return nil }
-    return elements
+    return constant.elements(Float.self)
   }
 }

@@ -10,7 +10,7 @@ package struct FoldConstants: Pass {
 
   package init() {}
 
-  package func run(on program: inout Program, environment: PlanEnvironment) throws -> Bool {
+  package func patch(for program: Program, environment: PlanEnvironment) throws -> GraphPatch {
     var patch = GraphPatch(program.graph)
     var known: [ValueID: Tensor] = [:]
     for id in program.graph.order {
@@ -25,9 +25,7 @@ package struct FoldConstants: Pass {
       }
       patch.remove(id)
     }
-    guard !patch.isEmpty else { return false }
-    try program.apply(patch)
-    return true
+    return patch
   }
 
   private func fold(

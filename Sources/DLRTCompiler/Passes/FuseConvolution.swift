@@ -6,15 +6,10 @@ import DLRTOperators
 /// result while that is in the cache.
 struct FuseConvolution: Pass {
   let name = "fuse-convolution"
+  /// Each fusion changes what the next one sees; a chain is two or three nodes long.
+  let repeats = true
 
-  func run(on program: inout Program, environment: PlanEnvironment) throws -> Bool {
-    var changed = false
-    // Each fusion changes what the next one sees; a chain is two or three nodes long.
-    while try fuse(&program) { changed = true }
-    return changed
-  }
-
-  private func fuse(_ program: inout Program) throws -> Bool {
+  func patch(for program: Program, environment: PlanEnvironment) throws -> GraphPatch {
     let matcher = Matcher(program)
     var patch = GraphPatch(program.graph)
     var touched: Set<NodeID> = []
@@ -30,9 +25,7 @@ struct FuseConvolution: Pass {
       patch.update(reader, node)
       patch.remove(id)
     }
-    guard !patch.isEmpty else { return false }
-    try program.apply(patch)
-    return true
+    return patch
   }
 
   /// The convolution with what its only reader does, if it can do that.

@@ -9,7 +9,7 @@ struct FuseDepthwiseBlock: Pass {
   /// Images below this stay in the second-level cache anyway, and whole products are cut better for threads.
   private static let leastElements = 1 << 17
 
-  func run(on program: inout Program, environment: PlanEnvironment) throws -> Bool {
+  func patch(for program: Program, environment: PlanEnvironment) throws -> GraphPatch {
     let matcher = Matcher(program)
     var patch = GraphPatch(program.graph)
     var taken: Set<NodeID> = []
@@ -20,9 +20,7 @@ struct FuseDepthwiseBlock: Pass {
       patch.update(block.last, block.node)
       for member in block.members where member != block.last { patch.remove(member) }
     }
-    guard !patch.isEmpty else { return false }
-    try program.apply(patch)
-    return true
+    return patch
   }
 
   private struct Block {

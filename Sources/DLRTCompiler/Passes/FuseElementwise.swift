@@ -9,7 +9,7 @@ struct FuseElementwise: Pass {
   private static let mostInstructions = 24
   private static let mostInputs = 8
 
-  func run(on program: inout Program, environment: PlanEnvironment) throws -> Bool {
+  func patch(for program: Program, environment: PlanEnvironment) throws -> GraphPatch {
     let matcher = Matcher(program)
     var patch = GraphPatch(program.graph)
     var taken: Set<NodeID> = []
@@ -27,9 +27,7 @@ struct FuseElementwise: Pass {
       patch.replace(output, with: made)
       for member in group.members { patch.remove(member) }
     }
-    guard !patch.isEmpty else { return false }
-    try program.apply(patch)
-    return true
+    return patch
   }
 
   /// Nodes that become one.
@@ -108,8 +106,7 @@ struct FuseElementwise: Pass {
         operation = .unary(kernel)
         return
       }
-      guard let binary = matcher.program.op(id) as? any BinaryOperator, let kernel = binary.kernel,
-        node.inputs.count == 2,
+      guard case .binary(let kernel?)? = matcher.program.op(id)?.elementwiseKernel, node.inputs.count == 2,
         let second = node.input(1), matcher.type(second) == .float32, !node.attributes.keys.contains("axis")
       else { return nil }
       operands = [first, second]

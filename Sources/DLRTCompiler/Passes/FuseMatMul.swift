@@ -7,7 +7,7 @@ import DLRTOperators
 struct FuseMatMul: Pass {
   let name = "fuse-matmul"
 
-  func run(on program: inout Program, environment: PlanEnvironment) throws -> Bool {
+  func patch(for program: Program, environment: PlanEnvironment) throws -> GraphPatch {
     let matcher = Matcher(program)
     var patch = GraphPatch(program.graph)
     var taken: Set<NodeID> = []
@@ -24,9 +24,7 @@ struct FuseMatMul: Pass {
       patch.replace(product.result, with: made)
       for member in product.members { patch.remove(member) }
     }
-    guard !patch.isEmpty else { return false }
-    try program.apply(patch)
-    return true
+    return patch
   }
 }
 

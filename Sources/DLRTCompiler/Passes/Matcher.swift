@@ -51,8 +51,7 @@ final class Matcher {
 
   /// The function of the kernel table that a node applies to its first input, if that is all it does.
   func unaryKernel(_ id: NodeID) -> UnaryKernel? {
-    let op = program.op(id)
-    if let unary = op as? any UnaryOperator { return unary.kernel }
+    if case .unary(let kernel)? = program.op(id)?.elementwiseKernel { return kernel }
     let node = graph[id]
     switch node.op {
     case OperatorName("Clip"):
@@ -102,8 +101,8 @@ extension Tensor {
   var firstNumber: Double? {
     guard count > 0 else { return nil }
     switch type {
-    case .float32: return elements(Float.self).first.map(Double.init)
-    case .float64: return elements(Double.self).first
+    case .float32: return withUnsafeBytes { Double($0.loadUnaligned(as: Float.self)) }
+    case .float64: return withUnsafeBytes { $0.loadUnaligned(as: Double.self) }
     case .float16, .bfloat16: return (try? convertedToFloat32())?.elements(Float.self).first.map(Double.init)
     default: return nil
     }

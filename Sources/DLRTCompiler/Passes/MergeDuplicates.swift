@@ -14,7 +14,7 @@ package struct MergeDuplicates: Pass {
     let outputCount: Int
   }
 
-  package func run(on program: inout Program, environment: PlanEnvironment) throws -> Bool {
+  package func patch(for program: Program, environment: PlanEnvironment) throws -> GraphPatch {
     var patch = GraphPatch(program.graph)
     // Nodes that differ by their attributes at most; to compare those is dear and rarely needed.
     var seen: [Key: [NodeID]] = [:]
@@ -42,9 +42,7 @@ package struct MergeDuplicates: Pass {
       }
       patch.remove(id)
     }
-    guard !patch.isEmpty else { return false }
-    try program.apply(patch)
-    return true
+    return patch
   }
 }
 

@@ -7,7 +7,7 @@ import DLRTOperators
 struct RecognizeActivations: Pass {
   let name = "recognize-activations"
 
-  func run(on program: inout Program, environment: PlanEnvironment) throws -> Bool {
+  func patch(for program: Program, environment: PlanEnvironment) throws -> GraphPatch {
     let matcher = Matcher(program)
     var patch = GraphPatch(program.graph)
     var covered: Set<ValueID> = []
@@ -26,9 +26,7 @@ struct RecognizeActivations: Pass {
       patch.replace(output, with: made)
       patch.remove(id)
     }
-    guard !patch.isEmpty else { return false }
-    try program.apply(patch)
-    return true
+    return patch
   }
 }
 

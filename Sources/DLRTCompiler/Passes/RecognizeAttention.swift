@@ -7,7 +7,7 @@ import DLRTOperators
 struct RecognizeAttention: Pass {
   let name = "recognize-attention"
 
-  func run(on program: inout Program, environment: PlanEnvironment) throws -> Bool {
+  func patch(for program: Program, environment: PlanEnvironment) throws -> GraphPatch {
     let matcher = Matcher(program)
     var patch = GraphPatch(program.graph)
     for id in program.graph.order {
@@ -31,9 +31,7 @@ struct RecognizeAttention: Pass {
         output: batch.isOneAxis ? result : Graph.Value(name: "", type: fact?.type))
       patch.replace(output, with: batch.split(made, into: result, &patch))
     }
-    guard !patch.isEmpty else { return false }
-    try program.apply(patch)
-    return true
+    return patch
   }
 }
 

@@ -5,7 +5,7 @@ import DLRTOperators
 struct RecognizeGroupNormalization: Pass {
   let name = "recognize-group-normalization"
 
-  func run(on program: inout Program, environment: PlanEnvironment) throws -> Bool {
+  func patch(for program: Program, environment: PlanEnvironment) throws -> GraphPatch {
     let matcher = Matcher(program)
     var patch = GraphPatch(program.graph)
     for id in program.graph.order {
@@ -30,9 +30,7 @@ struct RecognizeGroupNormalization: Pass {
         output: Graph.Value(name: program.graph[result].name, type: fact?.type, shape: fact?.shape))
       patch.replace(result, with: made)
     }
-    guard !patch.isEmpty else { return false }
-    try program.apply(patch)
-    return true
+    return patch
   }
 
   /// `Reshape [N, C, spatial…] → [N, groups, …]`, a plain InstanceNormalization, and `Reshape` back.

@@ -5,7 +5,7 @@ import DLRTOperators
 struct RecognizeNormalizations: Pass {
   let name = "recognize-normalizations"
 
-  func run(on program: inout Program, environment: PlanEnvironment) throws -> Bool {
+  func patch(for program: Program, environment: PlanEnvironment) throws -> GraphPatch {
     let matcher = Matcher(program)
     var patch = GraphPatch(program.graph)
     for id in program.graph.order {
@@ -31,9 +31,7 @@ struct RecognizeNormalizations: Pass {
         output: Graph.Value(name: program.graph[result].name, type: fact?.type, shape: fact?.shape))
       patch.replace(result, with: made)
     }
-    guard !patch.isEmpty else { return false }
-    try program.apply(patch)
-    return true
+    return patch
   }
 
   private struct Normal {

@@ -8,7 +8,7 @@ import DLRTOperators
 struct RecognizeQuantization: Pass {
   let name = "recognize-quantization"
 
-  func run(on program: inout Program, environment: PlanEnvironment) throws -> Bool {
+  func patch(for program: Program, environment: PlanEnvironment) throws -> GraphPatch {
     let matcher = Matcher(program)
     var patch = GraphPatch(program.graph)
     for id in program.graph.order {
@@ -18,9 +18,7 @@ struct RecognizeQuantization: Pass {
       made.outputs = program.graph[id].outputs
       patch.update(id, made)
     }
-    guard !patch.isEmpty else { return false }
-    try program.apply(patch)
-    return true
+    return patch
   }
 
   private func replacement(_ result: Quantized, _ matcher: Matcher, _ patch: inout GraphPatch) throws -> Node? {

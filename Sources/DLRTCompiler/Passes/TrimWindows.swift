@@ -6,7 +6,7 @@ import DLRTOperators
 struct TrimWindows: Pass {
   let name = "trim-windows"
 
-  func run(on program: inout Program, environment: PlanEnvironment) throws -> Bool {
+  func patch(for program: Program, environment: PlanEnvironment) throws -> GraphPatch {
     let matcher = Matcher(program)
     var patch = GraphPatch(program.graph)
     for id in program.graph.order {
@@ -29,9 +29,7 @@ struct TrimWindows: Pass {
           + zip(window.axes, kept).map { $0.padEnd - ($0.kernel - $1.upperBound) * $0.dilation })
       patch.update(id, made)
     }
-    guard !patch.isEmpty else { return false }
-    try program.apply(patch)
-    return true
+    return patch
   }
 }
 

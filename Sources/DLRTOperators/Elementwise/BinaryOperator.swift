@@ -23,6 +23,7 @@ extension BinaryOperator {
   package static var promotedTypes: TypeSet { .halfFloats }
   package var inPlaceInputs: [Int] { [0, 1] }
   package var kernel: dlk_binary? { nil }
+  package var elementwiseKernel: ElementwiseKernel? { .binary(kernel) }
   package func combine(_ a: Dim, _ b: Dim) -> Dim { .unknown }
 
   package static func modernize(_ node: inout Node, version: Int, in graph: inout Graph) throws {

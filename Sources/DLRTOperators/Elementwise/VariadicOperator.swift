@@ -15,6 +15,7 @@ extension VariadicOperator {
   package static var promotedTypes: TypeSet { .halfFloats }
   package var inPlaceInputs: [Int] { [0] }
   package var isMean: Bool { false }
+  package var elementwiseKernel: ElementwiseKernel? { .variadic(kernel) }
 
   package static func modernize(_ node: inout Node, version: Int, in graph: inout Graph) throws {
     node.dropConsumedInputs(version)

@@ -1,3 +1,4 @@
+import CKernelSupport
 import DLRTGraph
 
 /// One operator of ONNX (or of another domain), made from a node's attributes: it answers every question that the
@@ -54,6 +55,17 @@ package protocol Operator: Sendable {
 
   /// True for an operator that only reads its input's shape, never its data.
   var readsOnlyShapes: Bool { get }
+
+  /// What an operator of one of the elementwise families does for float32.
+  var elementwiseKernel: ElementwiseKernel? { get }
+}
+
+/// The kernel of an elementwise operator; nil where the table has none. Passes ask this of every node, and a question is
+/// cheaper than a look for a conformance.
+package enum ElementwiseKernel: Sendable {
+  case unary(UnaryKernel?)
+  case binary(dlk_binary?)
+  case variadic(dlk_binary)
 }
 
 extension Operator {
@@ -64,6 +76,7 @@ extension Operator {
   package var viewedInput: Int? { nil }
   package var isDeterministic: Bool { true }
   package var readsOnlyShapes: Bool { false }
+  package var elementwiseKernel: ElementwiseKernel? { nil }
 }
 
 /// A body of a control-flow operator, compiled and ready to run.
