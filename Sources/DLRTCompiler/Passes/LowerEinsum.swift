@@ -7,7 +7,7 @@ import DLRTOperators
 struct LowerEinsum: Pass {
   let name = "lower-einsum"
 
-  func run(on program: inout Program, environment: PlanEnvironment) throws -> Bool {
+  func patch(for program: Program, environment: PlanEnvironment) throws -> GraphPatch {
     let matcher = Matcher(program)
     var patch = GraphPatch(program.graph)
     for id in program.graph.order {
@@ -29,9 +29,7 @@ struct LowerEinsum: Pass {
         patch.replace(found.output, with: last)
       }
     }
-    guard !patch.isEmpty else { return false }
-    try program.apply(patch)
-    return true
+    return patch
   }
 
   private func transposed(
