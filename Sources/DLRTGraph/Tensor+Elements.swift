@@ -50,8 +50,6 @@ extension Tensor {
   }
 
   /// The elements read as `Element`, whose layout the caller knows to be this tensor's.
-  @_specialize(where Element == Float)
-  @_specialize(where Element == Int64)
   package func elements<Element: BitwiseCopyable>(_: Element.Type) -> [Element] {
     let count = count
     // The empty array is one object for all threads, which making it by its count would write to.
