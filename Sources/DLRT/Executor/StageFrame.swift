@@ -135,8 +135,9 @@ extension StageFrame {
     var index = 0
     while index < stage.steps.count {
       let end = index + 1 + stage.steps[index].companions
-      var borrowed = index
-      defer { for step in index..<borrowed { weights.giveBack(step) } }
+      let first = index
+      var borrowed = first
+      defer { for step in first..<borrowed { weights.giveBack(step) } }
       while borrowed < end {
         try weights.borrow(borrowed, share: &share, core.pool)
         borrowed += 1
