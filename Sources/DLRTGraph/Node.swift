@@ -23,6 +23,7 @@ package struct OperatorName: Hashable, Sendable, CustomStringConvertible {
   package var description: String { domain.isEmpty ? name : "\(domain)::\(name)" }
 
   /// - Parameter description: what `description` is.
+  @inline(never)
   package init(description: String) {
     let domain = description.utf8.prefix { $0 != UInt8(ascii: ":") }
     if domain.endIndex == description.endIndex {

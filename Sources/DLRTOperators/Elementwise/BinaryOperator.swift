@@ -23,6 +23,8 @@ extension BinaryOperator {
   package static var promotedTypes: TypeSet { .halfFloats }
   package var inPlaceInputs: [Int] { [0, 1] }
   package var kernel: dlk_binary? { nil }
+  // One text for all of them.
+  @_semantics("optimize.sil.specialize.generic.never")
   package var elementwiseKernel: ElementwiseKernel? { .binary(kernel) }
   package func combine(_ a: Dim, _ b: Dim) -> Dim { .unknown }
 

@@ -29,6 +29,8 @@ extension UnaryOperator {
   package static var promotedTypes: TypeSet { .halfFloats }
   package var inPlaceInputs: [Int] { [0] }
   package var kernel: UnaryKernel? { nil }
+  // One text for all of them.
+  @_semantics("optimize.sil.specialize.generic.never")
   package var elementwiseKernel: ElementwiseKernel? { .unary(kernel) }
 
   package static func modernize(_ node: inout Node, version: Int, in graph: inout Graph) throws {

@@ -15,6 +15,8 @@ extension VariadicOperator {
   package static var promotedTypes: TypeSet { .halfFloats }
   package var inPlaceInputs: [Int] { [0] }
   package var isMean: Bool { false }
+  // One text for all of them.
+  @_semantics("optimize.sil.specialize.generic.never")
   package var elementwiseKernel: ElementwiseKernel? { .variadic(kernel) }
 
   package static func modernize(_ node: inout Node, version: Int, in graph: inout Graph) throws {

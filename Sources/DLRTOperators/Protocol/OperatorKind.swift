@@ -19,6 +19,7 @@ package struct OperatorKind: Sendable {
     origin = .custom(schema, make)
   }
 
+  @inline(never)
   package var schema: OperatorSchema {
     switch origin {
     case .standard(let type): type.schema

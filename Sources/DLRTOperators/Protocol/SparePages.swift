@@ -8,19 +8,19 @@ import Glibc
 struct SparePages {
   static let pageBytes = 2 << 20
 
-  /// Where pages lie whose contents nobody needs, each in a block that stays mapped.
-  private var places: [(block: WeightBlock, base: UnsafeMutableRawPointer)] = []
+  /// Pages whose contents nobody needs, in blocks that live as long as their model.
+  private var places: [UnsafeMutableRawPointer] = []
 
   /// Takes over the memory of a block.
   mutating func add(_ block: WeightBlock) {
-    places += block.pages.map { (block, $0) }
+    places += block.pages
   }
 
   /// Brings pages to a block that has none yet. Where there are too few, the system puts new ones when they are touched.
   mutating func move(to block: WeightBlock) {
     var missing: [UnsafeMutableRawPointer] = []
     for page in block.pages {
-      guard let own = places.firstIndex(where: { $0.base == page }) else {
+      guard let own = places.firstIndex(of: page) else {
         missing.append(page)
         continue
       }
@@ -30,13 +30,13 @@ struct SparePages {
     }
     for page in missing where !block.isKept || block.fills(page) {
       guard let spare = places.popLast() else { return }
-      if dlk_move_pages(spare.base, page, Self.pageBytes) == 0 { Self.discard(spare.base) }
+      if dlk_move_pages(spare, page, Self.pageBytes) == 0 { Self.discard(spare) }
     }
   }
 
   /// Gives all to the system.
   mutating func clear() {
-    for place in places { Self.discard(place.base) }
+    for place in places { Self.discard(place) }
     places.removeAll()
   }
 
