@@ -48,6 +48,9 @@ final class WeightResidency: Sendable {
   func rest() {
     state.withLock { state in
       desks.clear()
+      // To pack once more is cheaper than to hold a page that nobody needs as long as the model lives.
+      for block in state.lent where block.readers == 0 && block.hasMoreThanNeeded { block.leavePages(to: &state.spare) }
+      state.lent.removeAll { !$0.hasPages }
       state.spare.clear()
     }
   }
@@ -73,8 +76,6 @@ final class WeightResidency: Sendable {
 
 extension WeightResidency.State {
   fileprivate mutating func keep(_ block: WeightBlock) {
-    // To pack once more is cheaper than to hold a page that nobody needs as long as the model lives.
-    if block.hasMoreThanNeeded, block.readers == 0 { block.leavePages(to: &spare) }
     block.isKept = true
     lent.removeAll { $0 === block }
   }
