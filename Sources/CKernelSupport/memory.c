@@ -13,6 +13,8 @@
 int dlk_move_pages(void *from, void *to, size_t count) {
   if (mremap(from, count, count, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to) == to) return 1;
   // A system short of memory may have unmapped the target before it found out.
-  mmap(to, count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+  void *restored = mmap(to, count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+  // Before Linux 4.17 the place is but a wish, which is not granted where the target is still there.
+  if (restored != MAP_FAILED && restored != to) munmap(restored, count);
   return 0;
 }

@@ -103,7 +103,10 @@ import CKernelSupport
     dlk_less(dlk_abs(x), constant(3.92)), clamped * p / q, dlk_max(constant(-1), dlk_min(constant(1), x)))
 }
 
-@inline(__always) func sigmoid(_ x: VF) -> VF { logisticQuotient(constant(1), x) }
+@inline(__always) func sigmoid(_ x: VF) -> VF {
+  // What is below all normal numbers is 0, as the function is where its argument is infinite.
+  dlk_select(dlk_less(x, constant(-88)), VF(), logisticQuotient(constant(1), x))
+}
 
 /// y / (1 + e⁻ˣ); where x is below −88, y must be so small that the denominator may stop growing.
 @inline(__always) func logisticQuotient(_ y: VF, _ x: VF) -> VF { y / exponentialOfOppositePlusOne(x) }

@@ -100,6 +100,22 @@ import Testing
     try check(b, [input([2, 4, 6, 24])], leaves: ["Attention": 1, "MatMul": 3, "Reshape": 4])
   }
 
+  /// Products repeat what has size 1 along the batch and the heads; Attention does not.
+  @Test(arguments: [[2, 1, 6, 8], [1, 3, 6, 8]], [false, true]) func repeatedOperandsStay(_ one: [Int], _ five: Bool)
+    throws
+  {
+    for place in 0..<3 {
+      var b = GraphBuilder()
+      let shapes = (0..<3).map { (five ? [2] : []) + ($0 == place ? one : [2, 3, 6, 8]) }
+      let inputs = shapes.enumerated().map { b.input("x\($0)", .float32, Shape($1)) }
+      let order = five ? [0, 1, 2, 4, 3] : [0, 1, 3, 2]
+      let scores = b.node("MatMul", [inputs[0], b.node("Transpose", [inputs[1]], ["perm": .ints(order)])])
+      b.output(b.node("MatMul", [b.node("Softmax", [scores], ["axis": .int(-1)]), inputs[2]]))
+      try check(
+        b, try shapes.enumerated().map { try input($1, seed: $0) }, leaves: ["Transpose": 1, "MatMul": 2, "Softmax": 1])
+    }
+  }
+
   /// A mask for each window cannot be one for the axis that both become.
   @Test func windowsWithMasksOfTheirOwnStay() throws {
     var b = GraphBuilder()

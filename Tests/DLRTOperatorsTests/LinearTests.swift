@@ -115,6 +115,9 @@ import Testing
     let x = try Tensor([0.0, 1, 1, 0, 2, 0, 0, 3, 1, 2, 2, 4], shape: [3, 2, 2])
     #expect(try OperatorRun.tensor("Det", [x]).array() == [-1.0, 6, 0])
     #expect(try OperatorRun.tensor("Det", [Tensor(zeros: [0, 0], type: .float64)]).array() == [1.0])
+    // A pivot whose inverse is infinite.
+    #expect(
+      try OperatorRun.tensor("Det", [Tensor([1e-39, 0, 0, 1] as [Float], shape: [2, 2])]).array() == [1e-39 as Float])
   }
 
   @Test(arguments: 1...11)

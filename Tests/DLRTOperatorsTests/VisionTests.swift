@@ -158,6 +158,12 @@ private func floats(_ values: [Float], _ shape: [Int]) throws -> Tensor { try Te
         == .invalidInput)
   }
 
+  @Test(arguments: [-.infinity, -1e30, -5] as [Float]) func regionsThatEndBeforeTheyStartAreZero(_ corner: Float) throws
+  {
+    let rois = try floats([0, 0, corner, 2], [1, 4])
+    #expect(try OperatorRun.tensor("RoiAlign", [x(), rois, Tensor(int64: [0])]).elements(Float.self) == [0])
+  }
+
   @Test func regionsBeyondTheImageAreZero() throws {
     let rois = try floats([100, 100, 104, 104], [1, 4])
     #expect(try OperatorRun.tensor("RoiAlign", [x(), rois, Tensor(int64: [0])]).elements(Float.self) == [0])

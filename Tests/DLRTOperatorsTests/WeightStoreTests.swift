@@ -64,6 +64,20 @@ import Testing
     #expect(bytes(packed).allSatisfy { $0 == 7 })
   }
 
+  /// Two weights in one block, which needs its last page in part: of a step that has both, one was there before.
+  @Test(arguments: [[0, 1], [1, 0]]) func aBlockIsKeptBeforeItsWeightsAreFilled(_ order: [Int]) throws {
+    let store = WeightStore()
+    let tensors = try (0..<2).map { _ in try weights(375_000) }
+    store.keep(tensors)
+    let packed = try tensors.enumerated().map { try weight(store, $1, 1_500_000, filled: UInt8($0 + 1)) }
+    for (step, share) in [([0], 0), (order, 1 << 30)] {
+      var share = share
+      try store.borrow(step.map { packed[$0] }, share: &share, .serial)
+      for index in step { #expect(bytes(packed[index]).allSatisfy { $0 == UInt8(index + 1) }) }
+      store.giveBack(step.map { packed[$0] })
+    }
+  }
+
   @Test func aNewModelLendsItsMemory() throws {
     let store = WeightStore()
     let tensors = try (0..<4).map { _ in try weights(8) }

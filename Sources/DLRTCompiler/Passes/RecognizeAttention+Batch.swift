@@ -35,8 +35,7 @@ struct BatchAxes {
   func joined(_ value: ValueID, trailing: Int, _ patch: inout GraphPatch, _ program: Program) -> ValueID {
     guard !isOneAxis, let fact = program.fact(value), let shape = fact.shape else { return value }
     let sizes = shape.dims.suffix(trailing).compactMap(\.value)
-    let batch = leading.compactMap(\.value)
-    let count: Dim = batch.count == leading.count ? .known(batch.reduce(1, *)) : .unknown
+    let count = leading.reduce(Dim.known(1), *)
     return reshape(
       value, [-1] + sizes,
       Graph.Value(name: "", type: fact.type, shape: Shape([count] + sizes.map { .known($0) })), &patch)

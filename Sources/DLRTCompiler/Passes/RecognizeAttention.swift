@@ -76,7 +76,9 @@ private struct AttentionPattern {
       let matmul = matcher.node(product, "MatMul"), let left = matmul.input(0), let right = matmul.input(1),
       let (q, queryScale) = Self.scaled(left, matcher), let (transposed, keyScale) = Self.scaled(right, matcher),
       matcher.shape(q)?.rank == rank, let (source, permutation) = Self.keys(transposed, matcher, rank: rank),
-      let batch = BatchAxes([q, source, v, output].map { matcher.shape($0) })
+      let batch = BatchAxes([q, source, v, output].map { matcher.shape($0) }),
+      Self.repeatsNothing(
+        [(q, [0, 1]), (source, permutation == [0, 1, 3, 2] ? [0, 1] : [0, 2]), (v, [0, 1])], output, matcher)
     else { return nil }
     self.batch = batch
     let (shared, isShared) = (Self.shared(source, matcher), Self.shared(v, matcher))
@@ -98,6 +100,19 @@ private struct AttentionPattern {
     scale = Float(factor * queryScale * keyScale)
     keySource = sharesHeads ? shared ?? source : source
     keyPermutation = permutation
+  }
+
+  /// Whether operands have the result's batch and heads at the given two of their last four axes. A product would repeat
+  /// one of size 1, as Attention does not.
+  private static func repeatsNothing(_ operands: [(ValueID, [Int])], _ output: ValueID, _ matcher: Matcher) -> Bool {
+    guard let result = matcher.shape(output)?.dims.suffix(4) else { return false }
+    return operands.allSatisfy { value, axes in
+      guard let own = matcher.shape(value)?.dims.suffix(4) else { return false }
+      return axes.enumerated().allSatisfy { index, axis in
+        let (a, b) = (own[own.startIndex + axis], result[result.startIndex + index])
+        return !a.provablyDiffers(b) && (a == 1) == (b == 1)
+      }
+    }
   }
 
   /// The Softmax that makes the probabilities, perhaps with zeros where all keys of a query are hidden, as Attention has
@@ -180,7 +195,7 @@ private struct AttentionPattern {
       let from = matcher.shape(source), let wide = matcher.shape(expand.output(0)),
       let narrow = matcher.shape(unsqueeze.output(0)), let to = matcher.shape(value), from.rank == 4, to.rank == 4,
       wide.rank == 5, narrow.rank == 5, narrow[2] == 1, let heads = from[1].value, let copies = wide[2].value,
-      to[1] == .known(heads * copies), wide[1] == from[1], from[3].provablyEquals(to[3]),
+      to[1].provablyEquals(.known(heads) * .known(copies)), wide[1] == from[1], from[3].provablyEquals(to[3]),
       [0, 1, 3, 4].allSatisfy({ wide[$0].provablyEquals(narrow[$0]) })
     else { return nil }
     return source
@@ -286,7 +301,8 @@ extension AttentionPattern {
       let swapped = matcher.graph[reader].output(0), let last = matcher.onlyReader(of: swapped),
       matcher.graph[last].op == OperatorName("Reshape"), let result = matcher.graph[last].output(0),
       let shape = matcher.shape(result), let before = matcher.shape(swapped), shape.rank == before.rank - 1,
-      (0..<(shape.rank - 1)).allSatisfy({ shape[$0].provablyEquals(before[$0]) })
+      (0..<(shape.rank - 1)).allSatisfy({ shape[$0].provablyEquals(before[$0]) }),
+      batch.isOneAxis || shape.dims.count(where: { $0.value == nil }) <= 1
     else { return nil }
     return Packed(
       q: query.source, k: key.source, v: value.source, output: result, heads: query.heads, keyHeads: key.heads)
@@ -312,7 +328,7 @@ extension AttentionPattern {
     guard let reshape = matcher.node(value, "Reshape"), let source = reshape.input(0),
       let from = matcher.shape(source), let to = matcher.shape(value), to.rank == batch.rank, from.rank == to.rank - 1,
       let heads = to[to.rank - 2].value, let size = to[to.rank - 1].value,
-      from[from.rank - 1] == .known(heads * size),
+      from[from.rank - 1].provablyEquals(.known(heads) * .known(size)),
       (0..<(from.rank - 1)).allSatisfy({ from[$0].provablyEquals(to[$0]) })
     else { return nil }
     return (source, heads)

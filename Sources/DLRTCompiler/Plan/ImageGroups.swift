@@ -16,10 +16,13 @@ struct ImageGroups {
 
   /// What a step may read and write of a batch before its memory is worth a thought.
   private static let cachedBytes = 1 << 20
+  /// What a thread may read and write of one image before it pays to wake it.
+  private static let threadBytes = 128 << 10
 
-  init(_ run: [NodeID], _ views: StageViews) {
+  /// - Parameter threads: of a run; they share the work on one image.
+  init(_ run: [NodeID], _ views: StageViews, threads: Int) {
     groups = Array(repeating: nil, count: run.count)
-    let images = run.map { Self.images(of: $0, views) }
+    let images = run.map { Self.images(of: $0, views, threads: threads) }
     var start = 0
     while start < run.count {
       var end = start + 1
@@ -34,7 +37,7 @@ struct ImageGroups {
   subscript(position: Int) -> Group? { groups[position] }
 
   /// The images of a step that had better take them one by one.
-  private static func images(of id: NodeID, _ views: StageViews) -> Int? {
+  private static func images(of id: NodeID, _ views: StageViews, threads: Int) -> Int? {
     let node = views.program.graph[id]
     guard let op = views.program.op(id), !op.imageInputs.isEmpty, node.outputs.count == 1, let output = node.outputs[0],
       let images = views.shape(output).first, images > 1
@@ -58,8 +61,10 @@ struct ImageGroups {
       }
     }
     guard add(output, in: views.outputs(of: id)[0], views.outputView(id)) else { return nil }
-    // Weights are read once for each image.
-    return otherBytes > cachedBytes && otherBytes / images >= constantBytes ? images : nil
+    // Weights are read once for each image, which must be enough for all threads.
+    let perImage = otherBytes / images
+    let isEnough = threads == 1 || perImage / threads >= threadBytes
+    return otherBytes > cachedBytes && perImage >= constantBytes && isEnough ? images : nil
   }
 }
 

@@ -54,7 +54,7 @@ struct StageBuilder {
   ) {
     self.nodes = nodes
     views = StageViews(nodes, program: program, environment: environment, facts: facts)
-    groups = ImageGroups([], views)
+    groups = ImageGroups([], views, threads: 1)
     self.program = program
     self.environment = environment
     self.facts = facts
@@ -82,7 +82,7 @@ struct StageBuilder {
 
     var layout = ArenaLayout()
     var drafts: [Draft] = []
-    groups = ImageGroups(run, views)
+    groups = ImageGroups(run, views, threads: environment.pool.threads)
     let requests = run.enumerated().map { request(for: $1, groups[$0]) }
     let steps = steps(for: requests)
     for position in run.indices {

@@ -17,6 +17,7 @@ package struct Inverse: Operator {
   }
 
   package func plan(_ planning: inout Planning) throws -> Step {
+    if planning.output(0).count == 0 { return .nothing }
     let shape = planning.shape(0)
     let size = shape[shape.count - 1]
     let matrices = MatrixLanes(

@@ -19,6 +19,7 @@ package struct Det: Operator {
   }
 
   package func plan(_ planning: inout Planning) throws -> Step {
+    if planning.output(0).count == 0 { return .nothing }
     let shape = planning.shape(0)
     let size = shape[shape.count - 1]
     let matrices = MatrixLanes(

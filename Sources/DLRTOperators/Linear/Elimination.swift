@@ -26,8 +26,7 @@ enum Elimination {
         result = -result
       }
       result *= value
-      let inverse = 1 / value
-      for row in step &+ 1..<max(size, step &+ 1) { factors[row] = matrix[row &* size &+ step] * inverse }
+      for row in step &+ 1..<max(size, step &+ 1) { factors[row] = matrix[row &* size &+ step] / value }
       subtract(source, factors, from: matrix, size, row: step &+ 1, column: step &+ 1)
     }
     return result

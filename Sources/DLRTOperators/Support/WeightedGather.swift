@@ -45,14 +45,14 @@ enum WeightedGather {
     for index in 0..<count {
       let (a, b, c, d) = (places[index], p1[index], p2[index], p3[index])
       let (e, f, g, h) = (weights[index], w1[index], w2[index], w3[index])
-      let sum0 = e * x[a] + f * x[b] + g * x[c] + h * x[d]
-      let sum1 = e * x1[a] + f * x1[b] + g * x1[c] + h * x1[d]
-      let sum2 = e * x2[a] + f * x2[b] + g * x2[c] + h * x2[d]
-      let sum3 = e * x3[a] + f * x3[b] + g * x3[c] + h * x3[d]
-      out[index] = adds ? out[index] + sum0 : sum0
-      out1[index] = adds ? out1[index] + sum1 : sum1
-      out2[index] = adds ? out2[index] + sum2 : sum2
-      out3[index] = adds ? out3[index] + sum3 : sum3
+      let first0 = adds ? out[index] + e * x[a] : e * x[a]
+      let first1 = adds ? out1[index] + e * x1[a] : e * x1[a]
+      let first2 = adds ? out2[index] + e * x2[a] : e * x2[a]
+      let first3 = adds ? out3[index] + e * x3[a] : e * x3[a]
+      out[index] = first0 + f * x[b] + g * x[c] + h * x[d]
+      out1[index] = first1 + f * x1[b] + g * x1[c] + h * x1[d]
+      out2[index] = first2 + f * x2[b] + g * x2[c] + h * x2[d]
+      out3[index] = first3 + f * x3[b] + g * x3[c] + h * x3[d]
     }
   }
 

@@ -62,7 +62,8 @@ package struct RoiAlign: Operator {
   }
 
   package func plan(_ planning: inout Planning) throws -> Step {
-    try planning.type(0).dispatch(
+    if planning.output(0).count == 0 { return .nothing }
+    return try planning.type(0).dispatch(
       Plan(op: self, input: planning.shape(0), regions: planning.shape(1)[0], threads: planning.threads))
   }
 
@@ -162,7 +163,7 @@ private struct RegionSampling<T: RealElement>: Sendable {
     _ scratch: UnsafeMutableRawPointer
   ) {
     let grid = grid(roi)
-    let (columns, rows) = (max(T.truncated(grid.columns), 0), max(T.truncated(grid.rows), 0))
+    let (columns, rows) = (T.truncated(max(grid.columns, 0)), T.truncated(max(grid.rows, 0)))
     let bins = op.height &* op.width
     let isMean = op.mode == .avg
     (result + planes.lowerBound &* bins).update(repeating: isMean ? 0 : -.infinity, count: planes.count &* bins)
