@@ -3,7 +3,8 @@ import CKernelSupport
 func softmax(_ args: dlk_softmax_args, _ rows: Range<Int>) {
   let columns = Int(args.columns)
   guard columns > 0 else { return }
-  if args.logarithm == 0 {
+  // Rows of so few numbers as four vectors of the baseline have are not worth the code.
+  if args.logarithm == 0, lanes > 4 {
     switch ceilDivide(columns, lanes) {
     case 1: return ShortRows<1>.softmax(args, rows)
     case 2: return ShortRows<2>.softmax(args, rows)
@@ -75,12 +76,12 @@ private enum ShortRows<let V: Int> {
 
 /// y = e^(scale · x − top) over `count` > 0 numbers; returns their sum.
 func exponentials(_ x: Source, _ y: Target, _ count: Int, _ top: Float, scale: Float) -> Float {
-  switch ceilDivide(count, lanes) {
-  case 1: return ShortRows<1>.exponentials(x, y, count, top, scale: scale)
-  case 2: return ShortRows<2>.exponentials(x, y, count, top, scale: scale)
-  case 3: return ShortRows<3>.exponentials(x, y, count, top, scale: scale)
-  case 4: return ShortRows<4>.exponentials(x, y, count, top, scale: scale)
-  default: break
+  if lanes > 4 {
+    switch ceilDivide(count, lanes) {
+    case 3: return ShortRows<3>.exponentials(x, y, count, top, scale: scale)
+    case 4: return ShortRows<4>.exponentials(x, y, count, top, scale: scale)
+    default: break
+    }
   }
   let top = constant(-top), scale = constant(scale)
   var even = VF(), odd = VF()
