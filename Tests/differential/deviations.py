@@ -72,6 +72,24 @@ def resize(made, node):
     if frame == b"align_corners" and scales is not None and shape is not None and scales.size:
         if any((size * scale) % 1 for size, scale in zip(shape.shape, scales.astype(float))):
             return "length_resized is size * scale and not rounded, as in the standard's own cases"
+    if attribute(node, "mode", b"nearest") == b"nearest" and scales is not None and shape is not None:
+        axes = attribute(node, "axes") or range(scales.size)
+        if any(picks_by_rounding(shape.shape[axis], scale) for axis, scale in zip(axes, scales)):
+            return "ONNX Runtime multiplies by the scale's inverse, where the standard divides by the scale"
+
+
+def picks_by_rounding(size, scale):
+    """Whether the nearest of an axis' elements depends on how a quotient by the scale is rounded."""
+    import numpy as np
+
+    one = np.float32(1)
+    for shift in (np.float32(0), np.float32(0.5)):
+        x = np.arange(int(size * scale), dtype=np.float32) + shift
+        quotients, products = x / scale - shift, x * (one / scale) - shift
+        for nearest in (np.floor, np.ceil, lambda v: np.floor(v + 0.5), lambda v: np.ceil(v - 0.5)):
+            if (nearest(quotients) != nearest(products)).any():
+                return True
+    return False
 
 
 def string_split(made, node):
