@@ -18,8 +18,7 @@ package struct OperatorSchema: Sendable {
     package var name: String { String(text.dropLast(isOptional ? 1 : isVariadic ? 3 : 0)) }
   }
 
-  /// The element types that each constraint's name stands for: a few pairs, which all schemas make before a first model
-  /// loads.
+  /// The element types that each constraint's name stands for: a few pairs.
   package struct Constraints: ExpressibleByDictionaryLiteral, Sendable {
     private let given: [(String, TypeSet)]
 
@@ -35,7 +34,7 @@ package struct OperatorSchema: Sendable {
   package let op: OperatorName
   /// The operator-set versions in which the operator changed and whose models we read, oldest first.
   package let versions: [Int]
-  // As they are written: a first model waits for the schemas of all operators and reads few of them.
+  // As they are written: a load reads few of them.
   private let givenInputs: [(String, String)]
   private let givenOutputs: [(String, String)]
   package let types: Constraints
