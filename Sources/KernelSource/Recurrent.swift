@@ -32,13 +32,20 @@ private func runRecurrent<Cell: RecurrentCell, let G: Int>(
   // Panels in steps: pairs first (one item alone has too few sums to hide the arithmetic's latency), the others one
   // by one.
   let steps = panels.count &- pairs
-  for index in 0..<max(0, steps) {
+  if args.begins == 0 && batch == 1 {
+    // What another core has made comes in one by one if it is only asked for when it is needed.
+    for unit in stride(from: 0, to: Int(args.hidden), by: 16) { dlk_prefetch(args.h + unit) }
+  }
+  let begun = min(steps, Int(args.begun))
+  for index in 0..<max(0, args.begins != 0 ? begun : steps) {
     let step = args.descending != 0 ? steps &- 1 &- index : index
     let panel = panels.lowerBound &+ (step < pairs ? 2 &* step : pairs &+ step)
     if step < pairs {
-      RecurrentTile<Cell, WholeColumns, 1, 2, G>.run(args, panel, item: 0, count: lanes)
+      let sums = index < begun ? args.sums.map { $0 + index &* 2 &* G &* lanes } : nil
+      RecurrentTile<Cell, WholeColumns, 1, 2, G>.run(args, panel, item: 0, count: lanes, sums)
       continue
     }
+    if args.begins != 0 { continue }
     let count = min(lanes, Int(args.hidden) &- panel &* lanes)
     var item = 0
     while item < batch {
@@ -64,36 +71,93 @@ private func runRecurrent<Cell: RecurrentCell, let G: Int>(
 
 /// All `G` gates of `U` vectors of units for `MR` items of the batch.
 private enum RecurrentTile<Cell: RecurrentCell, C: ColumnAccess, let MR: Int, let U: Int, let G: Int> {
+  typealias Sums = InlineArray<MR, InlineArray<U, InlineArray<G, VF>>>
+
   @inline(never)
   static func run(_ args: dlk_recurrent_args, _ panel: Int, item: Int, count: Int) {
-    let depth = Int(args.hidden), unit = panel &* lanes, panelSize = depth &* G &* lanes
-    var sums = InlineArray<MR, InlineArray<U, InlineArray<G, VF>>> { i in
-      InlineArray<U, InlineArray<G, VF>> { u in
-        InlineArray<G, VF> {
-          Cell.start(C.self, args, item: item &+ i, gate: $0, unit: unit &+ u &* lanes, count: count)
+    var sums = start(args, panel, item: item, count: count)
+    add(&sums, args, panel, item: item, parts: 0..<2)
+    finish(sums, args, panel, item: item, count: count)
+  }
+
+  /// - Parameter kept: where the sums of a tile that is begun first are kept.
+  @inline(never)
+  static func run(_ args: dlk_recurrent_args, _ panel: Int, item: Int, count: Int, _ kept: Target?) {
+    let begins = args.begins != 0
+    var sums =
+      if let kept, !begins {
+        Sums { i in
+          InlineArray<U, InlineArray<G, VF>> { u in
+            InlineArray<G, VF> { dlk_load(kept + ((i &* U &+ u) &* G &+ $0) &* lanes) }
+          }
         }
+      } else {
+        start(args, panel, item: item, count: count)
       }
-    }
-    let h = InlineArray<MR, Source> { args.h + (item &+ $0) &* Int(args.h_row_stride) }
-    var weights: Source = args.weights + panel &* panelSize
-    // The hardware follows a run of memory within a page only, and pages are short.
-    var ahead = UnsafeRawPointer(weights + prefetchDistance)
-    for k in 0..<depth {
-      for u in 0..<U {
-        for g in 0..<G { dlk_prefetch(ahead + (u &* panelSize &+ g &* lanes) &* 4) }
-      }
-      ahead += G &* lanes &* 4
-      for u in 0..<U {
-        for g in 0..<G {
-          let w = dlk_load(weights + (u &* panelSize &+ g &* lanes))
-          for i in 0..<MR { sums[i][u][g] = dlk_fma(VF(repeating: h[i][k]), w, sums[i][u][g]) }
-        }
-      }
-      weights += G &* lanes
-    }
+    add(&sums, args, panel, item: item, parts: (kept != nil && !begins ? 1 : 0)..<(begins ? 1 : 2))
+    guard let kept, begins else { return finish(sums, args, panel, item: item, count: count) }
     for i in 0..<MR {
       for u in 0..<U {
-        Cell.finish(C.self, sums[i][u], args, item: item &+ i, unit: unit &+ u &* lanes, count: count)
+        for g in 0..<G { dlk_store(kept + ((i &* U &+ u) &* G &+ g) &* lanes, sums[i][u][g]) }
+      }
+    }
+  }
+
+  @inline(__always)
+  private static func start(_ args: dlk_recurrent_args, _ panel: Int, item: Int, count: Int) -> Sums {
+    if MR == 1 {
+      // Lines that may be another core's still come while sums are made.
+      let next: Source = args.gates + (Int(args.next_gates) &+ panel &* lanes)
+      for u in 0..<U {
+        dlk_prefetch_write(args.out + (panel &+ u) &* lanes)
+        for g in 0..<G { dlk_prefetch(next + (g &* Int(args.hidden) &+ u &* lanes)) }
+      }
+    }
+    return Sums { i in
+      InlineArray<U, InlineArray<G, VF>> { u in
+        InlineArray<G, VF> {
+          Cell.start(
+            C.self, args, item: item &+ i, gate: $0, unit: (panel &+ u) &* lanes, count: count)
+        }
+      }
+    }
+  }
+
+  /// Adds the products: first part of the units, second part, or both.
+  @inline(__always)
+  private static func add(
+    _ sums: inout Sums, _ args: dlk_recurrent_args, _ panel: Int, item: Int, parts: Range<Int>
+  ) {
+    let depth = Int(args.hidden), panelSize = depth &* G &* lanes
+    let middle = min(depth, Int(args.middle) &* lanes)
+    let base: Source = args.weights + panel &* panelSize
+    let h = InlineArray<MR, Source> { args.h + (item &+ $0) &* Int(args.h_row_stride) }
+    for part in parts {
+      let units = (part == 0) == (panel < Int(args.middle)) ? 0..<middle : middle..<depth
+      var weights = base + units.lowerBound &* G &* lanes
+      // The hardware follows a run of memory within a page only, and pages are short.
+      var ahead = UnsafeRawPointer(weights + prefetchDistance)
+      for k in units {
+        for u in 0..<U {
+          for g in 0..<G { dlk_prefetch(ahead + (u &* panelSize &+ g &* lanes) &* 4) }
+        }
+        ahead += G &* lanes &* 4
+        for u in 0..<U {
+          for g in 0..<G {
+            let w = dlk_load(weights + (u &* panelSize &+ g &* lanes))
+            for i in 0..<MR { sums[i][u][g] = dlk_fma(VF(repeating: h[i][k]), w, sums[i][u][g]) }
+          }
+        }
+        weights += G &* lanes
+      }
+    }
+  }
+
+  @inline(__always)
+  private static func finish(_ sums: Sums, _ args: dlk_recurrent_args, _ panel: Int, item: Int, count: Int) {
+    for i in 0..<MR {
+      for u in 0..<U {
+        Cell.finish(C.self, sums[i][u], args, item: item &+ i, unit: (panel &+ u) &* lanes, count: count)
       }
     }
   }

@@ -10,7 +10,7 @@ private struct StepCase {
   let packed: Guarded<Float>
 
   init(_ random: inout SeededGenerator, gates: Int, _ kernels: Kernels) {
-    (batch, hidden) = (random.pick([1, 1, 2, 3, 4, 7]), random.pick([1, 3, 4, 15, 16, 17, 32, 40, 64]))
+    (batch, hidden) = (random.pick([1, 1, 2, 3, 4, 7]), random.pick([1, 3, 4, 15, 16, 17, 32, 40, 64, 96, 130]))
     self.gates = gates
     projected = Guarded(random: batch * gates * hidden, &random)
     weights = Guarded(random: gates * hidden * hidden, &random)
@@ -54,6 +54,26 @@ private struct StepCase {
   }
 }
 
+/// A step of part of the panels; at random in a whole, or begun before the second half of h is known.
+private func take(
+  _ step: (UnsafePointer<dlk_recurrent_args>, Int64, Int64) -> Void, _ args: dlk_recurrent_args, _ test: StepCase,
+  _ panels: Range<Int64>, middle: Int64, _ random: inout SeededGenerator, _ kernels: Kernels
+) {
+  var args = args
+  let vector = Int(kernels.pointee.vector_floats), pairs = Int(panels.upperBound - panels.lowerBound) / 2
+  let sums = Guarded<Float>(max(1, pairs * 2 * test.gates * vector)) { _ in .nan }
+  args.middle = middle
+  if random.int(0...2) > 0 && (panels.upperBound <= middle || panels.lowerBound >= middle) {
+    (args.begun, args.begins, args.sums) = (Int64(random.int(0...pairs)), 1, sums.base)
+    let own = panels.upperBound <= middle ? 0..<Int(middle) * vector : Int(middle) * vector..<test.hidden
+    let known = Guarded<Float>(test.batch * test.hidden) { own.contains($0 % test.hidden) ? test.h[$0] : .nan }
+    args.h = known.pointer
+    step(&args, panels.lowerBound, panels.upperBound)
+    (args.begins, args.h) = (0, test.h.pointer)
+  }
+  step(&args, panels.lowerBound, panels.upperBound)
+}
+
 private func sigmoid(_ x: Double) -> Double { 1 / (1 + exp(-x)) }
 
 @Suite struct RecurrentTests {
@@ -69,8 +89,8 @@ private func sigmoid(_ x: Double) -> Double { 1 / (1 + exp(-x)) }
       if peeps { args.peepholes = test.peepholes.pointer }
       args.descending = Int32(random.int(0...1))
       let middle = Int64(random.int(0...Int(test.panels(kernels))))
-      kernels.pointee.lstm_step(&args, 0, middle)
-      kernels.pointee.lstm_step(&args, middle, test.panels(kernels))
+      take(kernels.pointee.lstm_step, args, test, 0..<middle, middle: middle, &random, kernels)
+      take(kernels.pointee.lstm_step, args, test, middle..<test.panels(kernels), middle: middle, &random, kernels)
       for item in 0..<test.batch {
         for unit in 0..<test.hidden {
           var g = (0..<4).map { test.projected(item, $0, unit) + test.recurrent(item, $0, unit) }
@@ -101,7 +121,9 @@ private func sigmoid(_ x: Double) -> Double { 1 / (1 + exp(-x)) }
       let biased = random.int(0...1) == 1
       if biased { args.recurrent_bias = test.bias.pointer }
       args.descending = Int32(random.int(0...1))
-      kernels.pointee.gru_step(&args, 0, test.panels(kernels))
+      let middle = Int64(random.int(0...Int(test.panels(kernels))))
+      take(kernels.pointee.gru_step, args, test, 0..<middle, middle: middle, &random, kernels)
+      take(kernels.pointee.gru_step, args, test, middle..<test.panels(kernels), middle: middle, &random, kernels)
       for item in 0..<test.batch {
         for unit in 0..<test.hidden {
           let z = sigmoid(test.projected(item, 0, unit) + test.recurrent(item, 0, unit))

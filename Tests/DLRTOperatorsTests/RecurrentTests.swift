@@ -57,6 +57,25 @@ import Testing
     }
   }
 
+  /// Threads that share one sequence begin a step before the others have ended theirs; the sums stay the same.
+  @Test(arguments: [networks[2], networks[3]], [200, 250])
+  func threadsChangeNothing(_ network: Network, _ hidden: Int) throws {
+    for directions in [1, 2] {
+      var numbers = RandomNumbers(seed: 12)
+      let gates = network.gates * hidden
+      let inputs = [
+        try numbers.tensor([17, 1, 4]), try numbers.tensor([directions, gates, 4]),
+        try numbers.tensor([directions, gates, hidden]), try numbers.tensor([directions, 2 * gates]),
+      ]
+      let extra = ["direction": Attribute.string(directions == 1 ? "reverse" : "bidirectional")]
+      let alone = try Self.run(network, inputs, constants: [1, 2, 3], extra: extra)[0].array(of: Float.self)
+      for threads in [2, 3, 4, 2, 2, 2] {
+        let got = try Self.run(network, inputs, constants: [1, 2, 3], extra: extra, threads: threads)[0]
+        #expect(try got.array(of: Float.self) == alone, "\(directions) directions, \(threads) threads")
+      }
+    }
+  }
+
   @Test(arguments: networks)
   func batchFirst(_ network: Network) throws {
     var numbers = RandomNumbers(seed: 9)

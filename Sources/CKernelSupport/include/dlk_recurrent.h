@@ -22,6 +22,7 @@ typedef struct dlk_recurrent_args {
   int64_t batch, hidden;
   const float *gates;           ///< x·W + biases, [batch][gate][hidden]
   int64_t gates_row_stride;     ///< floats from one item of the batch to the next
+  int64_t next_gates;           ///< floats from `gates` to those of the step that follows, to be fetched; 0 for none
   const float *weights;         ///< packed, k = hidden
   const float *h;               ///< the previous output, [batch][hidden]
   int64_t h_row_stride;
@@ -32,4 +33,12 @@ typedef struct dlk_recurrent_args {
   const float *peepholes;       ///< LSTM: p_i, p_o, p_f, [3][hidden], or null
   const float *recurrent_bias;  ///< GRU: [hidden], or null
   int32_t descending;           ///< boolean: last panel first, so that what the cache still holds comes first
+  /// Panels before `middle` sum h·R from unit 0 on; the others from unit `middle · vector_floats` on, and the rest last:
+  /// two threads with half of the units each can begin a step with what they have made themselves.
+  int64_t middle;
+  /// Pairs of panels that come first, and are begun before the rest of h is there: 0 for none. A call with `begins`
+  /// leaves their sums in `sums`; the next one, for the same panels, goes on from there and does everything else.
+  int64_t begun;
+  int32_t begins;               ///< boolean
+  float *sums;                  ///< [begun][2][gate][vector_floats], aligned to 64 bytes; null if none are begun
 } dlk_recurrent_args;

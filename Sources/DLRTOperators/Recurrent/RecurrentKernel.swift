@@ -3,7 +3,8 @@ import DLRTGraph
 import DLRTKernels
 
 /// The walk through time by kernels that do a whole step, product and cell, while the sums are in registers. Directions
-/// run side by side; threads that are left share the units of a direction and meet after each step.
+/// run side by side; threads that are left share the units of a direction and meet after each step. So do all threads,
+/// one direction after the other, where a direction's weights are more than a core's own cache keeps.
 struct RecurrentKernel: Sendable {
   enum Cell: Sendable {
     case lstm, gru
@@ -19,11 +20,18 @@ struct RecurrentKernel: Sendable {
   private let packedCount: Int
   /// Vectors of units.
   private let panels: Int
-  /// Threads that share a direction.
+  /// Directions that run side by side, and threads that share one.
+  private let teams: Int
   private let members: Int
+  /// Pairs of panels that a member of two begins with its own half of the units, while the other half comes.
+  private let begun: Int
 
   /// Floating-point operations of a step that are worth a meeting.
   private static let leastFlops = 1 << 18
+  /// What a core's own cache keeps from one step to the next.
+  private static let cacheBytes = 768 << 10
+  /// Weights to read while words come from another core.
+  private static let begunBytes = 128 << 10
 
   init(_ cell: Cell, _ shape: RecurrentShape, _ planning: Planning) throws {
     let kernels = planning.kernels, hidden = shape.hidden
@@ -35,8 +43,12 @@ struct RecurrentKernel: Sendable {
     packedCount = (Int(floats) + 15) & ~15
     panels = (hidden + vector - 1) / vector
     let isLarge = 2 * shape.batch * cell.gates * hidden * hidden > Self.leastFlops
-    let most = min(planning.threads / shape.directions, (panels + 1) / 2)
+    let sharesAll = isLarge && planning.threads > 1 && packedCount * 4 > Self.cacheBytes
+    teams = sharesAll ? 1 : shape.directions
+    let most = min(planning.threads / teams, (panels + 1) / 2)
     members = isLarge && shape.steps > 1 ? max(1, most) : 1
+    let halfPairBytes = cell.gates * hidden * vector * 4
+    begun = members == 2 && shape.batch == 1 ? min(panels / 4, max(1, Self.begunBytes / max(halfPairBytes, 1))) : 0
     let packing = Packing(
       gates: cell.gates, hidden: hidden, directions: shape.directions, count: packedCount, panels: panels,
       kernels: kernels)
@@ -59,7 +71,17 @@ struct RecurrentKernel: Sendable {
   var workspaceCount: Int { packedWorkspace &+ shape.directions &* perDirection }
   private var packedWorkspace: Int { packed == nil ? shape.directions &* packedCount : 0 }
   private var stateCount: Int { (shape.batch &* shape.hidden &+ 15) & ~15 }
-  private var perDirection: Int { 3 &* stateCount &+ Lockstep.byteCount(members: members) / 4 }
+  private var teamCount: Int { Lockstep.byteCount(members: members) / 4 }
+  /// Floats of the sums that a member has begun.
+  private var sumCount: Int {
+    (begun &* 2 &* cell.gates &* Int(kernels.table.pointee.vector_floats) &+ 15) & ~15
+  }
+  private var perDirection: Int { 3 &* stateCount &+ teamCount &+ members &* sumCount }
+  /// Pairs of panels, as the kernel takes them.
+  private func share(_ part: Int, of parts: Int) -> Range<Int> {
+    let pairs = ProductSplit.slice((panels &+ 1) / 2, part, of: parts)
+    return 2 &* pairs.lowerBound..<min(panels, 2 &* pairs.upperBound)
+  }
 }
 
 /// How the weights of all directions are packed.
@@ -129,23 +151,25 @@ extension RecurrentKernel {
     }
     let y = wanted.y ? io.output(0, as: Float.self) : nil
     let lengths = io.hasInput(4) ? io.input(4, as: Int32.self) : nil
-    io.parallel(shape.directions &* members) { index in
-      let direction = index / members
-      let own = states + direction &* perDirection
-      let width = cell.gates &* shape.hidden
-      let walk = Walk(
-        cell: cell, shape: shape, kernels: kernels, direction: direction, projected: projected + direction &* width,
-        projectedRow: shape.directions &* width, weights: weights + direction &* packedCount, h: own,
-        spare: own + stateCount, c: own + 2 &* stateCount, y: y, lengths: lengths,
-        recurrentBias: io.hasInput(3) ? io.input(3, as: Float.self) + (direction &* 2 &* width &+ width) : nil,
-        peepholes: io.hasInput(7) ? io.input(7, as: Float.self) + direction &* 3 &* shape.hidden : nil)
-      if members == 1 {
-        for step in 0..<shape.steps { walk.run(step, 0..<panels) }
-      } else {
-        Lockstep(own + 3 &* stateCount, members: members).run(index &- direction &* members, steps: shape.steps) {
-          // Pairs of panels, as the kernel takes them.
-          let pairs = ProductSplit.slice((panels &+ 1) / 2, $1, of: members)
-          walk.run($0, 2 &* pairs.lowerBound..<min(panels, 2 &* pairs.upperBound))
+    io.parallel(teams &* members) { index in
+      let team = index / members
+      for direction in stride(from: team, to: shape.directions, by: teams) {
+        let own = states + direction &* perDirection
+        let width = cell.gates &* shape.hidden
+        let walk = Walk(
+          cell: cell, shape: shape, kernels: kernels, direction: direction, projected: projected + direction &* width,
+          projectedRow: shape.directions &* width, weights: weights + direction &* packedCount, h: own,
+          spare: own + stateCount, c: own + 2 &* stateCount, y: y, lengths: lengths,
+          recurrentBias: io.hasInput(3) ? io.input(3, as: Float.self) + (direction &* 2 &* width &+ width) : nil,
+          peepholes: io.hasInput(7) ? io.input(7, as: Float.self) + direction &* 3 &* shape.hidden : nil,
+          middle: share(0, of: 2).upperBound, begun: begun)
+        if members == 1 {
+          for step in 0..<shape.steps { walk.run(step, 0..<panels, .whole, nil) }
+          continue
+        }
+        let sums = own + (3 &* stateCount &+ teamCount)
+        Lockstep(own + 3 &* stateCount, members: members).run(index &- team &* members, steps: shape.steps) {
+          walk.run($0, share($1, of: members), $2, sums + $1 &* sumCount)
         }
       }
     }
@@ -199,6 +223,9 @@ private struct Walk {
   let lengths: UnsafePointer<Int32>?
   let recurrentBias: UnsafePointer<Float>?
   let peepholes: UnsafePointer<Float>?
+  /// The first panel of the second half of the units.
+  let middle: Int
+  let begun: Int
 
   /// Where the output is that `step` begins with.
   static func output(
@@ -212,15 +239,22 @@ private struct Walk {
   }
 
   /// Some panels of one step.
-  func run(_ step: Int, _ panels: Range<Int>) {
-    guard let lengths else { return run(step, 0, shape.batch, length: shape.steps, panels) }
+  ///
+  /// - Parameter sums: `sumCount` floats of these panels' own, for a beginning and its rest.
+  func run(_ step: Int, _ panels: Range<Int>, _ stage: Lockstep.Stage, _ sums: UnsafeMutablePointer<Float>?) {
+    guard let lengths else { return run(step, 0, shape.batch, length: shape.steps, panels, stage, sums) }
+    if stage == .beginning { return }
     for item in 0..<shape.batch where step < Int(lengths[item]) {
-      run(step, item, 1, length: Int(lengths[item]), panels)
+      run(step, item, 1, length: Int(lengths[item]), panels, .whole, nil)
     }
   }
 
   /// - Parameter count: sequences of equal length, from `item` on.
-  private func run(_ step: Int, _ item: Int, _ count: Int, length: Int, _ panels: Range<Int>) {
+  private func run(
+    _ step: Int, _ item: Int, _ count: Int, length: Int, _ panels: Range<Int>, _ stage: Lockstep.Stage,
+    _ sums: UnsafeMutablePointer<Float>?
+  ) {
+    if stage == .beginning && begun == 0 { return }
     let hidden = shape.hidden
     let time = shape.time(step, direction, length)
     let previous = Self.output(shape, direction, item, step: step, length: length, h, spare, y)
@@ -230,6 +264,10 @@ private struct Walk {
     arguments.hidden = Int64(hidden)
     arguments.gates = projected + shape.inputRow(time, item) &* projectedRow
     arguments.gates_row_stride = Int64(projectedRow &* (shape.batchFirst ? shape.steps : 1))
+    if step &+ 1 < length {
+      let following = shape.inputRow(shape.time(step &+ 1, direction, length), item)
+      arguments.next_gates = Int64((following &- shape.inputRow(time, item)) &* projectedRow)
+    }
     arguments.weights = weights
     arguments.h = UnsafePointer(previous)
     arguments.out = next
@@ -242,6 +280,12 @@ private struct Walk {
     if cell == .gru { arguments.recurrent_bias = recurrentBias.map { $0 + 2 &* hidden } }
     // What the step before read last is still in cache.
     arguments.descending = Int32(step & 1)
+    arguments.middle = Int64(middle)
+    if stage != .whole {
+      arguments.begun = Int64(begun)
+      arguments.sums = sums
+      arguments.begins = stage == .beginning ? 1 : 0
+    }
     let (first, last) = (Int64(panels.lowerBound), Int64(panels.upperBound))
     switch cell {
     case .lstm: kernels.table.pointee.lstm_step(&arguments, first, last)

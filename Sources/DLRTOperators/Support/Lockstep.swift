@@ -11,9 +11,9 @@ import Synchronization
 struct Lockstep {
   private let members: Int
   private let present: UnsafeMutablePointer<Atomic<Int>>
-  private let done: UnsafeMutablePointer<Atomic<Int>>
-  /// How many steps of each part have been taken up.
-  private let claims: UnsafeMutableRawPointer
+  /// For each part how many steps have been taken up, and how many are done. Each is written by one core, unless others
+  /// help, and read by few: a count of all parts would go from core to core.
+  private let words: UnsafeMutableRawPointer
 
   /// Words of different use must not share a line of the cache.
   private static let stride = 64
@@ -21,13 +21,13 @@ struct Lockstep {
   private static let patience = 256
 
   /// Bytes of memory that a team needs.
-  static func byteCount(members: Int) -> Int { (members &+ 2) &* stride }
+  static func byteCount(members: Int) -> Int { (2 &* members &+ 1) &* stride }
 
   /// Makes memory ready for a team's work.
   ///
   /// - Parameter memory: `byteCount(members:)` bytes, aligned to 8.
   static func prepare(_ memory: UnsafeMutableRawPointer, members: Int) {
-    for index in 0..<(members &+ 2) {
+    for index in 0...(2 &* members) {
       (memory + index &* stride).initializeMemory(as: Atomic<Int>.self, to: Atomic(0))
     }
   }
@@ -36,23 +36,50 @@ struct Lockstep {
   init(_ memory: UnsafeMutableRawPointer, members: Int) {
     self.members = members
     present = memory.assumingMemoryBound(to: Atomic<Int>.self)
-    done = (memory + Self.stride).assumingMemoryBound(to: Atomic<Int>.self)
-    claims = memory + 2 &* Self.stride
+    words = memory + Self.stride
+  }
+
+  /// How much of a part is asked for.
+  enum Stage {
+    /// What needs nothing of the step before but the same part, which this thread has done.
+    case beginning
+    /// What is left after the beginning.
+    case rest
+    case whole
   }
 
   /// One member's way through all steps; to be called once for each member.
   ///
-  /// - Parameter body: does one part of one step.
-  func run(_ member: Int, steps: Int, _ body: (_ step: Int, _ part: Int) -> Void) {
+  /// - Parameter body: does one part of one step: in a whole, or a beginning while others may still be in the step
+  ///   before, and then the rest.
+  func run(_ member: Int, steps: Int, _ body: (_ step: Int, _ part: Int, _ stage: Stage) -> Void) {
     present.pointee.add(1, ordering: .relaxed)
+    var wasOwn = false
     for step in 0..<steps {
-      take(member, step, body)
+      let isOwn = takesUp(member, step)
+      if isOwn && wasOwn { body(step, member, .beginning) }
+      wait(step, body)
+      if isOwn {
+        body(step, member, wasOwn ? .rest : .whole)
+        done(member).pointee.store(step &+ 1, ordering: .releasing)
+      }
+      wasOwn = isOwn
+    }
+    wait(steps, body)
+  }
+
+  /// Until all parts of the steps before `step` are done; does those that nobody has taken up.
+  private func wait(_ step: Int, _ body: (Int, Int, Stage) -> Void) {
+    for part in 0..<members {
       var turns = 0
-      while done.pointee.load(ordering: .acquiring) < (step &+ 1) &* members {
+      while done(part).pointee.load(ordering: .acquiring) < step {
         dlk_pause()
         turns = turns &+ 1
         guard turns > Self.patience || present.pointee.load(ordering: .relaxed) == 1 else { continue }
-        for part in 0..<members { take(part, step, body) }
+        if takesUp(part, step &- 1) {
+          body(step &- 1, part, .whole)
+          done(part).pointee.store(step, ordering: .releasing)
+        }
         if turns > Self.patience {
           sched_yield()
           turns = 0
@@ -62,11 +89,17 @@ struct Lockstep {
   }
 
   @inline(__always)
-  private func take(_ part: Int, _ step: Int, _ body: (Int, Int) -> Void) {
-    let word = (claims + part &* Self.stride).assumingMemoryBound(to: Atomic<Int>.self)
-    guard word.pointee.compareExchange(expected: step, desired: step &+ 1, ordering: .acquiringAndReleasing).exchanged
-    else { return }
-    body(step, part)
-    done.pointee.add(1, ordering: .acquiringAndReleasing)
+  private func takesUp(_ part: Int, _ step: Int) -> Bool {
+    word(2 &* part).pointee.compareExchange(
+      expected: step, desired: step &+ 1, ordering: .acquiringAndReleasing
+    ).exchanged
+  }
+
+  @inline(__always)
+  private func done(_ part: Int) -> UnsafeMutablePointer<Atomic<Int>> { word(2 &* part &+ 1) }
+
+  @inline(__always)
+  private func word(_ index: Int) -> UnsafeMutablePointer<Atomic<Int>> {
+    (words + index &* Self.stride).assumingMemoryBound(to: Atomic<Int>.self)
   }
 }
