@@ -101,10 +101,11 @@ private struct WinogradDriver<F: WinogradTransform> {
       guard columns > 0 else { return }
       let vectors = ceilDivide(columns, lanes), width = vectors &* lanes
       let productStride = planeStride(tiles.count &* width)
-      let weights: Source = args.weights + first &* depth &* points
+      let place = WinogradPanel(panel, depth: depth, points: points), stride = place.pointStride(width: width)
+      let weights: Source = args.weights + place.place
       for point in 0..<points {
         multiply(
-          inputs + point &* inputStride, weights + point &* depth &* width, products + point &* productStride,
+          inputs + point &* inputStride, weights + point &* stride, products + point &* productStride,
           tiles: tiles.count, vectors: vectors)
       }
       for i in 0..<width { bias[i] = i < columns ? (args.epilogue.bias.map { $0[first &+ i] } ?? 0) : 0 }

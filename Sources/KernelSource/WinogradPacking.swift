@@ -1,7 +1,30 @@
 import CKernelSupport
 
 func packedWinogradFloats(tile: Int, channels: Int, n: Int) -> Int {
-  (tile &+ 2) &* (tile &+ 2) &* packedFloats(k: channels, n: n)
+  let panels = ceilDivide(n, panelColumns), width = ceilDivide(n &- (panels &- 1) &* panelColumns, lanes) &* lanes
+  guard panels > 0 else { return 0 }
+  let last = WinogradPanel(panels &- 1, depth: channels, points: (tile &+ 2) &* (tile &+ 2))
+  return last.place &+ last.points &* last.pointStride(width: width)
+}
+
+/// Where a panel of the transformed weights is: `[point][row][column]`.
+struct WinogradPanel {
+  let depth: Int
+  let points: Int
+  /// Floats before the panel.
+  let place: Int
+
+  init(_ panel: Int, depth: Int, points: Int) {
+    self.depth = depth
+    self.points = points
+    place = panel &* points &* Self.pointStride(depth, panelColumns)
+  }
+
+  /// Floats from one point to the next.
+  func pointStride(width: Int) -> Int { Self.pointStride(depth, width) }
+
+  /// The points must not all fall into one set of the cache, and each begins at a pair of its lines.
+  private static func pointStride(_ depth: Int, _ width: Int) -> Int { depth &* width &+ 32 }
 }
 
 func packWinograd(_ args: dlk_pack_winograd_args, _ panels: Range<Int>) {
@@ -21,7 +44,8 @@ private func packWinograd<F: WinogradTransform>(
     let first = panel &* panelColumns, columns = min(panelColumns, n &- first)
     guard columns > 0 else { return }
     let width = ceilDivide(columns, lanes) &* lanes
-    let target: Target = args.packed + first &* depth &* points
+    let place = WinogradPanel(panel, depth: depth, points: points), stride = place.pointStride(width: width)
+    let target: Target = args.packed + place.place
     // In the order of the source, whose rows are too many for the hardware to foresee.
     for row in 0..<depth {
       let channel = row / planes, plane = row &- channel &* planes
@@ -29,7 +53,7 @@ private func packWinograd<F: WinogradTransform>(
         let element = ((first &+ column) &* depth &+ row) &* 9
         transformWeights(
           f, args.source + element &* 4, present, columnBytes: depth &* 36,
-          target + ((plane &* channels &+ channel) &* width &+ column), pointStride: depth &* width)
+          target + ((plane &* channels &+ channel) &* width &+ column), pointStride: stride)
       }
     }
   }
