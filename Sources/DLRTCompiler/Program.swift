@@ -93,7 +93,7 @@ extension Program {
       let value = graph[id]
       facts[id.index] = value.type.map { Fact($0, Self.named(value.shape, id)) }
     }
-    var changed = ValueTable<Void>(graph)
+    var changed = ValueSet(graph)
     for id in graph.order {
       let inputs = graph[id].inputs
       let isKnown = inferredFrom[id.index].map { $0 == inputs } ?? false

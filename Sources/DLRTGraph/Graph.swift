@@ -170,7 +170,7 @@ extension Graph {
 
   /// Removes nodes whose outputs nobody needs.
   package mutating func removeDeadNodes() {
-    var needed = ValueTable<Void>(self)
+    var needed = ValueSet(self)
     for output in outputs { needed.insert(output) }
     for id in order.reversed() {
       if nodeTable[id.index].outputs.contains(where: { $0.map(needed.contains) ?? false }) {

@@ -39,30 +39,77 @@ package struct OperatorName: Hashable, Sendable, CustomStringConvertible {
 }
 
 /// One application of an operator, in the newest form of that operator.
+///
+/// Passes hand nodes around all the time, so a copy counts one reference instead of one for each part; a change makes
+/// the node anew.
 package struct Node: Sendable {
-  package var name: String
-  package var op: OperatorName
-  package var attributes: [String: Attribute]
+  @usableFromInline struct Parts: Sendable {
+    @usableFromInline var name: String
+    @usableFromInline var op: OperatorName
+    @usableFromInline var attributes: [String: Attribute]
+    @usableFromInline var inputs: [ValueID?]
+    @usableFromInline var outputs: [ValueID?]
+    @usableFromInline var captureCount: Int
+    @usableFromInline var version: Int?
+  }
+
+  @usableFromInline final class Body: Sendable {
+    @usableFromInline let parts: Parts
+
+    init(_ parts: Parts) { self.parts = parts }
+  }
+
+  @usableFromInline private(set) var body: Body
+
+  @inline(never)
+  private mutating func change(_ change: (inout Parts) -> Void) {
+    var parts = body.parts
+    change(&parts)
+    body = Body(parts)
+  }
+
+  package var name: String {
+    @inlinable get { body.parts.name }
+    set { change { $0.name = newValue } }
+  }
+  package var op: OperatorName {
+    @inlinable get { body.parts.op }
+    set { change { $0.op = newValue } }
+  }
+  package var attributes: [String: Attribute] {
+    @inlinable get { body.parts.attributes }
+    set { change { $0.attributes = newValue } }
+  }
   /// Absent optional inputs are nil. Values captured by subgraphs come last.
-  package var inputs: [ValueID?]
-  package var outputs: [ValueID?]
+  package var inputs: [ValueID?] {
+    @inlinable get { body.parts.inputs }
+    set { change { $0.inputs = newValue } }
+  }
+  package var outputs: [ValueID?] {
+    @inlinable get { body.parts.outputs }
+    set { change { $0.outputs = newValue } }
+  }
   /// How many of the last inputs are values that the node's subgraphs capture. Every subgraph of the node has them as
   /// its last inputs, in the same order.
-  package var captureCount: Int
+  package var captureCount: Int {
+    @inlinable get { body.parts.captureCount }
+    set { change { $0.captureCount = newValue } }
+  }
   /// The version of its operator set that the node was written for; nil for dlrt's own operators, whose nodes have one
   /// form.
-  package var version: Int?
+  package var version: Int? {
+    @inlinable get { body.parts.version }
+    set { change { $0.version = newValue } }
+  }
 
   package init(
     _ op: OperatorName, name: String = "", attributes: [String: Attribute] = [:], inputs: [ValueID?],
     outputs: [ValueID?], captureCount: Int = 0
   ) {
-    self.name = name
-    self.op = op
-    self.attributes = attributes
-    self.inputs = inputs
-    self.outputs = outputs
-    self.captureCount = captureCount
+    body = Body(
+      Parts(
+        name: name, op: op, attributes: attributes, inputs: inputs, outputs: outputs, captureCount: captureCount,
+        version: nil))
   }
 
   static let empty = Node(OperatorName(""), inputs: [], outputs: [])

@@ -9,15 +9,21 @@ package struct ValueTable<Entry> {
     get { value.index < entries.count ? entries[value.index] : nil }
     set { entries[value.index] = newValue }
   }
-
-  @inlinable package func contains(_ value: ValueID) -> Bool { self[value] != nil }
-}
-
-extension ValueTable<Void> {
-  @inlinable package mutating func insert(_ value: ValueID) { self[value] = () }
 }
 
 extension ValueTable: Sendable where Entry: Sendable {}
+
+/// Some of a graph's values.
+package struct ValueSet: Sendable {
+  private var members: [Bool]
+
+  package init(_ graph: Graph) { members = Array(repeating: false, count: graph.values.count) }
+
+  /// False for values that are newer than the set.
+  package func contains(_ value: ValueID) -> Bool { value.index < members.count && members[value.index] }
+
+  package mutating func insert(_ value: ValueID) { members[value.index] = true }
+}
 
 /// The nodes that read each value.
 package struct ReaderTable: Sendable {

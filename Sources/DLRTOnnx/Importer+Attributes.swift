@@ -88,7 +88,7 @@ extension Importer {
   }
 
   private static func text(_ text: COnnxText, _ name: String) throws(DLRTError) -> String {
-    guard let value = String(validating: text.buffer, as: UTF8.self) else {
+    guard let value = text.exact else {
       throw DLRTError(.invalidModel, "the attribute is not UTF-8", tensor: name, got: "'\(text.prose)'")
     }
     return value

@@ -8,7 +8,7 @@ final class Matcher {
 
   init(_ program: Program) { self.program = program }
 
-  var graph: Graph { _read { yield program.graph } }
+  @inline(__always) var graph: Graph { _read { yield program.graph } }
 
   func producer(_ value: ValueID?) -> NodeID? { value.flatMap { program.producers[$0] } }
 

@@ -7,7 +7,9 @@ extension StageBuilder {
   /// The nodes that this stage runs, and those that wait; nodes that nobody needs are in neither.
   func split() -> (run: [NodeID], wait: [NodeID]) {
     let graph = program.graph
-    var needed = ValueTable<Void>(graph)
+    // A closure that reads a member would copy the whole builder each time.
+    let facts = facts
+    var needed = ValueSet(graph)
     for output in pendingOutputs { needed.insert(graph.outputs[output]) }
     var run: [NodeID] = []
     var wait: [NodeID] = []
@@ -26,7 +28,7 @@ extension StageBuilder {
   func valuesAfter(_ wait: [NodeID]) -> (read: Set<ValueID>, delivered: [Int]) {
     let graph = program.graph
     guard !wait.isEmpty else { return ([], pendingOutputs) }
-    var made = ValueTable<Void>(graph)
+    var made = ValueSet(graph)
     for id in wait {
       for case let output? in graph[id].outputs { made.insert(output) }
     }
