@@ -31,6 +31,13 @@ let lean: [SwiftSetting] = [
   .unsafeFlags(["-Xfrontend", "-disable-implicit-string-processing-module-import"]),
 ]
 
+/// What keeps the command's own pages few: relative relocations packed (they are read at each start), equal functions
+/// merged, and no table of names, since plugins get what they call by address.
+let lightLink = [
+  "-use-ld=lld", "-Xlinker", "-z", "-Xlinker", "pack-relative-relocs", "-Xlinker", "--icf=all",
+  "-Xlinker", "--no-export-dynamic",
+]
+
 let wide = ["-march=x86-64-v4", "-mprefer-vector-width=512"]
 
 let package = Package(
@@ -78,7 +85,8 @@ let package = Package(
     .target(name: "DLRTFiles", dependencies: ["DLRT", "DLRTGraph", "DLRTOperators", "DLRTOnnx", "CFileFormats"]),
     .executableTarget(
       name: "dlrt",
-      dependencies: ["DLRT", "DLRTFiles", "DLRTGraph", "DLRTKernels", "DLRTOnnx", "DLRTOperators", "DLRTPlugin"]),
+      dependencies: ["DLRT", "DLRTFiles", "DLRTGraph", "DLRTKernels", "DLRTOnnx", "DLRTOperators", "DLRTPlugin"],
+      linkerSettings: [.unsafeFlags(lightLink, .when(configuration: .release))]),
 
     .executableTarget(
       name: "kernel-bench", dependencies: ["DLRTKernels", "CKernelSupport"], path: "Benchmarks/kernel-bench"),
