@@ -60,6 +60,8 @@ final class StageFrame {
   private var placedBase: UnsafeMutableRawPointer?
   /// Bytes that this frame takes of the run's limit.
   private var reserved = 0
+  /// Of a run of a model that is new.
+  var lending: Lending?
 
   init(_ stage: Stage, core: ExecutionCore, outputCount: Int, control: RunControl) {
     self.stage = stage
@@ -130,16 +132,20 @@ extension StageFrame {
 
   /// A run of a model that is new.
   private func run(_ program: Program, _ base: UnsafeMutableRawPointer, borrowing weights: StageWeights) throws {
-    var share = weights.share
-    defer { weights.endRun() }
+    lending = Lending(weights)
+    defer {
+      lending = nil
+      weights.endRun()
+    }
     var index = 0
     while index < stage.steps.count {
       let end = index + 1 + stage.steps[index].companions
       let first = index
       var borrowed = first
-      defer { for step in first..<borrowed { weights.giveBack(step) } }
+      lending?.holdsLater = false
+      defer { giveBack(first..<borrowed) }
       while borrowed < end {
-        try weights.borrow(borrowed, share: &share, core.pool)
+        try borrow(borrowed, later: false)
         borrowed += 1
       }
       try run(index..<end, base, program)

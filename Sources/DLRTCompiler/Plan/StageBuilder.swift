@@ -21,7 +21,7 @@ struct StageBuilder {
   private var lastUse: ValueTable<Int>
   private var buffers: [Buffer] = []
   /// By step of the stage.
-  private var stepWeights: [[PackedWeight]] = []
+  private var stepWeights: [StepWeights] = []
 
   /// Memory that one or several values share, one after the other or as views.
   private struct Buffer {
@@ -109,7 +109,7 @@ struct StageBuilder {
     for (position, draft) in drafts.enumerated() {
       emit(draft, at: position, workspace: scratch[position].map { layout.buffers[$0].offset } ?? 0)
     }
-    if stepWeights.contains(where: { !$0.isEmpty }) {
+    if stepWeights.contains(where: { !$0.all.isEmpty }) {
       stage.weights = StageWeights(stepWeights, environment.weights)
     }
     finish(read: read, delivered: delivered)
@@ -123,7 +123,7 @@ extension StageBuilder {
   private struct Draft {
     let id: NodeID
     let step: Step
-    let weights: [PackedWeight]
+    let weights: StepWeights
     let bytes: Int
     /// nil where nobody reads an output.
     let outputs: [ValueID?]
@@ -170,7 +170,8 @@ extension StageBuilder {
 
   private func request(for id: NodeID, _ group: ImageGroups.Group?) -> Request {
     let node = program.graph[id]
-    let outputs = views.outputs(of: id).map { output in output.flatMap { lastUse.contains($0) ? $0 : nil } }
+    let lastUse = lastUse
+    let outputs = views.outputs(of: id).map { output in output.flatMap { lastUse[$0] == nil ? nil : $0 } }
     let uses = PackedWeightList()
     let images = group == nil ? [] : program.op(id)?.imageInputs ?? []
     // Operands have the shapes that the operator knows, wherever their elements are.
@@ -225,7 +226,7 @@ extension StageBuilder {
     }
     if let viewed = request.viewedInput, let input = node.input(viewed), let output = node.output(0) {
       try share(output, with: input, until: lastUse[output] ?? position)
-      return Draft(id: id, step: .nothing, weights: [], bytes: 0, outputs: [])
+      return Draft(id: id, step: .nothing, weights: StepWeights(), bytes: 0, outputs: [])
     }
     let step: Step
     do {

@@ -4,17 +4,18 @@ import Synchronization
 
 /// The packed weights that a stage's steps read. Until all are in memory for good, a run borrows those of each step.
 package final class StageWeights: Sendable {
-  private let steps: [[PackedWeight]]
+  private let steps: [StepWeights]
   private let store: WeightStore
   private let settled: Atomic<Bool>
   private let byteCount: Int
 
   /// - Parameter steps: the weights of each step.
-  package init(_ steps: [[PackedWeight]], _ store: WeightStore) {
+  package init(_ steps: [StepWeights], _ store: WeightStore) {
     self.steps = steps
     self.store = store
-    byteCount = steps.joined().reduce(0) { $0 &+ $1.storage.byteCount }
-    settled = Atomic(store.areKept(Array(steps.joined())))
+    let all = steps.flatMap(\.all)
+    byteCount = all.reduce(0) { $0 &+ $1.storage.byteCount }
+    settled = Atomic(store.areKept(all))
   }
 
   /// What a run may do without asking for weights.
@@ -26,23 +27,30 @@ package final class StageWeights: Sendable {
 
   private static let leastShare = 16 << 20
 
-  package func borrow(_ step: Int, share: inout Int, _ pool: ThreadPool) throws {
-    if !steps[step].isEmpty { try store.borrow(steps[step], share: &share, pool) }
+  /// Brings a step's first or later weights.
+  package func borrow(_ step: Int, later: Bool, share: inout Int, _ pool: ThreadPool) throws {
+    let weights = weights(step, later)
+    if !weights.isEmpty { try store.borrow(weights, share: &share, pool) }
   }
 
-  package func giveBack(_ step: Int) {
-    if !steps[step].isEmpty { store.giveBack(steps[step]) }
+  package func giveBack(_ step: Int, later: Bool) {
+    let weights = weights(step, later)
+    if !weights.isEmpty { store.giveBack(weights) }
+  }
+
+  private func weights(_ step: Int, _ later: Bool) -> [PackedWeight] {
+    later ? steps[step].later : steps[step].first
   }
 
   package func endRun() {
     store.rest()
-    if steps.allSatisfy({ store.areKept($0) }) { settled.store(true, ordering: .releasing) }
+    if steps.allSatisfy({ store.areKept($0.all) }) { settled.store(true, ordering: .releasing) }
   }
 
   /// Brings all to memory for good.
   package func settle(_ pool: ThreadPool) throws {
     if isSettled { return }
-    for weights in steps { try store.keep(weights, pool) }
+    for weights in steps { try store.keep(weights.all, pool) }
     store.rest()
     settled.store(true, ordering: .releasing)
   }

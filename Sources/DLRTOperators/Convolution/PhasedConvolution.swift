@@ -212,13 +212,17 @@ struct PhasedConvolution: Sendable {
           for h in phase.axes[1].taps {
             for w in phase.axes[2].taps {
               let source = base + (group * channels * perPixel * taps + (d * kernel[1] + h) * across) * 4
-              for index in 0..<rowFloats {
-                // Channel by channel of X, `spread` times the model's output channels.
-                let (place, output) = (index / perPixel, index % perPixel)
-                let from = (place / spread * perPixel + output) * taps
-                let tap = adjacent == nil ? w : adjacent?.tap(place % spread, w)
-                rows[row * rowFloats + index] =
-                  tap.map { source.loadUnaligned(fromByteOffset: (from + $0) * 4, as: Float.self) } ?? 0
+              // Channel by channel of X, `spread` times the model's output channels.
+              for place in 0..<channels * spread {
+                let line = rows + (row * rowFloats + place * perPixel)
+                guard let tap = adjacent == nil ? w : adjacent?.tap(place % spread, w) else {
+                  line.update(repeating: 0, count: perPixel)
+                  continue
+                }
+                let from = source + (place / spread * perPixel * taps + tap) * 4
+                for output in 0..<perPixel {
+                  line[output] = from.loadUnaligned(fromByteOffset: output &* taps &* 4, as: Float.self)
+                }
               }
               row += 1
             }

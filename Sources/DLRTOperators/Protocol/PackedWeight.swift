@@ -32,16 +32,29 @@ package final class PackedWeight: @unchecked Sendable {
 }
 
 /// The packed weights that one step reads.
-package final class PackedWeightList: Sendable {
-  private let list = Locked<[PackedWeight]>([])
+package struct StepWeights: Sendable {
+  /// From its beginning on.
+  package internal(set) var first: [PackedWeight] = []
+  /// Once it has called `StepIO.nextWeights`, when it needs the first no longer.
+  package internal(set) var later: [PackedWeight] = []
 
   package init() {}
 
-  func note(_ weight: PackedWeight) {
+  package var all: [PackedWeight] { first + later }
+}
+
+/// Takes down what a step packs while it is planned.
+package final class PackedWeightList: Sendable {
+  private let list = Locked(StepWeights())
+
+  package init() {}
+
+  func note(_ weight: PackedWeight, isLater: Bool) {
     list.withLock { list in
-      if !list.contains(where: { $0 === weight }) { list.append(weight) }
+      if list.all.contains(where: { $0 === weight }) { return }
+      if isLater { list.later.append(weight) } else { list.first.append(weight) }
     }
   }
 
-  package var weights: [PackedWeight] { list.withLock { $0 } }
+  package var weights: StepWeights { list.withLock { $0 } }
 }

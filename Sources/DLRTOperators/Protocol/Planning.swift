@@ -101,14 +101,15 @@ extension Planning {
   ///
   /// - Parameters:
   ///   - format: names the layout; equal formats of one tensor and instruction set give the same bytes.
+  ///   - isLater: the body reads it only after `StepIO.nextWeights`, and then nothing that was there before.
   ///   - fill: writes `byteCount` bytes, as often as they are needed anew.
   package func packed(
-    _ tensor: Tensor, format: String, byteCount: Int, _ fill: @escaping PackedWeight.Fill
+    _ tensor: Tensor, format: String, byteCount: Int, isLater: Bool = false, _ fill: @escaping PackedWeight.Fill
   ) throws -> TensorStorage {
     let weight = try environment.weights.weight(
       tensor, format: "\(kernels.isa.name) \(format)", byteCount: byteCount, environment.pool, fill)
     if let uses = environment.uses {
-      uses.note(weight)
+      uses.note(weight, isLater: isLater)
     } else {
       try environment.weights.keep([weight], environment.pool)
     }

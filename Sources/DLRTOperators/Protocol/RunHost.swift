@@ -16,6 +16,8 @@ package protocol RunHost: AnyObject {
   func checkCancelled() throws
   /// A number that no other random operator of this run, nor of another run of an unseeded session, gets.
   func nextRandomStream() -> UInt64
+  /// Gives back a step's first weights, and brings its later ones.
+  func nextWeights(step: Int) throws
 }
 
 /// A host for single operators: all shapes known, no bodies, no cancelling.
@@ -36,4 +38,5 @@ package final class PlainHost: RunHost {
   package func checkMemory(_ bytes: Int) throws {}
   package func checkCancelled() throws {}
   package func nextRandomStream() -> UInt64 { 0 }
+  package func nextWeights(step: Int) throws {}
 }

@@ -88,6 +88,10 @@ package struct StepIO: ~Copyable {
 }
 
 extension StepIO {
+  /// Says that the step has read its first packed weights and comes to those that are planned as later ones; while a
+  /// model is new, both take the same memory. Called once.
+  package func nextWeights() throws { try host.nextWeights(step: index) }
+
   /// Calls `body` for every chunk, on the run's threads; returns when all are done. Chunks must be independent.
   package func parallel(_ chunks: Int, _ body: (Int) -> Void) {
     host.pool.run(chunks, body)

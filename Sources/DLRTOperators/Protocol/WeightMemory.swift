@@ -1,6 +1,7 @@
 import DLRTGraph
 import DLRTParallel
 import Glibc
+import Synchronization
 
 /// Memory for packed weights, which all live as long as their model: handed out one after the other from blocks of the
 /// system's large pages. These take a fault for two megabytes instead of four kilobytes, and kernels that stream through
@@ -9,7 +10,7 @@ final class WeightMemory: Sendable {
   private struct State {
     var block: WeightBlock?
     var used = 0
-    /// Bytes that were handed out, and those that are expected in all.
+    /// Bytes of shared blocks that were handed out, and those that are expected in all.
     var total = 0
     var expected = 0
   }
@@ -24,6 +25,8 @@ final class WeightMemory: Sendable {
 
   /// Says that so many more bytes of weights may come to be packed.
   func expect(_ byteCount: Int) {
+    // What is large gets a block of its own.
+    if byteCount >= largestBlock / 2 { return }
     state.withLock { $0.expected = $0.expected.addingReportingOverflow(byteCount).partialValue }
   }
 
@@ -33,12 +36,12 @@ final class WeightMemory: Sendable {
     guard byteCount >= 0, !overflow else { throw DLRTError(.limitExceeded, "cannot allocate \(byteCount) bytes") }
     let size = rounded & ~(TensorStorage.alignment - 1)
     return try state.withLock { state in
-      defer { state.total &+= size }
       // What is large leaves the present block to others.
       if size >= largestBlock / 2 {
         let block = try WeightBlock(size)
-        return (block.part(0, byteCount), block)
+        return (block.take(0, byteCount), block)
       }
+      defer { state.total &+= size }
       if state.block.map({ state.used + size > $0.byteCount }) ?? true {
         let wanted = min(max(state.total, state.expected &- state.total, Self.smallestBlock), largestBlock)
         state.block = try WeightBlock(max(wanted, size))
@@ -46,15 +49,17 @@ final class WeightMemory: Sendable {
       }
       guard let block = state.block else { throw DLRTError(.internalError, "no block of memory") }
       defer { state.used += size }
-      return (block.part(state.used, byteCount), block)
+      return (block.take(state.used, byteCount), block)
     }
   }
 }
 
 /// Memory of one or several packed weights. What may change about it, `WeightResidency` changes within its lock.
 final class WeightBlock: @unchecked Sendable {
-  private let base: UnsafeMutableRawPointer
+  let base: UnsafeMutableRawPointer
   let byteCount: Int
+  /// Bytes from the first to the end of the last that was handed out; the rest needs no memory.
+  private let used = Atomic<Int>(0)
   /// Bytes that are mapped: whole large pages, if there is one.
   private let mappedCount: Int
   /// Whether its contents stay.
@@ -89,17 +94,21 @@ final class WeightBlock: @unchecked Sendable {
     if isLarge { madvise(base, size & ~(Self.largePage - 1), MADV_HUGEPAGE) }
   }
 
-  func part(_ offset: Int, _ byteCount: Int) -> TensorStorage {
-    TensorStorage(borrowing: base + offset, byteCount: byteCount, owner: self)
+  /// Hands out a part; later ones lie behind it.
+  func take(_ offset: Int, _ byteCount: Int) -> TensorStorage {
+    used.store(offset + byteCount, ordering: .relaxed)
+    return TensorStorage(borrowing: base + offset, byteCount: byteCount, owner: self)
   }
 
-  /// Where its large pages are; the last may be needed in part only.
+  /// Where its large pages are that are needed; the last may be in part only.
   var pages: [UnsafeMutableRawPointer] {
     guard byteCount >= Self.largePage else { return [] }
-    return stride(from: 0, to: byteCount, by: Self.largePage).map { base + $0 }
+    return stride(from: 0, to: used.load(ordering: .relaxed), by: Self.largePage).map { base + $0 }
   }
 
-  func fills(_ page: UnsafeMutableRawPointer) -> Bool { page + Self.largePage <= base + byteCount }
+  func fills(_ page: UnsafeMutableRawPointer) -> Bool {
+    page + Self.largePage <= base + used.load(ordering: .relaxed)
+  }
 
   /// Whether a large page holds its end, and more.
   var hasMoreThanNeeded: Bool { hasPages && !isKept && (pages.last.map { !fills($0) } ?? false) }

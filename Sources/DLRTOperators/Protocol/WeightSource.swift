@@ -26,18 +26,40 @@ package struct WeightSource {
     }
   }
 
-  /// Calls `body` with the address of copies of some ranges of the bytes, one after the other.
-  package func joined(_ ranges: [Range<Int>], _ body: (UnsafeRawPointer) -> Void) throws {
-    let desk = try desks.desk(of: 0, ranges.reduce(0) { $0 + $1.count })
-    try tensor.withUnsafeBytes { bytes in
-      var target = desk
-      for range in ranges {
-        try tensor.storage.copy(UnsafeRawBufferPointer(rebasing: bytes[range]), to: target)
-        target += range.count
+  /// Calls `body` on all threads for each of `count` parts with the address of copies of some ranges of the bytes, one
+  /// after the other.
+  ///
+  /// - Parameters:
+  ///   - partBytes: about what the ranges of a part have in all.
+  ///   - ranges: of a part.
+  package func joined(
+    _ count: Int, partBytes: Int, _ ranges: (Int) -> [Range<Int>], _ body: (Int, UnsafeRawPointer) -> Void
+  ) throws {
+    let failure = Locked<(any Error)?>(nil)
+    tensor.withUnsafeBytes { bytes in
+      let chunks = Chunks(count, cost: Self.cost(partBytes))
+      pool.run(chunks.count) { chunk, thread in
+        do {
+          for part in chunks[chunk] {
+            let ranges = ranges(part)
+            let desk = try desks.desk(of: thread, ranges.reduce(0) { $0 + $1.count })
+            var target = desk
+            for range in ranges {
+              try tensor.storage.copy(UnsafeRawBufferPointer(rebasing: bytes[range]), to: target)
+              target += range.count
+            }
+            body(part, desk)
+          }
+        } catch {
+          failure.withLock { $0 = error }
+        }
       }
     }
-    body(desk)
+    if let error = failure.withLock({ $0 }) { throw error }
   }
+
+  /// Packing runs at the speed of memory, some bytes in a nanosecond.
+  private static func cost(_ byteCount: Int) -> Double { Double(byteCount) / 4 }
 
   /// Calls `body` on all threads for parts of `count` units that lie one after the other in memory.
   ///
@@ -52,8 +74,7 @@ package struct WeightSource {
     tensor.withUnsafeBytes { bytes in
       guard let base = bytes.baseAddress else { return }
       let isCopied = tensor.storage.isRestorable && bytes.count >= PackingDesks.leastBytes
-      // Packing runs at the speed of memory, some bytes in a nanosecond.
-      let chunks = Chunks((count + perPart - 1) / perPart, cost: Double(min(perPart, count) * unitBytes) / 4)
+      let chunks = Chunks((count + perPart - 1) / perPart, cost: Self.cost(min(perPart, count) * unitBytes))
       pool.run(chunks.count) { chunk, thread in
         for part in chunks[chunk] {
           let range = part * perPart..<min((part + 1) * perPart, count)
@@ -89,11 +110,11 @@ final class PackingDesks: Sendable {
   /// Memory that only this thread uses.
   func desk(of thread: Int, _ byteCount: Int) throws -> UnsafeMutableRawPointer {
     try blocks.withLock { blocks in
-      if let block = blocks[thread], block.byteCount >= byteCount { return block.part(0, byteCount).base }
+      if let block = blocks[thread], block.byteCount >= byteCount { return block.base }
       blocks[thread] = nil
       let block = try WeightBlock(max(byteCount, Self.partBytes))
       blocks[thread] = block
-      return block.part(0, byteCount).base
+      return block.base
     }
   }
 

@@ -54,7 +54,8 @@ struct RecurrentKernel: Sendable {
       kernels: kernels)
     packed = try planning.constant(2).map {
       try planning.packed(
-        $0, format: "recurrent-\(cell.gates)", byteCount: packing.directions * packing.count * 4
+        $0, format: "recurrent-\(cell.gates)", byteCount: packing.directions * packing.count * 4,
+        isLater: true
       ) { source, target in
         try packing.run(source, target.assumingMemoryBound(to: Float.self))
       }
@@ -109,21 +110,23 @@ private struct Packing: Sendable {
   func run(_ source: WeightSource, _ target: UnsafeMutablePointer<Float>) throws {
     let vector = Int(kernels.table.pointee.vector_floats), rowBytes = hidden * 4
     let step = max(1, PackingDesks.partBytes / max(vector * gates * rowBytes, 1))
-    for direction in 0..<directions {
-      for first in stride(from: 0, to: panels, by: step) {
-        let units = first * vector..<min((first + step) * vector, hidden)
-        let ranges = (0..<gates).map { gate in
-          let row = (direction * gates + gate) * hidden
-          return (row + units.lowerBound) * rowBytes..<(row + units.upperBound) * rowBytes
-        }
-        try source.joined(ranges) { base in
-          var arguments = dlk_pack_recurrent_args(
-            source: base, gates: Int64(gates), hidden: Int64(units.count), k: Int64(hidden),
-            gate_stride: Int64(units.count * hidden), unit_stride: Int64(hidden), k_stride: 1,
-            packed: target + direction * count + units.lowerBound * gates * hidden)
-          kernels.table.pointee.pack_recurrent(&arguments, 0, Int64((units.count + vector - 1) / vector))
-        }
+    let perDirection = (panels + step - 1) / step
+    func units(_ part: Int) -> Range<Int> {
+      let first = part % perDirection * step
+      return first * vector..<min((first + step) * vector, hidden)
+    }
+    try source.joined(directions * perDirection, partBytes: step * vector * gates * rowBytes) { part in
+      (0..<gates).map { gate in
+        let row = (part / perDirection * gates + gate) * hidden
+        return (row + units(part).lowerBound) * rowBytes..<(row + units(part).upperBound) * rowBytes
       }
+    } _: { part, base in
+      let units = units(part)
+      var arguments = dlk_pack_recurrent_args(
+        source: base, gates: Int64(gates), hidden: Int64(units.count), k: Int64(hidden),
+        gate_stride: Int64(units.count * hidden), unit_stride: Int64(hidden), k_stride: 1,
+        packed: target + part / perDirection * count + units.lowerBound * gates * hidden)
+      kernels.table.pointee.pack_recurrent(&arguments, 0, Int64((units.count + vector - 1) / vector))
     }
   }
 }

@@ -104,6 +104,7 @@ struct RecurrentLoop<Cell: RecurrentCell>: FloatTask {
       let places = Places(self)
       let base = io.workspace.assumingMemoryBound(to: T.self)
       project(io, base, places)
+      try io.nextWeights()
       switch method {
       case .steps(let kernel):
         let floats = io.workspace.assumingMemoryBound(to: Float.self)

@@ -48,7 +48,7 @@ struct RecurrentWeights: Sendable {
     guard isFloat, let constant = planning.constant(input) else { return }
     let weights = self
     packed = try planning.packed(
-      constant, format: "recurrent-\(parts)", byteCount: directions * perDirection * 4
+      constant, format: "recurrent-\(parts)", byteCount: directions * perDirection * 4, isLater: true
     ) { source, target in
       try weights.pack(source, target.assumingMemoryBound(to: Float.self))
     }
@@ -59,15 +59,16 @@ struct RecurrentWeights: Sendable {
     let step = max(1, PackingDesks.partBytes / max(panel * rowBytes, 1)) * panel
     for direction in 0..<directions {
       for (index, part) in parts.enumerated() {
-        for first in stride(from: 0, to: part.count, by: step) {
-          let rows = first..<min(first + step, part.count), start = direction * width + part.lowerBound
-          let range = (start + rows.lowerBound) * rowBytes..<(start + rows.upperBound) * rowBytes
-          try source.joined([range]) { base in
-            var arguments = dlk_pack_b_args(
-              base, k: hidden, n: rows.count, kStride: 1, nStride: hidden,
-              packed: target + (direction * perDirection + places[index] + first * hidden))
-            kernels.table.pointee.pack_b(&arguments, 0, panels(rows))
-          }
+        let start = direction * width + part.lowerBound
+        func rows(_ piece: Int) -> Range<Int> { piece * step..<min((piece + 1) * step, part.count) }
+        try source.joined((part.count + step - 1) / step, partBytes: step * rowBytes) { piece in
+          [(start + rows(piece).lowerBound) * rowBytes..<(start + rows(piece).upperBound) * rowBytes]
+        } _: { piece, base in
+          let rows = rows(piece)
+          var arguments = dlk_pack_b_args(
+            base, k: hidden, n: rows.count, kStride: 1, nStride: hidden,
+            packed: target + (direction * perDirection + places[index] + rows.lowerBound * hidden))
+          kernels.table.pointee.pack_b(&arguments, 0, panels(rows))
         }
       }
     }
