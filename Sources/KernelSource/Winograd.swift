@@ -89,32 +89,57 @@ private struct WinogradDriver<F: WinogradTransform> {
   }
 
   func run(_ tiles: Range<Int>, _ panels: Range<Int>) {
-    let depth = depth, n = Int(args.n), points = F.points &* F.points
+    let depth = depth, points = F.points &* F.points
     let inputs: Target = args.workspace, inputStride = planeStride(tiles.count &* depth)
     let products = inputs + points &* inputStride
     for tile in tiles {
       if fetchesInput { fetchInput(tile &+ tilesAhead) }
       transformInput(tile, inputs + (tile &- tiles.lowerBound) &* depth, inputStride)
     }
-    for panel in panels {
-      let first = panel &* panelColumns, columns = min(panelColumns, n &- first)
-      guard columns > 0 else { return }
-      let vectors = ceilDivide(columns, lanes), width = vectors &* lanes
-      let productStride = planeStride(tiles.count &* width)
-      let place = WinogradPanel(panel, depth: depth, points: points), stride = place.pointStride(width: width)
-      let weights: Source = args.weights + place.place
+    let end = min(panels.upperBound, ceilDivide(Int(args.n), panelColumns))
+    // Few tiles leave room for the products of all panels. Inputs that no cache nearby keeps from panel to panel are then
+    // read only once.
+    let inputFloats = points &* inputStride, panelFloats = points &* planeStride(tiles.count &* panelColumns)
+    let room = winogradWorkspaceFloats(tile: F.outputs, channels: depth) &- inputFloats
+    let isRoomy = (end &- panels.lowerBound) &* panelFloats <= room
+    let atOnce = isRoomy && inputFloats > 100_000 ? end &- panels.lowerBound : 1
+    var panel = panels.lowerBound
+    while panel < end {
+      let next = min(end, panel &+ atOnce)
       for point in 0..<points {
-        multiply(
-          inputs + point &* inputStride, weights + point &* stride, products + point &* productStride,
-          tiles: tiles.count, vectors: vectors)
+        for p in panel..<next {
+          let width = width(p)
+          multiply(
+            inputs + point &* inputStride, weights(p, point),
+            products + ((p &- panel) &* panelFloats &+ point &* planeStride(tiles.count &* width)), tiles: tiles.count,
+            vectors: width / lanes, next: p &+ 1 < next ? weights(p &+ 1, point) : weights(panel, point &+ 1))
+        }
       }
-      for i in 0..<width { bias[i] = i < columns ? (args.epilogue.bias.map { $0[first &+ i] } ?? 0) : 0 }
-      for tile in tiles {
-        if fetchesOutput, tile &+ tilesAhead < tiles.upperBound { fetchOutput(tile &+ tilesAhead, first, columns) }
-        transformOutput(
-          tile, products + (tile &- tiles.lowerBound) &* width, productStride, column: first, columns: columns,
-          vectors: vectors)
-      }
+      for p in panel..<next { finish(tiles, p, products + (p &- panel) &* panelFloats) }
+      panel = next
+    }
+  }
+
+  /// Columns of a panel, filled up to whole vectors.
+  @inline(__always) private func width(_ panel: Int) -> Int {
+    ceilDivide(min(panelColumns, Int(args.n) &- panel &* panelColumns), lanes) &* lanes
+  }
+
+  /// Where the weights of a panel for one point are.
+  @inline(__always) private func weights(_ panel: Int, _ point: Int) -> Source {
+    let place = WinogradPanel(panel, depth: depth, points: F.points &* F.points)
+    return args.weights + (place.place &+ point &* place.pointStride(width: width(panel)))
+  }
+
+  /// Transforms the products of one panel back.
+  private func finish(_ tiles: Range<Int>, _ panel: Int, _ products: Target) {
+    let first = panel &* panelColumns, columns = min(panelColumns, Int(args.n) &- first), width = width(panel)
+    for i in 0..<width { bias[i] = i < columns ? (args.epilogue.bias.map { $0[first &+ i] } ?? 0) : 0 }
+    for tile in tiles {
+      if fetchesOutput, tile &+ tilesAhead < tiles.upperBound { fetchOutput(tile &+ tilesAhead, first, columns) }
+      transformOutput(
+        tile, products + (tile &- tiles.lowerBound) &* width, planeStride(tiles.count &* width), column: first,
+        columns: columns, vectors: width / lanes)
     }
   }
 
@@ -219,7 +244,8 @@ private struct WinogradDriver<F: WinogradTransform> {
   }
 
   /// m = v · u for one point: `[tiles][channels]` by `[channels][vectors]`.
-  private func multiply(_ v: Target, _ u: Source, _ m: Target, tiles: Int, vectors: Int) {
+  @inline(never)  // Or the loop over points would hold it once for each of them.
+  private func multiply(_ v: Target, _ u: Source, _ m: Target, tiles: Int, vectors: Int, next: Source) {
     let channels = depth, width = vectors &* lanes
     let tiling = Tiling(tiles, limit: tileRows(vectors))
     var rows = InlineArray<16, Source> { _ in Source(v) }
@@ -228,7 +254,7 @@ private struct WinogradDriver<F: WinogradTransform> {
       var tile = Tile(
         rows: UnsafePointer(rows), taps: 1, depth: channels, b: u, bStep: width, columns: width, c: m, cStride: width,
         bias: nil, addend: nil, addendStride: 0, clamp: false, low: 0, high: 0,
-        prefetch: UnsafeRawPointer(u + channels &* width), prefetchStep: width &* 4 / tiling.tiles)
+        prefetch: UnsafeRawPointer(next), prefetchStep: width &* 4 / tiling.tiles)
       var from = Source(v)
       for index in 0..<tiling.tiles {
         let count = tiling.rows(index)
