@@ -86,7 +86,8 @@ private func runMatrix(
         a: args.a, stride: Int(args.a_row_stride), addresses: addresses.assumingMemoryBound(to: Source.self))
       var driver = ProductDriver(
         rows: source, depth: Int(args.k), n: Int(args.n), b: b, c: args.c, cStride: Int(args.c_row_stride),
-        epilogue: Epilogue(args.epilogue), scratch: scratch, after: after)
+        epilogue: Epilogue(args.epilogue), scratch: scratch, after: after,
+        fetchesAddend: args.epilogue.addend != nil && args.m &* args.epilogue.addend_row_stride > 1 << 20)
       driver.run(rows: rows, panels: panels)
     }
   }

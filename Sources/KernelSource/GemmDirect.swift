@@ -133,7 +133,7 @@ func gemmDots(_ args: dlk_gemm_args, _ rows: Range<Int>, _ panels: Range<Int>) {
 }
 
 /// How far ahead of their use a column and a row are asked for, in floats.
-private let ahead = 128
+private let ahead = 256
 private let rowAhead = 256
 
 /// At most 4 × 4 dot products along adjacent elements of both operands, `lanes` floats from one row of results to the
@@ -143,16 +143,18 @@ private func dotTile(
 ) {
   let depth = Int(args.k)
   let b = InlineArray<4, Source> { args.b + (column &+ min($0, columns &- 1)) &* Int(args.b_column_stride) }
+  // The hardware follows a run of memory within one page only; at a column's end the next columns begin.
+  let wrap = 4 &* Int(args.b_column_stride) &- depth
   for i in 0..<rows {
     let a = args.a + (row &+ i) &* Int(args.a_row_stride)
     var even = InlineArray<4, VF> { _ in VF() }, odd = InlineArray<4, VF> { _ in VF() }
     var k = 0
     while k &+ 2 &* lanes <= depth {
+      let next = k &+ ahead &+ (k &+ ahead < depth ? 0 : wrap)
       let a0 = dlk_load(a + k), a1 = dlk_load(a + (k &+ lanes))
       for j in 0..<4 {
-        // The hardware follows a run of memory within one page only.
-        dlk_prefetch(b[j] + (k &+ ahead))
-        dlk_prefetch(b[j] + (k &+ ahead &+ lanes))
+        dlk_prefetch(b[j] + next)
+        dlk_prefetch(b[j] + (next &+ lanes))
         even[j] = dlk_fma(a0, dlk_load(b[j] + k), even[j])
         odd[j] = dlk_fma(a1, dlk_load(b[j] + (k &+ lanes)), odd[j])
       }

@@ -75,6 +75,8 @@ struct ProductDriver<Rows: RowSource> {
   let scratch: UnsafeMutablePointer<DriverScratch>
   /// What is read of B once the last panel is done, if anything.
   var after: Source? = nil
+  /// The addend as a whole is too large for the nearer caches.
+  var fetchesAddend = false
 
   /// The columns of B that one pass covers: a panel or a part of one.
   private struct Strip {
@@ -215,6 +217,7 @@ struct ProductDriver<Rows: RowSource> {
           }
         }
       }
+      if fetchesAddend, index &+ 1 < tiling.tiles { fetchAddend(first &+ count, tiling.rows(index &+ 1), strip) }
       let place = c + (first &* cStride &+ strip.column)
       if isFree { tile.c = place }
       if let addend { tile.addend = addend + (first &* addendStride &+ strip.column) }
@@ -233,6 +236,20 @@ struct ProductDriver<Rows: RowSource> {
       }
       prefetch += prefetchStep &* rows.taps &* depth
       offset = offset &+ count
+    }
+  }
+
+  /// Brings what is added to a tile into the cache: its rows lie too far apart for the hardware to see where they lead.
+  private func fetchAddend(_ row: Int, _ rows: Int, _ strip: Strip) {
+    guard let addend = epilogue.source.addend else { return }
+    var line = addend + (row &* Int(epilogue.source.addend_row_stride) &+ strip.column)
+    for _ in 0..<rows {
+      var at = 0
+      while at < strip.width {
+        dlk_prefetch(line + at)
+        at = at &+ 16
+      }
+      line += Int(epilogue.source.addend_row_stride)
     }
   }
 
