@@ -4,10 +4,7 @@ func depthwise(_ args: dlk_depthwise_args, _ rows: Range<Int>) {
   let epilogue = DepthwiseEpilogue(args)
   let isGrouped = args.group > 1
   if args.window.dilation_w == 1, let kernel = slidingKernel(args) {
-    forEachOutputRow(args.window, args.x, args.x_pixels, args.y, args.y_pixels, rows, ring: Int(args.x_ring)) { row in
-      slide(SlidingRow(args, row, epilogue), kernel)
-      epilogue.activate(row.y, row.yStep, Int(args.window.out_w), Int(args.channels))
-    }
+    slideRows(args, rows, kernel, epilogue)
     return
   }
   forEachWindowPart(
@@ -33,6 +30,35 @@ func depthwise(_ args: dlk_depthwise_args, _ rows: Range<Int>) {
       part.pixels = part.pixels &- count
     }
     epilogue.activate(y, part.yStep, whole, Int(args.channels))
+  }
+}
+
+private func slideRows(
+  _ args: dlk_depthwise_args, _ rows: Range<Int>, _ kernel: SlidingKernel, _ epilogue: DepthwiseEpilogue
+) {
+  let (width, channels) = (Int(args.window.out_w), Int(args.channels))
+  #if DL_AVX512 || DL_AVX512VNNI
+    let isPaired = SlidingPair.fits(args, kernel)
+    var above: WindowRow? = nil
+    var left = rows.count
+  #endif
+  forEachOutputRow(args.window, args.x, args.x_pixels, args.y, args.y_pixels, rows, ring: Int(args.x_ring)) { row in
+    #if DL_AVX512 || DL_AVX512VNNI
+      left = left &- 1
+      if let first = above {
+        slide(SlidingPair(args, first, below: row, epilogue))
+        epilogue.activate(first.y, first.yStep, width, channels)
+        epilogue.activate(row.y, row.yStep, width, channels)
+        above = nil
+        return
+      }
+      if isPaired, left > 0 {
+        above = row
+        return
+      }
+    #endif
+    slide(SlidingRow(args, row, epilogue), kernel)
+    epilogue.activate(row.y, row.yStep, width, channels)
   }
 }
 

@@ -50,22 +50,28 @@ struct SlidingRow {
   }
 }
 
-/// One output row, in tiles of seven and of four pixels: images are most often seven times a power of two wide, and from
-/// 18 on every number is a sum of fours and sevens. Where that does not come out, the last two tiles overlap.
+/// One output row.
 @inline(__always)
 func slide(_ row: SlidingRow, _ kernel: SlidingKernel) {
   withUnsafePointer(to: row) { row in
-    let width = row.pointee.outWidth
-    let exact = 2 &* width % 7
-    var fours = 4 &* exact <= width ? exact : 0
-    var pixel = 0
-    while pixel < width {
-      let isFour = fours > 0 || width &- pixel <= 4
-      let first = max(0, min(pixel, width &- (isFour ? 4 : 7)))
-      if isFour { slideFour(row, first, kernel) } else { slideSeven(row, first, kernel) }
-      fours = fours &- 1
-      pixel = pixel &+ (isFour ? 4 : 7)
+    forEachSlidingTile(row.pointee.outWidth) { pixel, isFour in
+      if isFour { slideFour(row, pixel, kernel) } else { slideSeven(row, pixel, kernel) }
     }
+  }
+}
+
+/// Walks a row in tiles of seven and of four pixels: images are most often seven times a power of two wide, and from
+/// 18 on every number is a sum of fours and sevens. Where that does not come out, the last two tiles overlap.
+@inline(__always)
+func forEachSlidingTile(_ width: Int, _ body: (_ pixel: Int, _ isFour: Bool) -> Void) {
+  let exact = 2 &* width % 7
+  var fours = 4 &* exact <= width ? exact : 0
+  var pixel = 0
+  while pixel < width {
+    let isFour = fours > 0 || width &- pixel <= 4
+    body(max(0, min(pixel, width &- (isFour ? 4 : 7))), isFour)
+    fours = fours &- 1
+    pixel = pixel &+ (isFour ? 4 : 7)
   }
 }
 
@@ -170,4 +176,4 @@ private enum SlidingTile<let Width: Int, let Stride: Int, let P: Int> {
 }
 
 /// `N` vectors of channels; `Checks` is 1 where a tile may reach beyond the image.
-private enum Border<let N: Int, let Checks: Int> {}
+enum Border<let N: Int, let Checks: Int> {}

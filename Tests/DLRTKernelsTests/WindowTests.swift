@@ -9,21 +9,25 @@ struct WindowCase: CustomStringConvertible {
   var x, y: dlk_pixels
   let image: Guarded<Float>
 
-  init(_ random: inout SeededGenerator, outputs: Int? = nil, pads: Bool = true, dense: Bool = false) {
+  /// - Parameter slides: the window is three wide, over a plane, and goes on by one pixel and one row.
+  init(
+    _ random: inout SeededGenerator, outputs: Int? = nil, pads: Bool = true, dense: Bool = false, slides: Bool = false
+  ) {
     channels = random.pick([1, 3, 4, 16, 17, 20, 33, 64])
-    func axis() -> (Int64, Int64, Int64, Int64, Int64, Int64, Int64) {
-      let kernel = random.pick([1, 1, 2, 3, 3, 5, 7]), stride = random.int(1...3), dilation = random.pick([1, 1, 2])
+    func axis(_ size: Int? = nil) -> (Int64, Int64, Int64, Int64, Int64, Int64, Int64) {
+      let kernel = size ?? random.pick([1, 1, 2, 3, 3, 5, 7])
+      let stride = slides ? 1 : random.int(1...3), dilation = slides ? 1 : random.pick([1, 1, 2])
       let reach = (kernel - 1) * dilation + 1
       let pad = pads ? random.int(0...min(3, reach - 1)) : 0, padEnd = pads ? random.int(0...min(3, reach - 1)) : 0
       let input = max(1, reach - pad - padEnd) + random.int(0...random.pick([9, 9, 9, 25]))
       let output = (input + pad + padEnd - reach) / stride + 1
       return (Int64(input), Int64(output), Int64(kernel), Int64(stride), Int64(dilation), Int64(pad), Int64(padEnd))
     }
-    let (w, h) = (axis(), axis())
+    let (w, h) = (axis(slides ? 3 : nil), axis())
     (window.in_w, window.out_w, window.kernel_w, window.stride_w, window.dilation_w, window.pad_w, window.pad_end_w) = w
     (window.in_h, window.out_h, window.kernel_h, window.stride_h, window.dilation_h, window.pad_h, window.pad_end_h) = h
     (window.in_d, window.out_d, window.kernel_d, window.stride_d, window.dilation_d) = (1, 1, 1, 1, 1)
-    if random.int(0...3) == 0 {
+    if !slides, random.int(0...3) == 0 {
       (window.in_d, window.out_d, window.kernel_d, window.pad_d, window.pad_end_d) = (3, 3, 3, 1, 1)
     }
     let gap = dense ? 0 : random.int(0...2), rowGap = dense ? 0 : random.int(0...1) * 5
@@ -194,7 +198,7 @@ struct WindowCase: CustomStringConvertible {
     let kernels = KernelLibrary.table(for: isa)
     for seed in 0..<240 {
       var random = SeededGenerator(seed)
-      let test = WindowCase(&random)
+      let test = WindowCase(&random, slides: seed % 3 == 0)
       let wanted = random.pick([1, 1, 2, 4, 8])
       let group = test.channels % wanted == 0 && Int(kernels.pointee.vector_floats) % wanted == 0 ? wanted : 1
       let weights = Guarded(random: test.taps * group * test.channels, &random),
@@ -237,7 +241,7 @@ struct WindowCase: CustomStringConvertible {
     let kernels = KernelLibrary.table(for: isa)
     for seed in 0..<120 {
       var random = SeededGenerator(seed)
-      var test = WindowCase(&random)
+      var test = WindowCase(&random, slides: seed % 2 == 0)
       (test.window.in_d, test.window.out_d, test.window.kernel_d) = (1, 1, 1)
       (test.window.pad_d, test.window.pad_end_d) = (0, 0)
       let weights = Guarded(random: test.taps * test.channels, &random)
@@ -247,17 +251,21 @@ struct WindowCase: CustomStringConvertible {
       (args.x, args.x_pixels, args.y, args.y_pixels) = (test.image.pointer, test.x, expected.base, test.y)
       args.weights = weights.pointer
       kernels.pointee.depthwise(&args, 0, test.window.out_h)
-      let rows = Int((test.window.kernel_h - 1) * test.window.dilation_h + 1) + random.int(0...2)
+      // A few rows at a time.
+      let band = Int64(random.int(1...4))
+      let extent = (test.window.kernel_h - 1) * test.window.dilation_h + 1
+      let rows = Int(extent + (band - 1) * test.window.stride_h) + random.int(0...2)
       let rowFloats = Int(test.x.row_stride),
         width = Int(test.window.in_w - 1) * Int(test.x.pixel_stride) + test.channels
       let ring = Guarded<Float>((rows - 1) * rowFloats + width) { _ in .nan }
       (args.x, args.x_ring, args.y) = (ring.pointer, Int64(rows), y.base)
-      for row in 0..<test.window.out_h {
+      for row in stride(from: 0, to: test.window.out_h, by: Int(band)) {
+        let end = min(row + band, test.window.out_h)
         let first = row * test.window.stride_h - test.window.pad_h
         for line in max(0, first)..<max(0, min(test.window.in_h, first + Int64(rows))) {
           for i in 0..<width { ring.base[Int(line) % rows * rowFloats + i] = test.image[Int(line) * rowFloats + i] }
         }
-        kernels.pointee.depthwise(&args, row, row + 1)
+        kernels.pointee.depthwise(&args, row, end)
       }
       for i in 0..<y.count where y[i] != expected[i] {
         Issue.record("seed \(seed), \(test): [\(i)] expected \(expected[i]), got \(y[i])")

@@ -1,0 +1,138 @@
+import CKernelSupport
+
+// Two neighbouring rows of depthwise windows 3 wide and of stride 1 at once: most of the image under them is the same, and
+// bringing it from the second-level cache takes longer than the arithmetic.
+
+#if DL_AVX512 || DL_AVX512VNNI
+  /// Two output rows, one below the other, and the lines of the image under their windows.
+  struct SlidingPair {
+    /// The lines under either window, and the taps of each window that meet them.
+    private(set) var lines = InlineArray<8, Source?> { _ in nil }
+    private(set) var weights = InlineArray<8, Source?> { _ in nil }
+    private(set) var weightsBelow = InlineArray<8, Source?> { _ in nil }
+    private(set) var count = 0
+    let y, yBelow: Target
+    let yStep, tapStep, channels: Int
+    let bias: Source?
+    let epilogue: DepthwiseEpilogue
+    let inWidth, outWidth, pad: Int
+
+    /// Whether neighbouring rows can be pairs.
+    static func fits(_ args: dlk_depthwise_args, _ kernel: SlidingKernel) -> Bool {
+      guard case .wide3 = kernel else { return false }
+      let window = args.window
+      return args.group == 1 && args.channels >= lanes && window.stride_h == 1 && window.dilation_h == 1
+        && window.kernel_h < 8 && window.kernel_d == 1 && window.out_d == 1
+    }
+
+    init(_ args: dlk_depthwise_args, _ row: WindowRow, below: WindowRow, _ epilogue: DepthwiseEpilogue) {
+      (y, yBelow, yStep, tapStep) = (row.y, below.y, row.yStep, row.tapStep)
+      (channels, bias, self.epilogue) = (Int(args.channels), args.bias, epilogue)
+      (inWidth, outWidth, pad) = (Int(args.window.in_w), Int(args.window.out_w), Int(args.window.pad_w))
+      let tapLine = 3 &* Int(args.channels)
+      // At the top both windows begin at the image's first line.
+      let shift = 1 &- row.firstLine &+ below.firstLine
+      count = max(row.lines, below.lines &+ shift)
+      for line in 0..<count {
+        let isAbove = line < row.lines, lower = line &- shift
+        lines[line] =
+          isAbove
+          ? row.x + row.ring.offset(line, row.lineStep) : below.x + below.ring.offset(lower, below.lineStep)
+        if isAbove { weights[line] = args.weights + (row.firstLine &+ line) &* tapLine }
+        if lower >= 0, lower < below.lines { weightsBelow[line] = args.weights + (below.firstLine &+ lower) &* tapLine }
+      }
+    }
+  }
+
+  /// Both rows, in the tiles of one.
+  func slide(_ pair: SlidingPair) {
+    withUnsafePointer(to: pair) { pair in
+      forEachSlidingTile(pair.pointee.outWidth) { pixel, isFour in
+        if isFour { PairTile<4>.run(pair, pixel) } else { PairTile<7>.run(pair, pixel) }
+      }
+    }
+  }
+
+  /// `P` pixels of either row by one vector of channels at a time.
+  private enum PairTile<let P: Int> {
+    @inline(never)
+    static func run(_ pair: UnsafePointer<SlidingPair>, _ pixel: Int) {
+      let left = pixel &- pair.pointee.pad
+      let inside = max(0, -left)..<max(0, pair.pointee.inWidth &- left)
+      let pixels = min(P, pair.pointee.outWidth &- pixel)
+      let offset = left &* pair.pointee.tapStep, y = pixel &* pair.pointee.yStep
+      let channels = pair.pointee.channels
+      let isWhole = pixels == P && inside.lowerBound == 0 && inside.upperBound >= P &+ 2
+      var channel = 0
+      while channel < channels {
+        // The last vector may begin among the channels of the one before.
+        let first = min(channel, channels &- lanes)
+        if isWhole {
+          tile(Border<1, 0>.self, pair, offset, y, inside, pixels, first)
+        } else {
+          tile(Border<1, 1>.self, pair, offset, y, inside, pixels, first)
+        }
+        channel = channel &+ lanes
+      }
+    }
+
+    @inline(__always)
+    private static func tile<let N: Int, let Checks: Int>(
+      _ border: Border<N, Checks>.Type, _ pair: UnsafePointer<SlidingPair>, _ offset: Int, _ y: Int,
+      _ inside: Range<Int>, _ pixels: Int, _ channel: Int
+    ) {
+      let channels = pair.pointee.channels, tapStep = pair.pointee.tapStep
+      let start = pair.pointee.bias.map { dlk_load($0 + channel) } ?? VF()
+      var sums = InlineArray<P, VF> { _ in start }, sumsBelow = InlineArray<P, VF> { _ in start }
+      for line in 0..<pair.pointee.count {
+        guard let base = pair.pointee.lines[line] else { break }
+        let from = base + (offset &+ channel)
+        let taps = pair.pointee.weights[line], tapsBelow = pair.pointee.weightsBelow[line]
+        if let taps, let tapsBelow {
+          let w = InlineArray<3, VF> { dlk_load(taps + ($0 &* channels &+ channel)) }
+          let wBelow = InlineArray<3, VF> { dlk_load(tapsBelow + ($0 &* channels &+ channel)) }
+          for i in 0..<P &+ 2 {
+            if Checks == 1 { guard i >= inside.lowerBound && i < inside.upperBound else { continue } }
+            let value = dlk_load(from + i &* tapStep)
+            add(value, i, w, &sums)
+            add(value, i, wBelow, &sumsBelow)
+          }
+        } else if let taps {
+          let w = InlineArray<3, VF> { dlk_load(taps + ($0 &* channels &+ channel)) }
+          for i in 0..<P &+ 2 {
+            if Checks == 1 { guard i >= inside.lowerBound && i < inside.upperBound else { continue } }
+            add(dlk_load(from + i &* tapStep), i, w, &sums)
+          }
+        } else if let tapsBelow {
+          let w = InlineArray<3, VF> { dlk_load(tapsBelow + ($0 &* channels &+ channel)) }
+          for i in 0..<P &+ 2 {
+            if Checks == 1 { guard i >= inside.lowerBound && i < inside.upperBound else { continue } }
+            add(dlk_load(from + i &* tapStep), i, w, &sumsBelow)
+          }
+        }
+      }
+      if pair.pointee.epilogue.clamps {
+        let low = pair.pointee.epilogue.low, high = pair.pointee.epilogue.high
+        for p in 0..<P {
+          sums[p] = dlk_min(high, dlk_max(low, sums[p]))
+          sumsBelow[p] = dlk_min(high, dlk_max(low, sumsBelow[p]))
+        }
+      }
+      let yStep = pair.pointee.yStep, place = pair.pointee.y + (y &+ channel)
+      let placeBelow = pair.pointee.yBelow + (y &+ channel)
+      for p in 0..<P where Checks == 0 || p < pixels {
+        dlk_store(place + p &* yStep, sums[p])
+        dlk_store(placeBelow + p &* yStep, sumsBelow[p])
+      }
+    }
+
+    /// Adds a pixel to all the outputs whose taps meet it.
+    @_transparent
+    private static func add(_ value: VF, _ i: Int, _ w: InlineArray<3, VF>, _ sums: inout InlineArray<P, VF>) {
+      for p in 0..<P {
+        let tap = i &- p
+        if tap >= 0 && tap < 3 { sums[p] = dlk_fma(value, w[tap], sums[p]) }
+      }
+    }
+  }
+#endif
