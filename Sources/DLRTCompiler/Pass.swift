@@ -74,6 +74,7 @@ extension PassManager {
     TrimWindows(),
     ChannelsLast(),
     FuseConvolution(),
+    FuseChannelScale(),
     FuseDepthwiseBlock(),
     FuseElementwise(),
   ])

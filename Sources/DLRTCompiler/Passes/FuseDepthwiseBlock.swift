@@ -36,14 +36,14 @@ struct FuseDepthwiseBlock: Pass {
       else { return nil }
       let expand = matcher.producer(input).flatMap { producer in
         matcher.onlyReader(of: input) == id && !taken.contains(producer)
-          && Self.isPointwise(producer, matcher) && matcher.graph[producer].input(3) == nil ? producer : nil
+          && matcher.isPointwise(producer) && matcher.graph[producer].input(3) == nil ? producer : nil
       }
       let project = matcher.onlyReader(of: output).flatMap { reader in
-        matcher.graph[reader].input(0) == output && !taken.contains(reader) && Self.isPointwise(reader, matcher)
+        matcher.graph[reader].input(0) == output && !taken.contains(reader) && matcher.isPointwise(reader)
           ? reader : nil
       }
       let between =
-        (expand == nil ? 0 : Self.elements(input, matcher)) + (project == nil ? 0 : Self.elements(output, matcher))
+        (expand == nil ? 0 : matcher.imageElements(input)) + (project == nil ? 0 : matcher.imageElements(output))
       guard between >= leastElements else { return nil }
       members = [expand, id, project].compactMap { $0 }
       last = project ?? id
@@ -67,26 +67,29 @@ struct FuseDepthwiseBlock: Pass {
       self.node = node
     }
 
-    /// A 1 × 1 convolution over images, without groups, strides or padding.
-    private static func isPointwise(_ id: NodeID, _ matcher: Matcher) -> Bool {
-      let node = matcher.graph[id]
-      guard let op = matcher.program.op(id) as? ConvNHWC, !op.isInputChannelsFirst, op.attributes.group == 1,
-        let input = matcher.shape(node.input(0)), let output = matcher.shape(node.output(0)),
-        let weights = matcher.shape(node.input(1)), weights.rank == 4, weights[2] == 1, weights[3] == 1
-      else { return false }
-      let window = op.attributes.window
-      return (0..<2).allSatisfy { axis in
-        window.stride(axis) == 1 && window.pads(axis) == (0, 0) && input[axis + 1].provablyEquals(output[axis + 1])
-      }
-    }
+  }
+}
 
-    /// Of one image; unknown sizes count as large.
-    private static func elements(_ value: ValueID, _ matcher: Matcher) -> Int {
-      guard let shape = matcher.shape(value) else { return 0 }
-      return shape.dims.dropFirst().reduce(1) { product, dim in
-        let (next, overflow) = product.multipliedReportingOverflow(by: dim.value ?? 1 << 12)
-        return overflow ? Int.max / 2 : min(next, Int.max / 2)
-      }
+extension Matcher {
+  /// A 1 × 1 convolution over images, without groups, strides or padding, whose input is not scaled.
+  func isPointwise(_ id: NodeID) -> Bool {
+    let node = graph[id]
+    guard let op = program.op(id) as? ConvNHWC, !op.isInputChannelsFirst, op.attributes.group == 1,
+      node.input(4) == nil, let input = shape(node.input(0)), let output = shape(node.output(0)),
+      let weights = shape(node.input(1)), weights.rank == 4, weights[2] == 1, weights[3] == 1
+    else { return false }
+    let window = op.attributes.window
+    return (0..<2).allSatisfy { axis in
+      window.stride(axis) == 1 && window.pads(axis) == (0, 0) && input[axis + 1].provablyEquals(output[axis + 1])
+    }
+  }
+
+  /// The elements of one image; unknown sizes count as large.
+  func imageElements(_ value: ValueID) -> Int {
+    guard let shape = shape(value) else { return 0 }
+    return shape.dims.dropFirst().reduce(1) { product, dim in
+      let (next, overflow) = product.multipliedReportingOverflow(by: dim.value ?? 1 << 12)
+      return overflow ? Int.max / 2 : min(next, Int.max / 2)
     }
   }
 }

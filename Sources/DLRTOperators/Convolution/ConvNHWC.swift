@@ -3,12 +3,13 @@ import DLRTGraph
 
 /// dlrt's convolution with channels last: Y[N, spatial…, M] = f(X[N, spatial…, C] ⋆ W[M, C / group, kernel…] + B[M] + addend),
 /// where the addend has Y's shape. W is laid out as in ONNX. With `channels_first` X alone is `[N, C, spatial…]`.
+/// 1 × 1 convolutions without groups, strides and padding may multiply X by factors[N, 1…, C] first.
 ///
 /// Up to three spatial axes; float32, and smaller floats through it.
 package struct ConvNHWC: Operator {
   package static let schema = OperatorSchema(
     "ConvNHWC", domain: OperatorName.internalDomain, versions: [1],
-    inputs: [("X", "T"), ("W", "T"), ("B?", "T"), ("addend?", "T")], outputs: [("Y", "T")],
+    inputs: [("X", "T"), ("W", "T"), ("B?", "T"), ("addend?", "T"), ("factors?", "T")], outputs: [("Y", "T")],
     types: ["T": [.halfFloats, .float32]])
   package static var promotedTypes: TypeSet { .halfFloats }
 
@@ -39,10 +40,21 @@ package struct ConvNHWC: Operator {
           .invalidModel, "wrong shape", tensor: inference.name(3), expected: "\(output)", got: "\(addend)")
       }
     }
+    if inference.has(4) {
+      let factors = try inference.shape(4, rank: given.rank)
+      for (axis, dim) in factors.dims.enumerated() {
+        let wanted = axis == 0 || axis == given.rank - 1 ? given[axis] : 1
+        if dim.provablyDiffers(wanted) {
+          throw DLRTError(
+            .invalidModel, "wrong shape", tensor: inference.name(4), expected: "[N, 1…, C] for \(given)",
+            got: "\(factors)")
+        }
+      }
+    }
     inference.set(0, type, output)
   }
 
-  package var imageInputs: [Int] { [0, 3] }
+  package var imageInputs: [Int] { [0, 3, 4] }
 
   /// The addend is read where the result is written.
   package var inPlaceInputs: [Int] { [3] }

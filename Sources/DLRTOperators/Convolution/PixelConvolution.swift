@@ -44,6 +44,8 @@ struct PixelConvolution: Sendable {
       throw DLRTError(.internalError, "this convolution reads no channels-first input")
     } else if geometry.isPointwise, problem.groups == 1 {
       method = .product
+    } else if planning.has(4) {
+      throw DLRTError(.internalError, "this convolution multiplies its input by no factors")
     } else if planning.constant(1) != nil, let tile = WinogradChoice.tile(for: problem) {
       method = .winograd(tile: tile)
     } else {
@@ -163,24 +165,43 @@ extension PixelConvolution {
 
 extension PixelConvolution {
   private func product(_ weights: TensorStorage?, _ packing: WeightPacking, _ planning: Planning) -> Step {
-    let pixels = problem.batch &* problem.geometry.outputSize
+    // Factors of its channels give each image weights of its own.
+    let isScaled = planning.has(4)
+    let images = isScaled ? problem.batch : 1
+    let pixels = problem.batch / images &* problem.geometry.outputSize
     let cut = ConvolutionCut(
-      pixels: pixels, panels: panels, images: 1, pixelBytes: inputChannels &* 4, flops: problem.flops, planning)
-    return Step(kernel: name("gemm"), workspace: weights == nil ? packing.bytes : 0) { io in
+      pixels: pixels, panels: panels, images: images, pixelBytes: inputChannels &* 4, flops: problem.flops, planning)
+    let weightBytes = weights == nil ? packing.bytes : 0
+    let imageWeights = packing.bytes / 4
+    return Step(kernel: name("gemm"), workspace: weightBytes &+ (isScaled ? packing.bytes &* images : 0)) { io in
       var args = dlk_gemm_args()
       args.m = Int64(pixels)
       args.n = Int64(outputChannels)
       args.k = Int64(inputChannels)
       args.a = x(io)
       args.a_row_stride = Int64(xPlace.stride)
-      args.b = packing.weights(weights, io, at: io.workspace)
+      let packed = packing.weights(weights, io, at: io.workspace)
+      args.b = packed
       args.c = y(io)
       args.c_row_stride = Int64(yPlace.stride)
       args.epilogue = epilogue(io)
+      let scaled = (io.workspace + weightBytes).assumingMemoryBound(to: Float.self)
+      if isScaled {
+        let factors = io.input(4, as: Float.self)
+        io.parallel(images) { image in
+          packing.scalePanels(packed, by: factors + image &* inputChannels, to: scaled + image &* imageWeights)
+        }
+        args.b = UnsafePointer(scaled)
+      }
       let upcoming = io.upcoming
       io.parallel(cut.count) { index in
         let part = cut[index]
+        let pixel = part.image &* pixels
         var own = args
+        own.a = args.a + pixel &* xPlace.stride
+        own.b = args.b + part.image &* imageWeights
+        own.c = args.c + pixel &* yPlace.stride
+        own.epilogue.addend = args.epilogue.addend.map { $0 + pixel &* outputChannels }
         own.next = io.isLast(index, of: cut.count) ? upcoming : nil
         kernels.table.pointee.gemm(
           &own, Int64(part.pixels.lowerBound), Int64(part.pixels.upperBound), Int64(part.panels.lowerBound),

@@ -122,4 +122,30 @@ struct WeightPacking: Sendable {
       }
     }
   }
+
+  /// Panels of 1 × 1 windows whose row k is multiplied by factor k.
+  func scalePanels(
+    _ packed: UnsafePointer<Float>, by factors: UnsafePointer<Float>, to target: UnsafeMutablePointer<Float>
+  ) {
+    let vector = Int(kernels.table.pointee.vector_floats)
+    var (from, to) = (packed, target)
+    for panel in 0..<panels {
+      let columns = min(panelWidth, problem.outputChannels &- panel &* panelWidth)
+      let width = (columns &+ vector &- 1) / vector &* vector
+      scaleRows(from, factors, to, rows: problem.inputChannels, width: width)
+      from += problem.inputChannels &* width
+      to += problem.inputChannels &* width
+    }
+  }
+}
+
+@_optimize(speed) @inline(never)
+private func scaleRows(
+  _ from: UnsafePointer<Float>, _ factors: UnsafePointer<Float>, _ to: UnsafeMutablePointer<Float>, rows: Int,
+  width: Int
+) {
+  for row in 0..<rows {
+    let (source, target, factor) = (from + row &* width, to + row &* width, factors[row])
+    for column in 0..<width { target[column] = source[column] * factor }
+  }
 }
