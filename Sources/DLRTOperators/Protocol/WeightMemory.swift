@@ -43,7 +43,9 @@ final class WeightMemory: Sendable {
       }
       defer { state.total &+= size }
       if state.block.map({ state.used + size > $0.byteCount }) ?? true {
-        let wanted = min(max(state.total, state.expected &- state.total, Self.smallestBlock), largestBlock)
+        // Where little is to come, a run that takes one block after the other does well with less.
+        let most = (1..<4 * largestBlock).contains(state.expected) ? largestBlock / 2 : largestBlock
+        let wanted = min(max(state.total, state.expected &- state.total, Self.smallestBlock), most)
         state.block = try WeightBlock(max(wanted, size))
         state.used = 0
       }
