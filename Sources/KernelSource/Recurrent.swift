@@ -49,13 +49,12 @@ private func runRecurrent<Cell: RecurrentCell, let G: Int>(
     let count = min(lanes, Int(args.hidden) &- panel &* lanes)
     var item = 0
     while item < batch {
-      let rows = batch &- item >= recurrentRows ? recurrentRows : batch &- item >= 2 ? 2 : 1
+      // Only the last panel may be narrow: it gets no tiles of its own for several items.
+      let left = count == lanes ? batch &- item : 1, rows = left >= recurrentRows ? recurrentRows : left >= 2 ? 2 : 1
       switch (rows, count == lanes) {
-      case (4, true): RecurrentTile<Cell, WholeColumns, 4, 1, G>.run(args, panel, item: item, count: count)
-      case (2, true): RecurrentTile<Cell, WholeColumns, 2, 1, G>.run(args, panel, item: item, count: count)
-      case (1, true): RecurrentTile<Cell, WholeColumns, 1, 1, G>.run(args, panel, item: item, count: count)
-      case (4, false): RecurrentTile<Cell, PartialColumns, 4, 1, G>.run(args, panel, item: item, count: count)
-      case (2, false): RecurrentTile<Cell, PartialColumns, 2, 1, G>.run(args, panel, item: item, count: count)
+      case (4, _): RecurrentTile<Cell, WholeColumns, 4, 1, G>.run(args, panel, item: item, count: count)
+      case (2, _): RecurrentTile<Cell, WholeColumns, 2, 1, G>.run(args, panel, item: item, count: count)
+      case (_, true): RecurrentTile<Cell, WholeColumns, 1, 1, G>.run(args, panel, item: item, count: count)
       default: RecurrentTile<Cell, PartialColumns, 1, 1, G>.run(args, panel, item: item, count: count)
       }
       item = item &+ rows
@@ -73,33 +72,20 @@ private func runRecurrent<Cell: RecurrentCell, let G: Int>(
 private enum RecurrentTile<Cell: RecurrentCell, C: ColumnAccess, let MR: Int, let U: Int, let G: Int> {
   typealias Sums = InlineArray<MR, InlineArray<U, InlineArray<G, VF>>>
 
+  /// - Parameter kept: where the sums of a tile that is begun first are kept; only one item's.
   @inline(never)
-  static func run(_ args: dlk_recurrent_args, _ panel: Int, item: Int, count: Int) {
-    var sums = start(args, panel, item: item, count: count)
-    add(&sums, args, panel, item: item, parts: 0..<2)
-    finish(sums, args, panel, item: item, count: count)
-  }
-
-  /// - Parameter kept: where the sums of a tile that is begun first are kept.
-  @inline(never)
-  static func run(_ args: dlk_recurrent_args, _ panel: Int, item: Int, count: Int, _ kept: Target?) {
+  static func run(_ args: dlk_recurrent_args, _ panel: Int, item: Int, count: Int, _ kept: Target? = nil) {
     let begins = args.begins != 0
-    var sums =
-      if let kept, !begins {
-        Sums { i in
-          InlineArray<U, InlineArray<G, VF>> { u in
-            InlineArray<G, VF> { dlk_load(kept + ((i &* U &+ u) &* G &+ $0) &* lanes) }
-          }
-        }
-      } else {
-        start(args, panel, item: item, count: count)
-      }
-    add(&sums, args, panel, item: item, parts: (kept != nil && !begins ? 1 : 0)..<(begins ? 1 : 2))
-    guard let kept, begins else { return finish(sums, args, panel, item: item, count: count) }
-    for i in 0..<MR {
+    var sums = start(args, panel, item: item, count: count)
+    if U == 2, let kept, !begins {
       for u in 0..<U {
-        for g in 0..<G { dlk_store(kept + ((i &* U &+ u) &* G &+ g) &* lanes, sums[i][u][g]) }
+        for g in 0..<G { sums[0][u][g] = dlk_load(kept + (u &* G &+ g) &* lanes) }
       }
+    }
+    add(&sums, args, panel, item: item, parts: (kept != nil && !begins ? 1 : 0)..<(begins ? 1 : 2))
+    guard U == 2, let kept, begins else { return finish(sums, args, panel, item: item, count: count) }
+    for u in 0..<U {
+      for g in 0..<G { dlk_store(kept + (u &* G &+ g) &* lanes, sums[0][u][g]) }
     }
   }
 
