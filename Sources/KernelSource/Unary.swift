@@ -75,8 +75,7 @@ private func mapWhole(_ function: dlk_unary, _ a: Float, _ b: Float, _ block: Ro
   case DLK_UNARY_ROUND: map(Round(), block)
   case DLK_UNARY_EXP: map(Exponential(), block)
   case DLK_UNARY_LOG: map(Logarithm(), block)
-  case DLK_UNARY_SIN: map(Sine(quarter: 0), block)
-  case DLK_UNARY_COS: map(Sine(quarter: 1), block)
+  case DLK_UNARY_SIN, DLK_UNARY_COS: map(Sine(quarter: function == DLK_UNARY_COS ? 1 : 0), block)
   case DLK_UNARY_TANH: map(Tanh(), block)
   case DLK_UNARY_ERF: map(Erf(), block)
   case DLK_UNARY_SIGMOID: map(Sigmoid(), block)
@@ -84,9 +83,7 @@ private func mapWhole(_ function: dlk_unary, _ a: Float, _ b: Float, _ block: Ro
   case DLK_UNARY_CLIP: map(Clip(low: constant(a), high: constant(b)), block)
   case DLK_UNARY_LEAKY_RELU: map(LeakyRelu(slope: constant(a)), block)
   case DLK_UNARY_THRESHOLDED_RELU: map(ThresholdedRelu(threshold: constant(a)), block)
-  case DLK_UNARY_ELU: map(Elu(inner: constant(1), negative: constant(a), positive: constant(1)), block)
-  case DLK_UNARY_SELU: map(Elu(inner: constant(1), negative: constant(a * b), positive: constant(b)), block)
-  case DLK_UNARY_CELU: map(Elu(inner: constant(1 / a), negative: constant(a), positive: constant(1)), block)
+  case DLK_UNARY_ELU, DLK_UNARY_SELU, DLK_UNARY_CELU: map(Elu(function, a, b), block)
   case DLK_UNARY_SOFTPLUS: map(Softplus(), block)
   case DLK_UNARY_SOFTSIGN: map(Softsign(), block)
   case DLK_UNARY_MISH: map(Mish(), block)
@@ -208,6 +205,14 @@ private struct ThresholdedRelu: UnaryFunction {
 /// positive · x above zero, negative · (e^(inner · x) − 1) below.
 private struct Elu: UnaryFunction {
   let inner, negative, positive: VF
+
+  init(_ function: dlk_unary, _ a: Float, _ b: Float) {
+    let isScaled = function == DLK_UNARY_SELU
+    inner = constant(function == DLK_UNARY_CELU ? 1 / a : 1)
+    negative = constant(isScaled ? a * b : a)
+    positive = constant(isScaled ? b : 1)
+  }
+
   @inline(__always) func callAsFunction(_ x: VF) -> VF {
     dlk_select(dlk_less(x, VF()), negative * exponentialMinusOne(x * inner), positive * x)
   }

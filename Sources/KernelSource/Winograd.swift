@@ -144,6 +144,7 @@ private struct WinogradDriver<F: WinogradTransform> {
   }
 
   /// Brings the pixels of a tile into the cache, but for those that it shares with the tile before it.
+  @inline(never)
   private func fetchInput(_ tile: Int) {
     let (plane, row, column) = position(tile), channels = Int(args.channels)
     // The last plane of the window is the one that no plane before has brought.
@@ -168,6 +169,7 @@ private struct WinogradDriver<F: WinogradTransform> {
   }
 
   /// Brings the lines that a tile's outputs for one panel go to into the cache.
+  @inline(never)
   private func fetchOutput(_ tile: Int, _ first: Int, _ columns: Int) {
     let (plane, row, column) = position(tile)
     let y = target(plane) + first
@@ -184,6 +186,7 @@ private struct WinogradDriver<F: WinogradTransform> {
   }
 
   /// Bᵀ·d·B of one tile for all channels of all planes under the window; the planes of the result are `stride` apart.
+  @inline(never)
   private func transformInput(_ tile: Int, _ target: Target, _ stride: Int) {
     let (plane, row, column) = position(tile), channels = Int(args.channels)
     let top = row &- Int(args.pad_h), left = column &- Int(args.pad_w)
@@ -270,6 +273,7 @@ private struct WinogradDriver<F: WinogradTransform> {
   }
 
   /// Aᵀ·m·A of one tile for one panel, finished and stored.
+  @inline(never)
   private func transformOutput(
     _ tile: Int, _ products: Target, _ stride: Int, column first: Int, columns: Int, vectors: Int
   ) {
