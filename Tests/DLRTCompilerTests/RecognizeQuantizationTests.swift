@@ -69,6 +69,31 @@ import Testing
       ])
   }
 
+  @Test(arguments: [false, true])
+  func products(transposes: Bool) throws {
+    var n = Network()
+    let x = try n.pass(n.b.input("x", .float32, [1, 8, 9, 10]), 1 / 32, 64)
+    let first = try n.pass(n.b.node("MatMul", [x, try n.weights([10, 6], 1 / 64)]), 1 / 16, 100)
+    let rows = try n.pass(n.b.node("Flatten", [first], ["axis": .int(3)]), 1 / 16, 100)
+    let sums = try Tensor((0..<5).map { Int32($0 * 100 - 300) }, shape: [5])
+    let bias = n.b.node("DequantizeLinear", [n.b.constant(sums), n.b.constant(try Tensor(scalar: Float(1) / 1024))])
+    let weights = try n.weights(transposes ? [5, 6] : [6, 5], 1 / 64)
+    let second = n.b.node("Gemm", [rows, weights, bias], ["transB": .int(transposes ? 1 : 0)])
+    n.b.output(try n.pass(n.b.node("Relu", [second]), 1 / 8))
+    try check(n, ["ai.dlrt::QLinearProduct": 2, "Gemm": 0, "QuantizeLinear": 1, "DequantizeLinear": 1])
+  }
+
+  @Test func concat() throws {
+    var n = Network()
+    let x = try n.pass(n.b.input("x", .float32, [1, 8, 9, 10]), 1 / 32, 64)
+    let first = try n.pass(try n.conv(x, [8, 8, 3, 3], xScale: 1 / 32), 1, 100)
+    let second = try n.pass(try n.conv(x, [4, 8, 3, 3], xScale: 1 / 32), 2, 90)
+    let both = try n.pass(n.b.node("Concat", [first, second, x], ["axis": .int(1)]), 2, 90)
+    n.b.output(try n.pass(try n.conv(both, [4, 20, 3, 3], xScale: 2), 128, 128))
+    // Two parts are quantised again.
+    try check(n, ["ai.dlrt::QLinearConvNHWC": 3, "Concat": 1, "QuantizeLinear": 3, "DequantizeLinear": 3])
+  }
+
   /// An activation that saturation does not do, and sums that others read.
   @Test func otherwise() throws {
     var n = Network()

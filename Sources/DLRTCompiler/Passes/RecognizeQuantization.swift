@@ -29,7 +29,9 @@ struct RecognizeQuantization: Pass {
     }
     switch node.op.name {
     case "Conv": return try convolution(node, result, matcher, &patch)
+    case "Gemm", "MatMul": return try product(node, result, matcher, &patch)
     case "Add", "Mul": return binary(node, result, matcher)
+    case "Concat": return concat(node, result, matcher, &patch)
     case "MaxPool", "Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Slice", "Gather":
       guard let x = Quantized(dequantize: node.input(0), matcher), x.isSame(result, matcher) else { return nil }
       var made = node
@@ -49,26 +51,84 @@ struct RecognizeQuantization: Pass {
       let scales = matcher.graph.constant(wScale), scales.type == .float32,
       scales.rank == 1 && axis(weights) == 0 || scales.count == 1 && scales.rank <= 1
     else { return nil }
-    // Sums of int32 must hold what the floats did.
-    var largest = constant.shape.dropFirst().reduce(255 * 255) { $0.multipliedReportingOverflow(by: $1).partialValue }
-    var bias: ValueID?
-    if let given = node.input(2) {
-      guard let dequantize = matcher.node(given, "DequantizeLinear"), let sums = dequantize.input(0),
-        matcher.type(sums) == .int32, let scale = matcher.graph.constant(dequantize.input(1)), scale.type == .float32,
-        isZero(dequantize.input(2), matcher), fits(scale, Float(xScale), scales)
-      else { return nil }
-      guard let numbers = matcher.graph.constant(sums)?.integers else { return nil }
-      largest &+= numbers.reduce(0) { max($0, abs($1)) }
-      bias = sums
-    }
-    guard (0...Int(Int32.max)).contains(largest) else { return nil }
+    let perChannel = constant.shape.dropFirst()
+    guard let bias = bias(node.input(2), Float(xScale), scales, terms: perChannel, matcher) else { return nil }
     var made = node
     made.op = OperatorName("QLinearConv")
     made.inputs = [
       x.value, x.scale, try x.zeroPoint(&patch), w, wScale, try weights.input(2) ?? patch.zero(constant.type),
-      result.scale, try result.zeroPoint(&patch), bias,
+      result.scale, try result.zeroPoint(&patch), bias.value,
     ]
     return made
+  }
+
+  /// The product of rows and a constant matrix of int8, as Gemm with a bias or MatMul.
+  private func product(
+    _ node: Node, _ result: Quantized, _ matcher: Matcher, _ patch: inout GraphPatch
+  ) throws -> Node? {
+    func flag(_ name: String) -> Bool {
+      if case .int(let value) = node.attributes[name] { value != 0 } else { false }
+    }
+    func isOne(_ name: String) -> Bool {
+      if case .float(let value) = node.attributes[name] { value == 1 } else { true }
+    }
+    let transB = flag("transB"), columns = transB ? 0 : 1
+    guard !flag("transA"), isOne("alpha"), isOne("beta"), let x = Quantized(dequantize: node.input(0), matcher),
+      let xScale = matcher.scalar(x.scale), let rank = matcher.shape(x.value)?.rank, rank > 0,
+      let weights = matcher.node(node.input(1), "DequantizeLinear"), let w = weights.input(0),
+      let constant = matcher.graph.constant(w), constant.rank == 2, constant.type == .int8,
+      constant.shape.allSatisfy({ $0 > 0 }), isZero(weights.input(2), matcher), let wScale = weights.input(1),
+      let scales = matcher.graph.constant(wScale), scales.type == .float32,
+      scales.rank == 1 && scales.count == constant.shape[columns] && axis(weights) & 1 == columns
+        || scales.count == 1 && scales.rank <= 1,
+      let bias = bias(node.input(2), Float(xScale), scales, terms: [constant.shape[1 - columns]], matcher),
+      bias.count == nil || bias.count == constant.shape[columns]
+    else { return nil }
+    return Node(
+      OperatorName("QLinearProduct", domain: OperatorName.internalDomain), name: node.name,
+      attributes: ["transB": .int(transB ? 1 : 0)],
+      inputs: [
+        x.value, x.scale, try x.zeroPoint(&patch), w, wScale, try weights.input(2) ?? patch.zero(constant.type),
+        result.scale, try result.zeroPoint(&patch), bias.value,
+      ],
+      outputs: [])
+  }
+
+  /// Parts become bytes of the result's scale and zero point one by one, if they are not.
+  private func concat(_ node: Node, _ result: Quantized, _ matcher: Matcher, _ patch: inout GraphPatch) -> Node? {
+    var made = node
+    for (index, input) in node.inputs.enumerated() {
+      guard let x = Quantized(dequantize: input, matcher), x.type == result.type else { return nil }
+      if x.isSame(result, matcher) {
+        made.inputs[index] = x.value
+      } else {
+        made.inputs[index] = patch.node(
+          OperatorName("QuantizeLinear"), name: node.name, inputs: [input, result.scale, result.zero],
+          output: Graph.Value(name: "", type: .tensor(result.type), shape: matcher.shape(x.value)))
+      }
+    }
+    return made
+  }
+
+  /// A bias in the unit of the sums, if there is one: nil where it is none, or where sums of int32 would not hold what
+  /// floats did.
+  private func bias(
+    _ given: ValueID?, _ x: Float, _ scales: Tensor, terms: some Sequence<Int>, _ matcher: Matcher
+  ) -> (value: ValueID?, count: Int?)? {
+    var largest = terms.reduce(255 * 255) { $0.multipliedReportingOverflow(by: $1).partialValue }
+    var bias: (value: ValueID?, count: Int?)
+    if let given {
+      guard let dequantize = matcher.node(given, "DequantizeLinear"), let sums = dequantize.input(0),
+        matcher.type(sums) == .int32, let scale = matcher.graph.constant(dequantize.input(1)), scale.type == .float32,
+        isZero(dequantize.input(2), matcher), fits(scale, x, scales)
+      else { return nil }
+      guard let constant = matcher.graph.constant(sums), constant.rank == 1, let numbers = constant.integers else {
+        return nil
+      }
+      largest &+= numbers.reduce(0) { max($0, abs($1)) }
+      bias = (sums, constant.count)
+    }
+    return (0...Int(Int32.max)).contains(largest) ? bias : nil
   }
 
   private func axis(_ node: Node) -> Int {

@@ -2,8 +2,7 @@ import DLRTGraph
 
 /// Products of bytes with a constant matrix by the kernels for convolutions of bytes: a row is a pixel.
 enum ByteProduct {
-  /// Nil where the kernels do not fit: A's and the result's parameters must be single numbers, B a matrix whose
-  /// differences are int8.
+  /// Nil where the kernels do not fit: A's and the result's parameters must be single numbers, B a constant matrix.
   static func step(_ planning: Planning, _ roles: ByteConvolution.Roles) throws -> Step? {
     let (a, b) = (planning.shape(roles.x), planning.shape(roles.w))
     let product = MatrixProduct(matmul: a, b)
@@ -17,11 +16,18 @@ enum ByteProduct {
         perColumn.product == 1 || perColumn == [product.n]
       else { return nil }
     }
+    return try self.step(planning, roles, product, isMatrix: true)
+  }
+
+  /// - Parameter isMatrix: w is `[K, N]`; else `[N, K]`.
+  static func step(
+    _ planning: Planning, _ roles: ByteConvolution.Roles, _ product: MatrixProduct, isMatrix: Bool
+  ) throws -> Step {
     let row = WindowAxis(
       input: product.m, output: product.m, kernel: 1, stride: 1, dilation: 1, padBegin: 0, padEnd: 0)
     let problem = ConvolutionProblem(
       batch: 1, groups: 1, inputChannels: product.k, outputChannels: product.n, geometry: ConvolutionGeometry([row]))
-    return try ByteConvolution(problem, planning, roles, xLast: true, yLast: true, isMatrix: true).step(planning)
+    return try ByteConvolution(problem, planning, roles, xLast: true, yLast: true, isMatrix: isMatrix).step(planning)
   }
 
   private static func isSingle(_ planning: Planning, _ input: Int) -> Bool {

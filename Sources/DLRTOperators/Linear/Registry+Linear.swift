@@ -7,4 +7,5 @@ let linearOperators: OperatorFamily = [
   "MatMul": MatMul.self,
   "MatMulInteger": MatMulInteger.self,
   "QLinearMatMul": QLinearMatMul.self,
+  "ai.dlrt::QLinearProduct": QLinearProduct.self,
 ]
