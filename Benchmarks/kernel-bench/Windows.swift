@@ -104,7 +104,7 @@ func benchLayout(_ kernels: Kernels, _ peak: Double) {
       var args = dlk_transpose_args(
         rows: Int64(rows), columns: Int64(columns), element_bytes: Int64(bytes), x: x, x_row_stride: Int64(columns),
         y: y,
-        y_row_stride: Int64(rows))
+        y_row_stride: Int64(rows), fills: 0)
       let seconds = shortest { kernels.pointee.transpose(&args, 0, Int64(rows), 0, Int64(columns)) }
       let rate = Double(2 * bytes * rows * columns) / seconds / 1e9
       print("transpose \(rows)×\(columns), \(bytes) bytes: \(fixed(rate)) GB/s")

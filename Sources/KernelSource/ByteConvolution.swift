@@ -1,10 +1,10 @@
 import CKernelSupport
 
-/// Rows of the largest tile: with two vectors of sums each they fill the registers.
+/// Pairs of rows of the largest tile: with two vectors of sums for each row they fill the registers.
 #if DL_AVX512 || DL_AVX512VNNI
-  private var byteTileRows: Int { 6 }
+  private var mostPairs: Int { 6 }
 #else
-  private var byteTileRows: Int { 4 }
+  private var mostPairs: Int { 2 }
 #endif
 
 /// The loops around the tiles of a convolution of bytes. Words of four channels take the place of floats.
@@ -16,132 +16,159 @@ private struct ByteDriver {
   let epilogue: ByteEpilogue
   /// Where pixel 0 goes.
   let y: UnsafeMutableRawPointer
-  /// Room for the largest tile.
-  let sums: UnsafeMutableRawPointer
 
   private var columns: Int { 2 &* lanes }
+  private var panelWords: Int { Int(args.parts) &* rows.taps &* depth }
 
   mutating func run(pixels: Range<Int>, panels: Range<Int>) {
+    let most = 2 &* mostPairs
     // A block of rows stays in the second-level cache while all panels pass over it.
     let resident = max(96, 131_072 / max(1, rows.taps &* depth))
-    let limit = max(byteTileRows, min(rows.blockLimit, resident) / byteTileRows &* byteTileRows)
+    let limit = max(most, min(rows.blockLimit, resident) / most &* most)
     var row = pixels.lowerBound
     while row < pixels.upperBound {
       let count = min(limit, pixels.upperBound &- row)
-      let tiling = Tiling(count, limit: byteTileRows)
+      let tiling = Tiling(count, limit: most, unit: 2)
       rows.prepare(row: row, tiling)
+      // While a panel is multiplied, the next one is fetched, each tile its share.
+      let share = 8 &* lanes / tiling.tiles
       for panel in panels {
-        var offset = 0
+        var tile = ByteTile(row: row, offset: 0, height: 0, panel: panel, next: args.weights, share: share)
+        tile.next += (panel &+ 1) &* panelWords &* 8 &* lanes
         for index in 0..<tiling.tiles {
-          let height = tiling.rows(index)
-          run(height, row: row &+ offset, offset: offset, panel: panel)
-          finish(height, row: row &+ offset, column: panel &* columns)
-          offset = offset &+ height
+          tile.height = tiling.rows(index)
+          run(tile)
+          tile.row = tile.row &+ tile.height
+          tile.offset = tile.offset &+ tile.height
+          tile.next += share &* panelWords
         }
       }
       row = row &+ count
     }
   }
 
-  private mutating func run(_ height: Int, row: Int, offset: Int, panel: Int) {
-    switch height {
-    case 1: tile(Height<1>.self, row, offset, panel)
-    case 2: tile(Height<2>.self, row, offset, panel)
-    case 3: tile(Height<3>.self, row, offset, panel)
+  private mutating func run(_ tile: ByteTile) {
+    switch (tile.height &+ 1) / 2 {
+    case 1: run(tile, Pairs<1>.self)
     #if DL_AVX512 || DL_AVX512VNNI
-      case 4: tile(Height<4>.self, row, offset, panel)
-      case 5: tile(Height<5>.self, row, offset, panel)
-      default: tile(Height<6>.self, row, offset, panel)
+      case 2: run(tile, Pairs<2>.self)
+      case 3: run(tile, Pairs<3>.self)
+      case 4: run(tile, Pairs<4>.self)
+      case 5: run(tile, Pairs<5>.self)
+      default: run(tile, Pairs<6>.self)
     #else
-      default: tile(Height<4>.self, row, offset, panel)
+      default: run(tile, Pairs<2>.self)
     #endif
     }
   }
 
-  private enum Height<let rows: Int> {}
+  private enum Pairs<let count: Int> {}
 
+  /// Of an odd number of rows the last one is computed twice.
   @inline(never)
-  private mutating func tile<let height: Int>(_: Height<height>.Type, _ row: Int, _ offset: Int, _ panel: Int) {
-    let column = panel &* columns
-    let size = 4 &* lanes
+  private mutating func run<let pairs: Int>(_ tile: ByteTile, _: Pairs<pairs>.Type) {
+    let column = tile.panel &* columns, size = 4 &* lanes, last = tile.height &- 1
     let first = dlk_load_i32(args.start + column), second = dlk_load_i32(args.start + (column &+ lanes))
-    var left = InlineArray<height, VI> { _ in first }
-    var right = InlineArray<height, VI> { _ in second }
+    // Both vectors of a row, then those of the other one.
+    var sums = InlineArray<pairs, InlineArray<4, VI>> { _ in [first, second, first, second] }
     let flip = epilogue.flip
-    var weights: UnsafeRawPointer = args.weights + panel &* Int(args.parts) &* rows.taps &* depth &* 2 &* size
+    var weights: UnsafeRawPointer = args.weights + tile.panel &* panelWords &* 2 &* size
+    var next = tile.next
     for _ in 0..<Int(args.parts) {
       var tap = 0
       repeat {
         let count = min(rows.tapLimit, rows.taps &- tap)
-        var place = rows.tile(row: row, count: height, offset: offset, taps: tap..<tap &+ count)
+        var place = rows.tile(row: tile.row, count: tile.height, offset: tile.offset, taps: tap..<tap &+ count)
         for _ in 0..<count {
-          let from = InlineArray<height, UnsafeRawPointer> { i in UnsafeRawPointer(place[i]) }
+          let from = InlineArray<pairs, InlineArray<2, UnsafeRawPointer>> { i in
+            [UnsafeRawPointer(place[2 &* i]), UnsafeRawPointer(place[i == pairs - 1 ? last : 2 &* i &+ 1])]
+          }
           var k = 0
           while k < 4 &* depth {
             let low = dlk_load_i32(weights), high = dlk_load_i32(weights + size)
-            for i in 0..<height {
-              let word = VI(repeating: (from[i] + k).loadUnaligned(as: Int32.self)) ^ flip
-              left[i] = dlk_add_quads(left[i], word, low)
-              right[i] = dlk_add_quads(right[i], word, high)
+            dlk_prefetch_l2(next)
+            next += tile.share
+            for i in 0..<pairs {
+              for row in 0..<2 {
+                let word = VI(repeating: (from[i][row] + k).loadUnaligned(as: Int32.self)) ^ flip
+                sums[i][2 &* row] = dlk_add_quads(sums[i][2 &* row], word, low)
+                sums[i][2 &* row &+ 1] = dlk_add_quads(sums[i][2 &* row &+ 1], word, high)
+              }
             }
             weights += 2 &* size
             k = k &+ 4
           }
-          place += height
+          place += tile.height
         }
         tap = tap &+ count
       } while tap < rows.taps
     }
-    // The sums of a row side by side.
-    for i in 0..<height {
-      dlk_store_i32(sums + 2 &* i &* size, left[i])
-      dlk_store_i32(sums + (2 &* i &+ 1) &* size, right[i])
+
+    let width = min(columns, Int(args.n) &- column), step = Int(args.y_pixels.pixel_stride)
+    guard let scale = args.scale else {
+      var held = sums
+      return withAddress(of: &held) { store($0, tile.row, tile.height, column, width) }
+    }
+    let left = dlk_load(scale + column), right = dlk_load(scale + (column &+ lanes))
+    var target: UnsafeMutableRawPointer = y + (tile.row &* step &+ column)
+    for i in 0..<pairs {
+      let bytes = dlk_sort_halves(epilogue.bytes(sums[i], left, right, left, right))
+      dlk_store_low_bytes(target, bytes, width)
+      if i < pairs - 1 || last & 1 != 0 { dlk_store_high_bytes(target + step, bytes, width) }
+      target += 2 &* step
     }
   }
 
-  /// Stores the tile that `sums` holds.
-  private func finish(_ height: Int, row: Int, column: Int) {
-    let size = 4 &* lanes, step = Int(args.y_pixels.pixel_stride)
-    for vector in 0..<2 {
-      let first = column &+ vector &* lanes, width = min(lanes, Int(args.n) &- first)
-      if width <= 0 { break }
-      let from = sums + vector &* size
-      if let scale = args.scale {
-        let factor = dlk_load(scale + first)
-        var place = y + (row &* step &+ first)
-        for i in 0..<height {
-          let bytes = epilogue.byte(dlk_load_i32(from + 2 &* i &* size), factor)
-          if width == lanes { dlk_store_i8(place, bytes) } else { dlk_store_i8_partial(place, bytes, width) }
-          place += step
-        }
-      } else {
-        for i in 0..<height {
-          dlk_store_partial(y + ((row &+ i) &* step &+ first) &* 4, dlk_load(from + 2 &* i &* size), width)
-        }
-      }
+  /// Stores sums as they are.
+  @inline(never)
+  private func store(_ sums: UnsafeMutableRawPointer, _ row: Int, _ height: Int, _ column: Int, _ width: Int) {
+    for i in 0..<height {
+      let target: UnsafeMutableRawPointer = y + ((row &+ i) &* Int(args.y_pixels.pixel_stride) &+ column) &* 4
+      target.copyMemory(from: sums + i &* 8 &* lanes, byteCount: width &* 4)
     }
   }
+}
+
+/// A few rows by the columns of a panel.
+private struct ByteTile {
+  var row: Int
+  /// Of the first row in its block.
+  var offset: Int
+  var height: Int
+  let panel: Int
+  /// What to fetch meanwhile, and how far to go at each word.
+  var next: UnsafeRawPointer
+  let share: Int
 }
 
 /// How sums become bytes, and how x is read.
 struct ByteEpilogue {
   /// Turns the first bit of signed bytes around.
   let flip: VI
-  private let zero: VI
-  private let low: VF
+  private let turn: VI
+  private let shift: VI
   private let high: VF
 
+  /// Signed results are made as unsigned ones, 128 more.
   init(_ args: dlk_byte_window_args) {
-    flip = VI(repeating: args.is_x_signed != 0 ? Int32(bitPattern: 0x8080_8080) : 0)
-    zero = VI(repeating: args.zero)
-    let least: Int32 = args.is_y_signed != 0 ? -128 : 0
-    low = dlk_to_f32(VI(repeating: least &- args.zero))
-    high = dlk_to_f32(VI(repeating: least &+ 255 &- args.zero))
+    let first = Int32(bitPattern: 0x8080_8080), isSigned = args.is_y_signed != 0
+    flip = VI(repeating: args.is_x_signed != 0 ? first : 0)
+    turn = VI(repeating: isSigned ? first : 0)
+    let zero = args.zero &+ (isSigned ? 128 : 0)
+    shift = VI(repeating: zero &* 0x1_0001)
+    high = dlk_to_f32(VI(repeating: 255 &- zero))
   }
 
-  /// Limits before it rounds, as `quantize` does.
-  @inline(__always) func byte(_ sum: VI, _ scale: VF) -> VI {
-    dlk_to_i32(dlk_min(dlk_max(dlk_to_f32(sum) * scale, low), high)) &+ zero
+  /// Four lanes of each in turn, within each 16 bytes. Beyond the least byte, and from NaN, the least int32 is what a
+  /// float becomes, which the joining limits; what is beyond the greatest is limited before it is rounded.
+  @inline(__always)
+  func bytes(_ sums: InlineArray<4, VI>, _ a: VF, _ b: VF, _ c: VF, _ d: VF) -> VI {
+    dlk_join_bytes(rounded(sums[0], a), rounded(sums[1], b), rounded(sums[2], c), rounded(sums[3], d), shift) ^ turn
+  }
+
+  /// `dlk_min` gives its second operand where that is NaN.
+  @inline(__always) private func rounded(_ sum: VI, _ scale: VF) -> VI {
+    dlk_to_i32(dlk_min(high, dlk_to_f32(sum) * scale))
   }
 }
 
@@ -151,13 +178,10 @@ func convolveBytes(_ args: dlk_byte_window_args, _ pixels: Range<Int>, _ panels:
     padding: args.padding.assumingMemoryBound(to: Float.self)
   ) { rows, depth in
     let size = args.scale == nil ? 4 : 1
-    var sums = InlineArray<12, VI> { _ in VI() }
-    withAddress(of: &sums) { sums in
-      forEachRun(of: pixels, args.window, args.y_pixels) { run, offset in
-        var driver = ByteDriver(
-          rows: rows, depth: depth, args: args, epilogue: ByteEpilogue(args), y: args.y + offset &* size, sums: sums)
-        driver.run(pixels: run, panels: panels)
-      }
+    forEachRun(of: pixels, args.window, args.y_pixels) { run, offset in
+      var driver = ByteDriver(
+        rows: rows, depth: depth, args: args, epilogue: ByteEpilogue(args), y: args.y + offset &* size)
+      driver.run(pixels: run, panels: panels)
     }
   }
 }

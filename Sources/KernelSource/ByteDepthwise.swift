@@ -1,107 +1,166 @@
 import CKernelSupport
 
-/// Each channel by itself, four taps at a time: the bytes of a channel under them are brought together into a word.
+/// Each channel by itself, four pixels at a time: a channel's bytes under them are brought together into a word. Four
+/// pixels are neighbours in a line of the window, where that makes no more of them than any four taps do.
 func depthwiseBytes(_ args: dlk_byte_window_args, _ pixels: Range<Int>) {
   withWindowRows(
     args.window, args.x.assumingMemoryBound(to: Float.self), args.x_pixels, channels: args.words,
     padding: args.padding.assumingMemoryBound(to: Float.self), joins: false
   ) { rows, _ in
-    let epilogue = ByteEpilogue(args)
-    var rows = rows
-    let step = Int(args.y_pixels.pixel_stride) &* (args.scale == nil ? 4 : 1)
-    let limit = rows.blockLimit
+    let epilogue = ByteEpilogue(args), size = args.scale == nil ? 4 : 1
+    let step = Int(args.y_pixels.pixel_stride) &* size, width = Int(args.window.out_w)
     forEachRun(of: pixels, args.window, args.y_pixels) { run, offset in
-      let y: UnsafeMutableRawPointer = args.y + offset &* (args.scale == nil ? 4 : 1)
-      var row = run.lowerBound
-      while row < run.upperBound {
-        let count = min(limit, run.upperBound &- row)
-        let tiling = Tiling(count, limit: 16)
-        rows.prepare(row: row, tiling)
-        var offset = 0
-        for index in 0..<tiling.tiles {
-          let height = tiling.rows(index)
-          var channel = 0
-          while channel < Int(args.n) {
-            for i in 0..<height {
-              pixel(args, &rows, epilogue, channel, row &+ offset, height, offset, i, y + (row &+ offset &+ i) &* step)
+      var driver = DepthwiseDriver(rows: rows, args: args, epilogue: epilogue)
+      var pixel = run.lowerBound, column = pixel % width, line = pixel / width
+      while pixel < run.upperBound {
+        let y: UnsafeMutableRawPointer = args.y + (offset &* size &+ pixel &* step)
+        let count = min(Int(args.shifts), width &- column, run.upperBound &- pixel)
+        if driver.goesByLines {
+          driver.gather(line: line, column: column, isFirst: pixel == run.lowerBound)
+        } else {
+          driver.gather(pixel)
+        }
+        if args.shifts == 2 {
+          driver.run(pixel, count, y, step, Shifts<2>.self)
+        } else {
+          driver.run(pixel, count, y, step, Shifts<1>.self)
+        }
+        pixel = pixel &+ count
+        column = column &+ count
+        if column == width { (line, column) = (line &+ 1, 0) }
+      }
+    }
+  }
+}
+
+private enum Shifts<let count: Int> {}
+
+private struct DepthwiseDriver {
+  let rows: WindowRows
+  let args: dlk_byte_window_args
+  let epilogue: ByteEpilogue
+  /// Taps beyond which a pixel's places are found part by part.
+  private var most: Int { 512 }
+
+  private var places: UnsafeMutablePointer<Source> { rows.addresses }
+  private var lines: Int { Int(args.window.kernel_d &* args.window.kernel_h) }
+  /// Fours of pixels in a line of the window.
+  private var across: Int { (Int(args.window.kernel_w) &+ Int(args.shifts) &+ 2) / 4 }
+  private var quads: Int { goesByLines ? lines &* across : ceilDivide(rows.taps, 4) }
+  var goesByLines: Bool { args.shifts == 2 || lines <= 64 && lines &* across <= ceilDivide(rows.taps, 4) }
+
+  /// The places under the window of an output, or of two neighbours, line by line.
+  mutating func gather(line: Int, column: Int, isFirst: Bool) {
+    let window = args.window, dilation = Int(window.dilation_w), pixel = dilation &* Int(args.x_pixels.pixel_stride)
+    let starts = places + lines &* across &* 4
+    if column == 0 || isFirst {
+      for number in 0..<lines {
+        let (z, y) = (number / Int(window.kernel_h), number % Int(window.kernel_h))
+        let found = rows.line(
+          line / Int(window.out_h) &* Int(window.stride_d) &- Int(window.pad_d),
+          line % Int(window.out_h) &* Int(window.stride_h) &- Int(window.pad_h), z, y)
+        starts[number] = found ?? rows.padding
+      }
+    }
+    let left = column &* Int(window.stride_w) &- Int(window.pad_w), count = across &* 4
+    let isInside = left >= 0 && left &+ (count &- 1) &* dilation < Int(window.in_w)
+    var place = places
+    for number in 0..<lines {
+      let start = starts[number]
+      let step = start == rows.padding ? 0 : pixel
+      if isInside {
+        var from = start + (step == 0 ? 0 : left &* Int(args.x_pixels.pixel_stride))
+        for index in 0..<count {
+          place[index] = from
+          from += step
+        }
+      } else {
+        for index in 0..<count {
+          let x = left &+ index &* dilation
+          let isInside = step != 0 && UInt(bitPattern: x) < UInt(bitPattern: Int(window.in_w))
+          place[index] = isInside ? start + x &* Int(args.x_pixels.pixel_stride) : rows.padding
+        }
+      }
+      place += count
+    }
+  }
+
+  /// The places under an output's window, of the last four taps those that there are.
+  mutating func gather(_ pixel: Int) {
+    if rows.taps <= most { gather(pixel, 0..<rows.taps) }
+  }
+
+  private func gather(_ pixel: Int, _ taps: Range<Int>) {
+    rows.fill(places, row: pixel, count: 1, taps: taps)
+    var index = taps.count
+    while index & 3 != 0 {
+      places[index] = rows.padding
+      index = index &+ 1
+    }
+  }
+
+  /// All channels of one output, or of two neighbours.
+  @inline(never)
+  mutating func run<let shifts: Int>(
+    _ pixel: Int, _ count: Int, _ y: UnsafeMutableRawPointer, _ step: Int, _: Shifts<shifts>.Type
+  ) {
+    let size = 4 &* lanes
+    let quads = quads, chunk = goesByLines || rows.taps <= most ? quads : most / 4
+    var channel = 0
+    while channel < Int(args.n) {
+      let words = min(lanes, Int(args.words) &- channel / 4)
+      var weights: UnsafeRawPointer = args.weights + channel &* Int(args.parts) &* quads &* shifts &* 4
+      let start = args.start + channel
+      let starts = InlineArray<4, VI> { dlk_load_i32(start + $0 &* lanes) }
+      var sums = InlineArray<shifts, InlineArray<4, VI>> { _ in starts }
+      for _ in 0..<Int(args.parts) {
+        var first = 0
+        while first < quads {
+          if chunk < quads { gather(pixel, first &* 4..<min(rows.taps, (first &+ chunk) &* 4)) }
+          var place = UnsafePointer(places)
+          for _ in 0..<min(chunk, quads &- first) {
+            let x = InlineArray<4, VI> { i in
+              dlk_bits(dlk_load_partial(UnsafeRawPointer(place[i]) + channel, words)) ^ epilogue.flip
             }
-            channel = channel &+ 4 &* lanes
+            place += 4
+            let a = dlk_zip_low_i8(x[0], x[1]), b = dlk_zip_high_i8(x[0], x[1])
+            let c = dlk_zip_low_i8(x[2], x[3]), d = dlk_zip_high_i8(x[2], x[3])
+            let all: InlineArray<4, VI> = [
+              dlk_zip_low_i16(a, c), dlk_zip_high_i16(a, c), dlk_zip_low_i16(b, d), dlk_zip_high_i16(b, d),
+            ]
+            for shift in 0..<shifts {
+              for i in 0..<4 {
+                sums[shift][i] = dlk_add_quads(sums[shift][i], all[i], dlk_load_i32(weights + i &* size))
+              }
+              weights += 4 &* size
+            }
           }
-          offset = offset &+ height
+          first = first &+ chunk
         }
-        row = row &+ count
       }
+      let width = min(size, Int(args.n) &- channel)
+      if let scale = args.scale.map({ $0 + channel }) {
+        let factors = InlineArray<4, VF> { dlk_load(scale + $0 &* lanes) }
+        for shift in 0..<shifts where shift < count {
+          let bytes = epilogue.bytes(sums[shift], factors[0], factors[1], factors[2], factors[3])
+          dlk_store_bytes(y + (shift &* step &+ channel), bytes, width)
+        }
+      } else {
+        var held = sums
+        withAddress(of: &held) { held in
+          for shift in 0..<count { store(held + shift &* 4 &* size, y + (shift &* step &+ channel &* 4), width) }
+        }
+      }
+      channel = channel &+ size
     }
   }
-}
 
-/// A block of channels of one pixel out of a tile of `height`.
-@inline(never)
-private func pixel(
-  _ args: dlk_byte_window_args, _ rows: inout WindowRows, _ epilogue: ByteEpilogue, _ channel: Int, _ row: Int,
-  _ height: Int, _ offset: Int, _ i: Int, _ y: UnsafeMutableRawPointer
-) {
-  let size = 4 &* lanes
-  let words = min(lanes, Int(args.words) &- channel / 4)
-  var weights: UnsafeRawPointer = args.weights + channel &* Int(args.parts) &* ceilDivide(rows.taps, 4) &* 4
-  let start = args.start + channel
-  var sums = InlineArray<4, VI> { i in dlk_load_i32(start + i &* lanes) }
-  // Beyond that many taps each pixel's are found by themselves.
-  let isShared = rows.taps <= rows.tapLimit
-  let step = isShared ? height : 1
-  for _ in 0..<Int(args.parts) {
-    var tap = 0
-    repeat {
-      let last = min(rows.tapLimit, rows.taps &- tap) &- 1
-      let place =
-        isShared
-        ? rows.tile(row: row, count: height, offset: offset, taps: 0..<rows.taps) + i
-        : rows.tile(row: row &+ i, count: 1, offset: 0, taps: tap..<tap &+ last &+ 1)
-      var next = 0
-      while next <= last {
-        // Taps beyond the last have no weights.
-        let x = InlineArray<4, VI> { i in
-          let from = UnsafeRawPointer(place[min(next &+ i, last) &* step]) + channel
-          return dlk_bits(dlk_load_partial(from, words)) ^ epilogue.flip
-        }
-        let a = dlk_zip_low_i8(x[0], x[1]), b = dlk_zip_high_i8(x[0], x[1])
-        let c = dlk_zip_low_i8(x[2], x[3]), d = dlk_zip_high_i8(x[2], x[3])
-        sums[0] = dlk_add_quads(sums[0], dlk_zip_low_i16(a, c), dlk_load_i32(weights))
-        sums[1] = dlk_add_quads(sums[1], dlk_zip_high_i16(a, c), dlk_load_i32(weights + size))
-        sums[2] = dlk_add_quads(sums[2], dlk_zip_low_i16(b, d), dlk_load_i32(weights + 2 &* size))
-        sums[3] = dlk_add_quads(sums[3], dlk_zip_high_i16(b, d), dlk_load_i32(weights + 3 &* size))
-        weights += 4 &* size
-        next = next &+ 4
-      }
-      tap = tap &+ last &+ 1
-    } while tap < rows.taps
-  }
-  store(args, &sums, epilogue, channel, y)
-}
-
-@inline(__always)
-private func store(
-  _ args: dlk_byte_window_args, _ sums: inout InlineArray<4, VI>, _ epilogue: ByteEpilogue, _ channel: Int,
-  _ y: UnsafeMutableRawPointer
-) {
-  let size = 4 &* lanes
-  let width = min(size, Int(args.n) &- channel)
-  guard let scale = args.scale.map({ $0 + channel }) else {
-    withAddress(of: &sums) { sums in
-      for c in 0..<width {
-        let lane = c / 16 &* 4 &+ c % 4, vector = c % 16 / 4
-        (y + (channel &+ c) &* 4).copyMemory(from: sums + (vector &* lanes &+ lane) &* 4, byteCount: 4)
-      }
+  /// Brings sums into the order of their channels.
+  @inline(never)
+  private func store(_ sums: UnsafeMutableRawPointer, _ y: UnsafeMutableRawPointer, _ count: Int) {
+    for c in 0..<count {
+      let lane = c / 16 &* 4 &+ c % 4, vector = c % 16 / 4
+      (y + c &* 4).copyMemory(from: sums + (vector &* lanes &+ lane) &* 4, byteCount: 4)
     }
-    return
-  }
-  let bytes = dlk_join_bytes(
-    epilogue.byte(sums[0], dlk_load(scale)), epilogue.byte(sums[1], dlk_load(scale + lanes)),
-    epilogue.byte(sums[2], dlk_load(scale + 2 &* lanes)), epilogue.byte(sums[3], dlk_load(scale + 3 &* lanes)))
-  if width == size {
-    dlk_store_i32(y + channel, bytes)
-  } else {
-    var held = bytes
-    withAddress(of: &held) { (y + channel).copyMemory(from: $0, byteCount: width) }
   }
 }

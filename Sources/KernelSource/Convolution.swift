@@ -101,7 +101,8 @@ struct WindowRows: RowSource {
   }
 
   /// `[tap][row]` for `count` output pixels from `row` on.
-  private func fill(_ target: UnsafeMutablePointer<Source>, row: Int, count: Int, taps range: Range<Int>) {
+  @inline(never)
+  func fill(_ target: UnsafeMutablePointer<Source>, row: Int, count: Int, taps range: Range<Int>) {
     let (outW, outH) = (Int(window.out_w), Int(window.out_h))
     var ox = row % outW, oy = row / outW, oz = 0
     if window.out_d > 1 { (oy, oz) = (oy % outH, oy / outH) }
@@ -163,7 +164,7 @@ struct WindowRows: RowSource {
   }
 
   /// The image's row under one row of the window, if there is one.
-  @inline(__always) private func line(_ front: Int, _ top: Int, _ kz: Int, _ ky: Int) -> Source? {
+  @inline(__always) func line(_ front: Int, _ top: Int, _ kz: Int, _ ky: Int) -> Source? {
     let z = front &+ kz &* Int(window.dilation_d), y = top &+ ky &* Int(window.dilation_h)
     guard UInt(bitPattern: z) < UInt(bitPattern: Int(window.in_d)),
       UInt(bitPattern: y) < UInt(bitPattern: Int(window.in_h))

@@ -18,20 +18,29 @@ protocol RowSource {
   func lastTap(row: Int, offset: Int, _ i: Int, in count: Int) -> Source
 }
 
-/// `count` rows cut into as few tiles as possible, all as equal as possible.
+/// `count` rows cut into as few tiles as possible, all as equal as possible, where all but the last one are multiples of
+/// `unit`, as `limit` is.
 struct Tiling {
   let tiles: Int
-  /// Rows of the smaller tiles; the first `larger` ones have one more.
-  let rows: Int
-  let larger: Int
+  private let unit: Int
+  /// Units of the smaller tiles; the first `larger` ones have one more.
+  private let units: Int
+  private let larger: Int
+  /// Rows that the last unit lacks.
+  private let missing: Int
 
-  @inline(__always) init(_ count: Int, limit: Int) {
+  @inline(__always) init(_ count: Int, limit: Int, unit: Int = 1) {
+    let all = ceilDivide(count, unit)
     tiles = ceilDivide(count, limit)
-    rows = tiles == 0 ? 0 : count / tiles
-    larger = count &- tiles &* rows
+    self.unit = unit
+    units = tiles == 0 ? 0 : all / tiles
+    larger = all &- tiles &* units
+    missing = all &* unit &- count
   }
 
-  @inline(__always) func rows(_ tile: Int) -> Int { tile < larger ? rows &+ 1 : rows }
+  @inline(__always) func rows(_ tile: Int) -> Int {
+    (tile < larger ? units &+ 1 : units) &* unit &- (tile &+ 1 == tiles ? missing : 0)
+  }
 }
 
 /// B as a driver walks it.

@@ -117,16 +117,44 @@ private func dequantize<B: Bytes>(_ args: dlk_dequantize_args, _: B.Type) {
 
 func byteBinary(_ args: dlk_byte_binary_args) {
   switch (args.is_signed != 0, args.multiplies != 0) {
-  case (true, true): byteBinary(args, SignedBytes.self) { multiplied($0, $1, args) }
-  case (true, false): byteBinary(args, SignedBytes.self) { added($0, $1, args) }
-  case (false, true): byteBinary(args, UnsignedBytes.self) { multiplied($0, $1, args) }
-  case (false, false): byteBinary(args, UnsignedBytes.self) { added($0, $1, args) }
+  case (true, true): byteBinary(args, SignedBytes.self, ByteProduct.self)
+  case (true, false): byteBinary(args, SignedBytes.self, ByteSum.self)
+  case (false, true): byteBinary(args, UnsignedBytes.self, ByteProduct.self)
+  case (false, false): byteBinary(args, UnsignedBytes.self, ByteSum.self)
   }
 }
 
-@_transparent
-private func byteBinary<B: Bytes>(_ args: dlk_byte_binary_args, _: B.Type, _ function: (VF, VF) -> VF) {
-  let count = Int(args.count)
+/// What becomes of two bytes. A protocol, as closures that several places share are called once a vector.
+private protocol ByteFunction {
+  init(_ args: dlk_byte_binary_args)
+  func callAsFunction(_ a: VF, _ b: VF) -> VF
+}
+
+private struct ByteProduct: ByteFunction {
+  let aZero, bZero, factor, shift: VF
+
+  @inline(__always) init(_ args: dlk_byte_binary_args) {
+    (aZero, bZero) = (VF(repeating: args.a_zero), VF(repeating: args.b_zero))
+    (factor, shift) = (VF(repeating: args.a_factor), VF(repeating: args.shift))
+  }
+
+  @inline(__always) func callAsFunction(_ a: VF, _ b: VF) -> VF { (a - aZero) * (b - bZero) * factor + shift }
+}
+
+private struct ByteSum: ByteFunction {
+  let aFactor, bFactor, shift: VF
+
+  @inline(__always) init(_ args: dlk_byte_binary_args) {
+    (aFactor, bFactor) = (VF(repeating: args.a_factor), VF(repeating: args.b_factor))
+    shift = VF(repeating: args.shift)
+  }
+
+  @inline(__always) func callAsFunction(_ a: VF, _ b: VF) -> VF { fused(a, aFactor, fused(b, bFactor, shift)) }
+}
+
+@inline(__always)
+private func byteBinary<B: Bytes, F: ByteFunction>(_ args: dlk_byte_binary_args, _: B.Type, _: F.Type) {
+  let function = F(args), count = Int(args.count)
   let a: UnsafeRawPointer = args.a, b: UnsafeRawPointer = args.b
   let y: UnsafeMutableRawPointer = args.y
   let (low, high) = (VF(repeating: B.least), VF(repeating: B.greatest))
@@ -141,18 +169,6 @@ private func byteBinary<B: Bytes>(_ args: dlk_byte_binary_args, _: B.Type, _ fun
     if isWhole { dlk_store_i8(y + i, result) } else { dlk_store_i8_partial(y + i, result, width) }
     i = i &+ lanes
   }
-}
-
-@inline(__always)
-private func multiplied(_ a: VF, _ b: VF, _ args: dlk_byte_binary_args) -> VF {
-  (a - VF(repeating: args.a_zero)) * (b - VF(repeating: args.b_zero)) * VF(repeating: args.a_factor)
-    + VF(repeating: args.shift)
-}
-
-@inline(__always)
-private func added(_ a: VF, _ b: VF, _ args: dlk_byte_binary_args) -> VF {
-  let shift = VF(repeating: args.shift), x = VF(repeating: args.a_factor), y = VF(repeating: args.b_factor)
-  return fused(a, x, fused(b, y, shift))
 }
 
 /// A fused sum where there is no FMA: products of bytes and floats are exact in double precision.

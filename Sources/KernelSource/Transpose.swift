@@ -2,7 +2,7 @@ import CKernelSupport
 
 func transpose(_ args: dlk_transpose_args, _ rows: Range<Int>, _ columns: Range<Int>) {
   switch args.element_bytes {
-  case 1: transposeScalars(UInt8.self, args, rows, columns)
+  case 1: transposeBytes(args, rows, columns)
   case 2: transposeScalars(UInt16.self, args, rows, columns)
   case 4: transposeVectors(args, rows, columns)
   default: transposeScalars(UInt64.self, args, rows, columns)
@@ -95,7 +95,7 @@ private func interleave(_ args: dlk_transpose_args, _ rows: Range<Int>, _ column
 }
 
 @inline(__always)
-private func transposeScalars<T: BitwiseCopyable>(
+func transposeScalars<T: BitwiseCopyable>(
   _ type: T.Type, _ args: dlk_transpose_args, _ rows: Range<Int>, _ columns: Range<Int>
 ) {
   let size = MemoryLayout<T>.size, xStride = Int(args.x_row_stride), yStride = Int(args.y_row_stride)
@@ -136,7 +136,7 @@ func copyImage(_ args: dlk_copy_image_args, _ rows: Range<Int>) {
     } else if args.x_pixel_stride == 1 {
       let planes = dlk_transpose_args(
         rows: args.channels, columns: args.width, element_bytes: 4, x: x, x_row_stride: args.x_channel_stride,
-        y: y + left, y_row_stride: args.channels)
+        y: y + left, y_row_stride: args.channels, fills: 0)
       transposeVectors(planes, 0..<channels, 0..<width)
     } else {
       for pixel in 0..<width {

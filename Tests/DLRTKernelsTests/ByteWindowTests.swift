@@ -49,7 +49,13 @@ import Testing
     for seed in 0..<100 {
       var random = SeededGenerator(seed)
       let test = ByteCase(&random, n: nil, pads: true, dense: false)
-      let blocks = (test.n + block - 1) / block, quads = (test.taps + 3) / 4
+      let window = test.test.window, across = Int(window.kernel_w)
+      let isShared = window.stride_w == 1 && window.dilation_w == 1 && random.int(0...2) > 0
+      let shifts = isShared ? 2 : 1
+      let lines = test.taps / across, fours = (across + shifts + 2) / 4
+      let goesByLines = isShared || lines * fours <= (test.taps + 3) / 4
+      let quads = goesByLines ? lines * fours * shifts : (test.taps + 3) / 4
+      let blocks = (test.n + block - 1) / block
       func slot(_ channel: Int) -> Int {
         let inside = channel % block
         return channel - inside + inside % 16 / 4 * lanes + inside / 16 * 4 + inside % 4
@@ -63,12 +69,17 @@ import Testing
         scales.store(test.scales[channel], place)
         for part in 0..<test.parts {
           for tap in 0..<test.taps {
-            let quad = ((place / block * test.parts + part) * quads + tap / 4) * block + place % block
-            packed.store(test.weight(part, tap, channel), quad * 4 + tap % 4)
+            for shift in 0..<shifts {
+              let pixel = tap % across + shift
+              let four = goesByLines ? (tap / across * fours + pixel / 4) * shifts + shift : tap / 4
+              let quad = ((place / block * test.parts + part) * quads + four) * block + place % block
+              packed.store(test.weight(part, tap, channel), quad * 4 + (goesByLines ? pixel : tap) % 4)
+            }
           }
         }
       }
       test.check(packed, starts, scales, "seed \(seed)") { args, first, end in
+        args.shifts = Int64(shifts)
         kernels.pointee.byte_depthwise(&args, first, end)
       } sum: { taps, channel, part, read in
         var sum: Int32 = 0

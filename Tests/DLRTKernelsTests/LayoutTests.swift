@@ -17,7 +17,7 @@ import Testing
       let y = Guarded<UInt8>(yCount * bytes, fence: random.pick([.before, .behind])) { _ in 0 }
       var args = dlk_transpose_args(
         rows: Int64(rows), columns: Int64(columns), element_bytes: Int64(bytes), x: x.pointer,
-        x_row_stride: Int64(xStride), y: y.base, y_row_stride: Int64(yStride))
+        x_row_stride: Int64(xStride), y: y.base, y_row_stride: Int64(yStride), fills: 0)
       let middle = Int64(random.int(0...rows)), center = Int64(random.int(0...columns))
       for r in [(0, middle), (middle, Int64(rows))] {
         for c in [(center, Int64(columns)), (0, center)] { kernels.pointee.transpose(&args, r.0, r.1, c.0, c.1) }
@@ -30,6 +30,26 @@ import Testing
             return
           }
         }
+      }
+    }
+  }
+
+  @Test(arguments: KernelLibrary.available)
+  func bytesMayFillTheirRows(isa: ISA) {
+    let kernels = KernelLibrary.table(for: isa)
+    for seed in 0..<60 {
+      var random = SeededGenerator(seed)
+      let rows = random.int(1...4), columns = random.pick([1, 2, 5, 16, 17, 63, 64, 130])
+      let x = Guarded<UInt8>(rows * columns) { _ in UInt8(random.int(1...255)) }
+      let y = Guarded<UInt8>(columns * 4) { _ in 0 }
+      var args = dlk_transpose_args(
+        rows: Int64(rows), columns: Int64(columns), element_bytes: 1, x: x.pointer, x_row_stride: Int64(columns),
+        y: y.base, y_row_stride: 4, fills: 1)
+      let center = Int64(random.int(0...columns))
+      kernels.pointee.transpose(&args, 0, Int64(rows), center, Int64(columns))
+      kernels.pointee.transpose(&args, 0, Int64(rows), 0, center)
+      for c in 0..<columns {
+        for r in 0..<rows { #expect(y[c * 4 + r] == x[r * columns + c], "seed \(seed)") }
       }
     }
   }

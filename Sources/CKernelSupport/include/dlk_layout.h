@@ -10,6 +10,7 @@ typedef struct dlk_transpose_args {
   int64_t x_row_stride;   ///< elements from x[r][c] to x[r + 1][c]
   void *y;
   int64_t y_row_stride;   ///< elements from y[c][r] to y[c + 1][r]
+  int32_t fills;          ///< boolean: y has y_row_stride elements for each c; those beyond the rows may change
 } dlk_transpose_args;
 
 /// Copies an image into NHWC with a margin of `value` around it. x has any strides, in floats.

@@ -322,18 +322,32 @@ DLK_INLINE dlk_vi dlk_zip_low_i16(dlk_vi a, dlk_vi b) { return (dlk_vi)_mm_unpac
 DLK_INLINE dlk_vi dlk_zip_high_i16(dlk_vi a, dlk_vi b) { return (dlk_vi)_mm_unpackhi_epi16((__m128i)a, (__m128i)b); }
 #endif
 
-/// Within each 16 bytes, the low bytes of four lanes of each of a, b, c and d.
-DLK_INLINE dlk_vi dlk_join_bytes(dlk_vi a, dlk_vi b, dlk_vi c, dlk_vi d) {
-  a &= 0xff, b &= 0xff, c &= 0xff, d &= 0xff;
+/// Within each 16 bytes four lanes of each of a, b, c and d, held to 16 bits, plus `shift` of 16-bit integers, held to
+/// 0 … 255.
+DLK_INLINE dlk_vi dlk_join_bytes(dlk_vi a, dlk_vi b, dlk_vi c, dlk_vi d, dlk_vi shift) {
 #if DLK_VECTOR_BYTES == 64
   __m512i low = _mm512_packs_epi32((__m512i)a, (__m512i)b), high = _mm512_packs_epi32((__m512i)c, (__m512i)d);
+  low = _mm512_adds_epi16(low, (__m512i)shift), high = _mm512_adds_epi16(high, (__m512i)shift);
   return (dlk_vi)_mm512_packus_epi16(low, high);
 #elif DLK_VECTOR_BYTES == 32
   __m256i low = _mm256_packs_epi32((__m256i)a, (__m256i)b), high = _mm256_packs_epi32((__m256i)c, (__m256i)d);
+  low = _mm256_adds_epi16(low, (__m256i)shift), high = _mm256_adds_epi16(high, (__m256i)shift);
   return (dlk_vi)_mm256_packus_epi16(low, high);
 #else
   __m128i low = _mm_packs_epi32((__m128i)a, (__m128i)b), high = _mm_packs_epi32((__m128i)c, (__m128i)d);
+  low = _mm_adds_epi16(low, (__m128i)shift), high = _mm_adds_epi16(high, (__m128i)shift);
   return (dlk_vi)_mm_packus_epi16(low, high);
+#endif
+}
+
+/// Of what `dlk_join_bytes` makes of a, b, c and d, first all of a and b, then all of c and d.
+DLK_INLINE dlk_vi dlk_sort_halves(dlk_vi a) {
+#if DLK_VECTOR_BYTES == 64
+  return __builtin_shufflevector(a, a, 0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+#elif DLK_VECTOR_BYTES == 32
+  return __builtin_shufflevector(a, a, 0, 4, 1, 5, 2, 6, 3, 7);
+#else
+  return a;
 #endif
 }
 

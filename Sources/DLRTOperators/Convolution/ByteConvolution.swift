@@ -30,6 +30,8 @@ struct ByteConvolution: Sendable {
   private let xType: DataType
   private let yType: DataType
   private let wScaleStep: Int
+  /// Scales and biases where the kernel looks for them, if all that makes them is known.
+  private let fixed: (scales: [Float], biases: [Int32])?
 
   /// - Parameters:
   ///   - xLast: x has channels last.
@@ -52,10 +54,40 @@ struct ByteConvolution: Sendable {
     copy = ByteImageCopy(problem, kernels, isChannelsLast: xLast, words: packing.words)
     turnsResult = !yLast
     wScaleStep = roles.result.map { planning.input($0.wScale).count == 1 ? 0 : 1 } ?? 0
+    fixed = roles.result.flatMap { [packing, wScaleStep] in Self.fix($0, packing, wScaleStep, planning) }
+  }
+
+  private static func fix(
+    _ result: Roles.Result, _ packing: BytePacking, _ wScaleStep: Int, _ planning: Planning
+  ) -> (scales: [Float], biases: [Int32])? {
+    guard let x = planning.constant(result.xScale), let w = planning.constant(result.wScale),
+      let y = planning.constant(result.scale), x.count > 0, y.count > 0
+    else { return nil }
+    var bias: Tensor?
+    if let index = result.bias, planning.has(index) {
+      bias = planning.constant(index)
+      if bias == nil { return nil }
+    }
+    let channels = packing.channels, factors = w.elements(Float.self), numbers = bias?.elements(Int32.self)
+    guard factors.count >= (wScaleStep == 0 ? 1 : channels), numbers.map({ $0.count >= channels }) ?? true else {
+      return nil
+    }
+    let (first, last) = (x.elements(Float.self)[0], y.elements(Float.self)[0])
+    var scales = [Float](repeating: 0, count: packing.slots), biases = [Int32](repeating: 0, count: packing.slots)
+    for channel in 0..<channels {
+      let slot = packing.slot(channel)
+      scales[slot] = first * factors[channel &* wScaleStep] / last
+      if let numbers { biases[slot] = numbers[channel] }
+    }
+    return (scales, biases)
   }
 
   private var name: String { "\(kernels.isa.name)-byte-\(packing.isDepthwise ? "depthwise" : "conv")" }
-  private var channels: Int { problem.groups &* problem.outputChannels }
+  private var channels: Int { packing.channels }
+  /// What takes as long with floats. Threads meet for little, as the steps of quantised networks are short.
+  private var effort: Int {
+    packing.isDepthwise ? problem.flops.multipliedReportingOverflow(by: 4).partialValue : problem.flops / 2
+  }
   private var outputSize: Int { problem.geometry.outputSize }
 
   func step(_ planning: Planning) throws -> Step {
@@ -70,6 +102,7 @@ struct ByteConvolution: Sendable {
     base.words = Int64(packing.words)
     base.n = Int64(packing.isDepthwise ? problem.groups : problem.outputChannels)
     base.parts = Int64(packing.parts)
+    base.shifts = Int64(packing.shifts)
     base.is_x_signed = xType == .int8 ? 1 : 0
     base.is_y_signed = yType == .int8 ? 1 : 0
     base.x_pixels = copy?.pixels ?? dlk_pixels(geometry.input, pixelStride: packing.pixelWords)
@@ -77,7 +110,7 @@ struct ByteConvolution: Sendable {
     let fixed = ByteWindowArguments(value: base)
     let cut = ConvolutionCut(
       pixels: outputSize, panels: packing.panels, images: problem.batch &* packing.calls,
-      pixelBytes: problem.inputChannels &* geometry.axes.map(\.stride).product, flops: problem.flops / 4, planning)
+      pixelBytes: problem.inputChannels &* geometry.axes.map(\.stride).product, flops: effort, planning)
 
     let size = yType.size
     let padding = Region(after: 0, bytes: max(geometry.axes.last?.kernel ?? 1, 1) &* packing.words &* 4)
@@ -139,6 +172,14 @@ struct ByteConvolution: Sendable {
     _ scales: UnsafeMutablePointer<Float>
   ) {
     let zero = Int32(xType == .int8 ? xZero ^ 0x80 : xZero)
+    if let fixed {
+      fixed.biases.withUnsafeBufferPointer { biases in
+        if let biases = biases.baseAddress { begin(starts, biases, sums, zero, packing.slots) }
+      }
+      return fixed.scales.withUnsafeBufferPointer { from in
+        if let from = from.baseAddress { scales.update(from: from, count: packing.slots) }
+      }
+    }
     for slot in 0..<packing.slots { starts[slot] = 0 &- zero &* sums[slot] }
     guard let result = roles.result else { return }
     scales.update(repeating: 0, count: packing.slots)
@@ -164,7 +205,7 @@ struct ByteConvolution: Sendable {
         let end = min(range.upperBound, (number &+ 1) &* channels)
         var args = dlk_transpose_args(
           rows: Int64(outputSize), columns: Int64(channels), element_bytes: Int64(size), x: y + number &* image,
-          x_row_stride: Int64(channels), y: target + number &* image, y_row_stride: Int64(outputSize))
+          x_row_stride: Int64(channels), y: target + number &* image, y_row_stride: Int64(outputSize), fills: 0)
         kernels.table.pointee.transpose(
           &args, 0, args.rows, Int64(channel &- number &* channels), Int64(end &- number &* channels))
         channel = end
@@ -192,6 +233,15 @@ struct ByteConvolution: Sendable {
         .invalidModel, "wrong shape", tensor: inference.name(index), expected: "a scalar", got: "\(shape)")
     }
   }
+}
+
+/// Where sums start. Free, so that it stays compiled for speed: see docs/architecture.md.
+@_optimize(speed) @inline(never)
+private func begin(
+  _ starts: UnsafeMutablePointer<Int32>, _ biases: UnsafePointer<Int32>, _ sums: UnsafePointer<Int32>, _ zero: Int32,
+  _ count: Int
+) {
+  for slot in 0..<count { starts[slot] = biases[slot] &- zero &* sums[slot] }
 }
 
 /// A part of a step's workspace.

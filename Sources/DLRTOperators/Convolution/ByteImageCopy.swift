@@ -97,7 +97,8 @@ struct ByteImageCopy: Sendable {
     for run in 0..<runs {
       var args = dlk_transpose_args(
         rows: Int64(channels), columns: Int64(count), element_bytes: 1, x: image + (run &* channels &* size &+ first),
-        x_row_stride: Int64(size), y: target + run &* words &* 4, y_row_stride: Int64(pixelBytes))
+        x_row_stride: Int64(size), y: target + run &* words &* 4, y_row_stride: Int64(pixelBytes),
+        fills: runs == 1 ? 1 : 0)
       kernels.table.pointee.transpose(&args, 0, args.rows, 0, args.columns)
     }
   }

@@ -3,33 +3,15 @@ import DLRTParallel
 
 /// Matrices `[C, M]`, the second operands of products.
 extension BytePacking {
-  /// True where the differences of a constant matrix and constant zero points, one or one for each column, are int8.
+  /// True for a constant matrix and constant zero points, one or one for each column.
   static func fits(_ planning: Planning, w: Int, zero: Int) -> Bool {
     guard let weights = planning.constant(w), weights.shape.count == 2, weights.count > 0 else { return false }
-    let columns = weights.shape[1]
-    let flip: UInt8 = weights.type == .int8 ? 128 : 0
-    var zeros = [UInt8](repeating: 0, count: columns)
-    if planning.has(zero) {
-      guard let constant = planning.constant(zero), constant.count == 1 || constant.shape == [columns] else {
-        return false
-      }
-      constant.withUnsafeBytes { bytes in
-        for column in 0..<columns { zeros[column] = bytes[constant.count == 1 ? 0 : column] }
-      }
-    }
-    if flip != 0, zeros.allSatisfy({ $0 == 0 }) { return true }
-    return weights.withUnsafeBytes { bytes in
-      zeros.withUnsafeBufferPointer { zeros in
-        guard let bytes = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), let zeros = zeros.baseAddress else {
-          return false
-        }
-        for row in 0..<weights.count / columns
-        where areWide(bytes + row &* columns, zeros, flip, columns) { return false }
-        return true
-      }
-    }
+    if !planning.has(zero) { return true }
+    guard let zeros = planning.constant(zero) else { return false }
+    return zeros.count == 1 || zeros.shape == [weights.shape[1]]
   }
 
+  /// Where all differences are int8.
   /// - Parameter zeros: nil for zero.
   func packMatrix(
     _ source: UnsafePointer<UInt8>, _ zeros: UnsafePointer<UInt8>?, _ target: UnsafeMutableRawPointer,
@@ -59,20 +41,7 @@ extension BytePacking {
   }
 }
 
-// Free, so that they stay compiled for speed: see docs/architecture.md.
-
-/// True if any difference is no int8.
-@_optimize(speed) @inline(never)
-private func areWide(
-  _ line: UnsafePointer<UInt8>, _ zeros: UnsafePointer<UInt8>, _ flip: UInt8, _ count: Int
-) -> Bool {
-  var beyond: UInt16 = 0
-  for index in 0..<count {
-    let difference = Int16(line[index] ^ flip) &- Int16(zeros[index] ^ flip)
-    beyond |= UInt16(bitPattern: difference &+ 128) & 0xff00
-  }
-  return beyond != 0
-}
+// Free, so that it stays compiled for speed: see docs/architecture.md.
 
 /// Words of four rows' differences, and their sums.
 @_optimize(speed) @inline(never)

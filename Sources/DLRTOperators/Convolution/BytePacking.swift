@@ -3,7 +3,7 @@ import DLRTGraph
 import DLRTParallel
 
 /// Brings weights `[M, C / group, kernel…]` of bytes, less their zero points, into the form of the kernels for bytes; or
-/// a matrix `[C, M]` whose differences are int8.
+/// a matrix `[C, M]`.
 struct BytePacking: Sendable {
   let problem: ConvolutionProblem
   private let w: Int
@@ -15,6 +15,8 @@ struct BytePacking: Sendable {
   let isDepthwise: Bool
   /// How many int8 a weight less its zero point is the sum of.
   let parts: Int
+  /// Neighbouring outputs for which the depthwise kernel brings bytes together at once.
+  let shifts: Int
 
   init(_ problem: ConvolutionProblem, _ planning: Planning, w: Int, zero: Int, isMatrix: Bool) {
     self.problem = problem
@@ -24,35 +26,51 @@ struct BytePacking: Sendable {
     zeroStep = planning.input(zero).count > 1 ? 1 : 0
     vector = Int(planning.kernels.table.pointee.vector_floats)
     isDepthwise = problem.groups > 1 && problem.inputChannels == 1 && problem.outputChannels == 1
-    parts =
-      isMatrix
-      ? 1 : Self.parts(planning, w: w, zero: zero, perChannel: problem.inputChannels &* problem.geometry.kernelSize)
+    let isShared = isDepthwise && Self.sharesPixels(problem.geometry)
+    shifts = isShared ? 2 : 1
+    parts = Self.parts(planning, w: w, zero: zero, isMatrix: isMatrix)
+  }
+
+  /// Whether fours of neighbouring pixels for two outputs are fewer than those of each output's taps.
+  private static func sharesPixels(_ geometry: ConvolutionGeometry) -> Bool {
+    guard let axis = geometry.axes.last, axis.stride == 1, axis.dilation == 1, axis.kernel > 1 else { return false }
+    let lines = geometry.kernelSize / axis.kernel * ((axis.kernel &+ 4) / 4)
+    return lines <= 64 && lines < (geometry.kernelSize + 3) / 4 * 2
   }
 
   /// Differences of bytes reach 255, one more than two int8 do.
-  private static func parts(_ planning: Planning, w: Int, zero: Int, perChannel: Int) -> Int {
+  private static func parts(_ planning: Planning, w: Int, zero: Int, isMatrix: Bool) -> Int {
     let isSigned = planning.type(w) == .int8
     if !planning.has(zero), isSigned { return 1 }
     guard let weights = planning.constant(w), !planning.has(zero) || planning.constant(zero) != nil else { return 3 }
-    let shift = planning.constant(zero).map { $0.withUnsafeBytes { [UInt8]($0) } } ?? [0]
-    if isSigned, shift.allSatisfy({ $0 == 0 }) { return 1 }
+    let zeros = planning.constant(zero).map { $0.withUnsafeBytes { [UInt8]($0) } } ?? [0]
+    if isSigned, zeros.allSatisfy({ $0 == 0 }) { return 1 }
+    let flip: UInt8 = isSigned ? 128 : 0
+    // A matrix has a zero point for each column, anything else one for each of its rows.
+    let rows = isMatrix || zeros.count > 1 ? weights.shape[0] : 1
+    let count = weights.count / max(rows, 1)
     return weights.withUnsafeBytes { bytes in
+      guard let first = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return 1 }
       var parts = 1
-      for (channel, first) in stride(from: 0, to: bytes.count, by: max(perChannel, 1)).enumerated() {
-        let zero = value(shift[shift.count == 1 ? 0 : channel], isSigned)
-        for index in first..<min(first + perChannel, bytes.count) {
-          let rest = value(bytes[index], isSigned) - zero
-          if rest < -128 || rest > 127 { parts = max(parts, rest > 254 ? 3 : 2) }
+      for row in 0..<rows {
+        if isMatrix, zeros.count > 1 {
+          let isWide = zeros.withUnsafeBufferPointer { zeros in
+            zeros.baseAddress.map { areWide(first + row &* count, $0, flip, count) } ?? false
+          }
+          if isWide { return 3 }
+        } else {
+          let (least, greatest) = extremes(first + row &* count, flip, count)
+          let zero = Int(zeros[zeros.count == 1 ? 0 : row] ^ flip)
+          if Int(greatest) - zero > 254 { return 3 }
+          if Int(least) - zero < -128 || Int(greatest) - zero > 127 { parts = 2 }
         }
       }
       return parts
     }
   }
 
-  private static func value(_ byte: UInt8, _ isSigned: Bool) -> Int {
-    isSigned ? Int(Int8(bitPattern: byte)) : Int(byte)
-  }
-
+  /// Of the result.
+  var channels: Int { problem.groups &* problem.outputChannels }
   /// Groups that the kernel takes one by one.
   var calls: Int { isDepthwise ? 1 : problem.groups }
   /// Words of four channels in a pixel of one call, and of all.
@@ -69,7 +87,15 @@ struct BytePacking: Sendable {
   }
   var slots: Int { calls &* groupSlots }
   /// Bytes of a column's weights in one part.
-  var depth: Int { isDepthwise ? (taps &+ 3) / 4 &* 4 : taps &* words &* 4 }
+  var depth: Int {
+    if !isDepthwise { return taps &* words &* 4 }
+    return (goesByLines ? lines &* foursAcross &* shifts : (taps &+ 3) / 4) &* 4
+  }
+  /// Whether the depthwise kernel takes four neighbours of a line rather than any four taps.
+  private var goesByLines: Bool { shifts == 2 || lines <= 64 && lines &* foursAcross <= (taps &+ 3) / 4 }
+  private var foursAcross: Int { (across &+ shifts &+ 2) / 4 }
+  private var lines: Int { taps / across }
+  private var across: Int { problem.geometry.axes.last?.kernel ?? 1 }
   var groupBytes: Int { groupSlots &* parts &* depth }
   var weightBytes: Int { (calls &* groupBytes &+ 63) & ~63 }
   /// Weights, and for each slot their sum.
@@ -117,45 +143,122 @@ struct BytePacking: Sendable {
     _ pool: ThreadPool
   ) {
     target.initializeMemory(as: UInt8.self, repeating: 0, count: bytes)
-    if isMatrix { return packMatrix(source, zeros, target, pool) }
-    let chunks = Chunks(
-      problem.groups &* problem.outputChannels, cost: Double(problem.inputChannels * taps * parts) * 2)
-    pool.run(chunks.count) { index in pack(chunks[index], source, zeros, target) }
-  }
-
-  private func pack(
-    _ channels: Range<Int>, _ source: UnsafePointer<UInt8>, _ zeros: UnsafePointer<UInt8>?,
-    _ target: UnsafeMutableRawPointer
-  ) {
-    let sums = (target + weightBytes).assumingMemoryBound(to: Int32.self)
-    for channel in channels {
-      let slot = slot(channel)
-      let zero = zeros.map { Self.value($0[channel &* zeroStep], type == .int8) } ?? 0
-      let from = source + channel &* problem.inputChannels &* taps
-      var sum: Int32 = 0
-      for word in 0..<(isDepthwise ? 1 : words) {
-        for c in 0..<min(4, problem.inputChannels &- 4 &* word) {
-          for tap in 0..<taps {
-            var rest = Self.value(from[(4 &* word &+ c) &* taps &+ tap], type == .int8) &- zero
-            sum = sum &+ Int32(truncatingIfNeeded: rest)
-            for part in 0..<parts {
-              let weight = min(max(rest, -128), 127)
-              let place =
-                isDepthwise
-                ? self.place(slot, part, word: tap / 4, byte: tap % 4)
-                : self.place(slot, part, word: tap &* words &+ word, byte: c)
-              target.storeBytes(of: Int8(truncatingIfNeeded: weight), toByteOffset: place, as: Int8.self)
-              rest = rest &- weight
-            }
-          }
-        }
-      }
-      sums[slot] = sum
+    if isMatrix, parts == 1 { return packMatrix(source, zeros, target, pool) }
+    let chunks = Chunks(channels, cost: Double(problem.inputChannels * taps * parts))
+    pool.run(chunks.count) { index in
+      for channel in chunks[index] { pack(channel, source, zeros, target) }
     }
   }
 
-  private func place(_ slot: Int, _ part: Int, word: Int, byte: Int) -> Int {
-    let (panel, column) = (slot / width, slot % width)
-    return (panel &* parts &+ part) &* depth &* width &+ (word &* width &+ column) &* 4 &+ byte
+  private func pack(
+    _ channel: Int, _ source: UnsafePointer<UInt8>, _ zeros: UnsafePointer<UInt8>?, _ target: UnsafeMutableRawPointer
+  ) {
+    let slot = slot(channel), flip: UInt8 = type == .int8 ? 128 : 0
+    let weights = ByteWeights(
+      source: source + (isMatrix ? channel : channel &* problem.inputChannels &* taps), flip: flip,
+      zero: Int32((zeros?[channel &* zeroStep] ?? 0) ^ flip), taps: taps,
+      target: target + place(slot), wordBytes: width &* 4, partBytes: depth &* width, parts: parts)
+    let sums = (target + weightBytes).assumingMemoryBound(to: Int32.self)
+    sums[slot] =
+      isDepthwise
+      ? packDepthwise(weights, across: goesByLines ? across : taps, fours: foursAcross, shifts: shifts)
+      : packDense(weights, channels: problem.inputChannels, stride: isMatrix ? problem.outputChannels : taps)
   }
+
+  /// Where the first word of a slot's weights goes.
+  private func place(_ slot: Int) -> Int { slot / width &* parts &* depth &* width &+ slot % width &* 4 }
+}
+
+/// The weights of one output channel, and where they go: word by word, part by part.
+private struct ByteWeights {
+  let source: UnsafePointer<UInt8>
+  /// Turns the first bit of signed bytes around.
+  let flip: UInt8
+  let zero: Int32
+  let taps: Int
+  let target: UnsafeMutableRawPointer
+  let wordBytes: Int
+  let partBytes: Int
+  let parts: Int
+
+  @inline(__always) subscript(index: Int) -> Int32 { Int32(source[index] ^ flip) &- zero }
+
+  @inline(__always) func store(_ weight: Int32, _ word: Int, _ byte: Int) {
+    var rest = weight
+    for part in 0..<parts {
+      let own = max(-128, min(127, rest))
+      let place = part &* partBytes &+ word &* wordBytes &+ byte
+      target.storeBytes(of: Int8(truncatingIfNeeded: own), toByteOffset: place, as: Int8.self)
+      rest = rest &- own
+    }
+  }
+}
+
+// Free, so that they stay compiled for speed: see docs/architecture.md.
+
+/// Packs `[channel][tap]`, channels being `stride` apart, as `[tap][word]`, and returns the sum.
+@_optimize(speed) @inline(never)
+private func packDense(_ weights: ByteWeights, channels: Int, stride: Int) -> Int32 {
+  var sum: Int32 = 0
+  let words = (channels &+ 3) / 4, whole = weights.parts == 1 ? channels / 4 : 0
+  for tap in 0..<weights.taps {
+    var from = tap
+    var to = weights.target + tap &* words &* weights.wordBytes
+    for _ in 0..<whole {
+      let (a, b) = (weights[from], weights[from &+ stride])
+      let (c, d) = (weights[from &+ 2 &* stride], weights[from &+ 3 &* stride])
+      let word = a & 255 | (b & 255) &<< 8 | (c & 255) &<< 16 | d &<< 24
+      to.storeBytes(of: word, as: Int32.self)
+      sum = sum &+ a &+ b &+ c &+ d
+      from = from &+ 4 &* stride
+      to += weights.wordBytes
+    }
+    for channel in 4 &* whole..<channels {
+      let weight = weights[channel &* stride &+ tap]
+      weights.store(weight, tap &* words &+ channel / 4, channel & 3)
+      sum = sum &+ weight
+    }
+  }
+  return sum
+}
+
+/// Packs `[tap]` as fours of `across` neighbours each, or of all taps, for each shift, and returns the sum.
+@_optimize(speed) @inline(never)
+private func packDepthwise(_ weights: ByteWeights, across: Int, fours: Int, shifts: Int) -> Int32 {
+  var sum: Int32 = 0, pixel = 0, four = 0
+  for tap in 0..<weights.taps {
+    for shift in 0..<shifts {
+      let place = pixel &+ shift
+      weights.store(weights[tap], (four &+ place / 4) &* shifts &+ shift, place & 3)
+    }
+    sum = sum &+ weights[tap]
+    pixel = pixel &+ 1
+    if pixel == across { (pixel, four) = (0, four &+ fours) }
+  }
+  return sum
+}
+
+/// The least and the greatest byte, signed ones with the first bit turned around.
+@_optimize(speed) @inline(never)
+private func extremes(_ bytes: UnsafePointer<UInt8>, _ flip: UInt8, _ count: Int) -> (UInt8, UInt8) {
+  var (least, greatest) = (UInt8.max, UInt8.min)
+  for index in 0..<count {
+    let byte = bytes[index] ^ flip
+    least = min(least, byte)
+    greatest = max(greatest, byte)
+  }
+  return count == 0 ? (flip, flip) : (least, greatest)
+}
+
+/// True if any difference from its column's zero point is no int8.
+@_optimize(speed) @inline(never)
+private func areWide(
+  _ line: UnsafePointer<UInt8>, _ zeros: UnsafePointer<UInt8>, _ flip: UInt8, _ count: Int
+) -> Bool {
+  var beyond: UInt16 = 0
+  for index in 0..<count {
+    let difference = Int16(line[index] ^ flip) &- Int16(zeros[index] ^ flip)
+    beyond |= UInt16(bitPattern: difference &+ 128) & 0xff00
+  }
+  return beyond != 0
 }
