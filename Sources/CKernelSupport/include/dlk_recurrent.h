@@ -33,8 +33,8 @@ typedef struct dlk_recurrent_args {
   const float *peepholes;       ///< LSTM: p_i, p_o, p_f, [3][hidden], or null
   const float *recurrent_bias;  ///< GRU: [hidden], or null
   int32_t descending;           ///< boolean: last panel first, so that what the cache still holds comes first
-  /// Panels before `middle` sum h·R from unit 0 on; the others from unit `middle · vector_floats` on, and the rest last:
-  /// two threads with half of the units each can begin a step with what they have made themselves.
+  /// Panels before `middle` sum h·R from unit 0 on; the others from unit `middle · vector_floats` on, and the rest
+  /// last: two threads with half of the units each can begin a step with what they have made themselves.
   int64_t middle;
   /// Pairs of panels that come first, and are begun before the rest of h is there: 0 for none. A call with `begins`
   /// leaves their sums in `sums`; the next one, for the same panels, goes on from there and does everything else.
