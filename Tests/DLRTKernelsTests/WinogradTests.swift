@@ -91,4 +91,49 @@ import Testing
       }
     }
   }
+
+  /// Few tiles of many channels are multiplied point by point over all panels; panels by themselves give the same.
+  @Test(arguments: KernelLibrary.available, [2, 4])
+  func panelsMayBeSplit(isa: ISA, tile: Int) {
+    let kernels = KernelLibrary.table(for: isa)
+    var random = SeededGenerator(tile)
+    for (size, channels, n) in [(7, 500, 150), (13, 200, 193), (3, 90, 70)] {
+      let x = Guarded(random: size * size * channels, &random), weights = Guarded(random: n * channels * 9, &random)
+      let padding = Guarded<Float>(channels) { _ in 0 }, panel = Int(kernels.pointee.gemm_panel)
+      let packed = Guarded<Float>(
+        Int(kernels.pointee.packed_winograd_floats(Int64(tile), Int64(channels), Int64(n)))
+      ) { _ in .nan }
+      var pack = dlk_pack_winograd_args(
+        source: weights.pointer, tile: Int64(tile), planes: 1, channels: Int64(channels), n: Int64(n),
+        packed: packed.base)
+      let panels = Int64((n + panel - 1) / panel)
+      kernels.pointee.pack_winograd(&pack, 0, panels)
+      let workspace = Guarded<Float>(
+        Int(kernels.pointee.winograd_workspace_floats(Int64(tile), Int64(channels)))
+      ) { _ in .nan }
+      let whole = Guarded<Float>(size * size * n) { _ in -77 }, split = Guarded<Float>(size * size * n) { _ in -77 }
+      var args = dlk_winograd_args()
+      (args.tile, args.images, args.channels, args.n) = (Int64(tile), 1, Int64(channels), Int64(n))
+      (args.in_h, args.in_w, args.out_h, args.out_w) = (Int64(size), Int64(size), Int64(size), Int64(size))
+      (args.pad_h, args.pad_w, args.kernel_d, args.in_d, args.out_d) = (1, 1, 1, 1, 1)
+      (args.stride_d, args.dilation_d) = (1, 1)
+      func pixels(_ stride: Int) -> dlk_pixels {
+        dlk_pixels(
+          pixel_stride: Int64(stride), row_stride: Int64(stride * size), plane_stride: Int64(stride * size * size))
+      }
+      (args.x, args.x_pixels, args.x_image_stride) = (x.pointer, pixels(channels), Int64(x.count))
+      (args.y_pixels, args.y_image_stride) = (pixels(n), Int64(whole.count))
+      (args.weights, args.padding, args.workspace) = (packed.pointer, padding.pointer, workspace.base)
+      args.epilogue = .plain
+      let tiles = Int64(((size + tile - 1) / tile) * ((size + tile - 1) / tile))
+      args.y = whole.base
+      kernels.pointee.winograd(&args, 0, tiles, 0, panels)
+      args.y = split.base
+      for panel in 0..<panels { kernels.pointee.winograd(&args, 0, tiles, panel, panel + 1) }
+      for i in 0..<whole.count where !(whole[i] == split[i]) {
+        Issue.record("\(size) × \(size), \(channels)→\(n): [\(i)] \(whole[i]) at once, \(split[i]) by panels")
+        return
+      }
+    }
+  }
 }
