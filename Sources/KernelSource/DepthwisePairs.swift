@@ -22,7 +22,7 @@ import CKernelSupport
       guard case .wide3 = kernel else { return false }
       let window = args.window
       return args.group == 1 && args.channels >= lanes && window.stride_h == 1 && window.dilation_h == 1
-        && window.kernel_h < 8 && window.kernel_d == 1 && window.out_d == 1
+        && window.kernel_h < 8 && window.kernel_d == 1 && window.out_d == 1 && window.pad_d == 0 && window.in_d > 0
     }
 
     init(_ args: dlk_depthwise_args, _ row: WindowRow, below: WindowRow, _ epilogue: DepthwiseEpilogue) {

@@ -30,6 +30,8 @@ struct WindowCase: CustomStringConvertible {
     if !slides, random.int(0...3) == 0 {
       (window.in_d, window.out_d, window.kernel_d, window.pad_d, window.pad_end_d) = (3, 3, 3, 1, 1)
     }
+    // A plane of windows wholly in the padding.
+    if slides, random.int(0...5) == 0 { (window.pad_d, window.stride_d) = (1, 2) }
     let gap = dense ? 0 : random.int(0...2), rowGap = dense ? 0 : random.int(0...1) * 5
     x = Self.layout(channels + gap, window.in_w, window.in_h, rowGap)
     y = Self.layout((outputs ?? channels) + random.int(0...2), window.out_w, window.out_h, random.int(0...1) * 7)

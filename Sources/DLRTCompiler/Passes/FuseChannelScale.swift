@@ -35,8 +35,10 @@ struct FuseChannelScale: Pass {
       && factors[2] == 1 && factors[3].provablyEquals(image[3])
   }
 
-  /// Whether the weights are few beside an image.
+  /// Whether the weights are few beside an image; each image of a batch gets its own.
   private func isWorthwhile(_ weights: [Int], _ product: ValueID, _ matcher: Matcher) -> Bool {
+    guard let shape = matcher.shape(product), shape.dims.dropFirst().allSatisfy({ $0.value != nil })
+    else { return false }
     let (count, overflow) = weights[0].multipliedReportingOverflow(by: 2 * max(weights[1], 1))
     return !overflow && count <= matcher.imageElements(product)
   }

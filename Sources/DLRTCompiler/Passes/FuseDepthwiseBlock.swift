@@ -66,7 +66,6 @@ struct FuseDepthwiseBlock: Pass {
       node.inputs = inputs
       self.node = node
     }
-
   }
 }
 

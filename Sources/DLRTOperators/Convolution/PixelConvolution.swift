@@ -14,7 +14,7 @@ struct PixelConvolution: Sendable {
   private enum Method: Sendable {
     /// Each channel by itself, or groups of a few channels.
     case depthwise
-    /// 1 × 1 without stride: one matrix product over the pixels of all images.
+    /// 1 × 1 without stride: one matrix product over the pixels of all images, or of each if its channels have factors.
     case product
     /// Rows of pixels under the window, group by group.
     case window
@@ -188,8 +188,10 @@ extension PixelConvolution {
       let scaled = (io.workspace + weightBytes).assumingMemoryBound(to: Float.self)
       if isScaled {
         let factors = io.input(4, as: Float.self)
-        io.parallel(images) { image in
-          packing.scalePanels(packed, by: factors + image &* inputChannels, to: scaled + image &* imageWeights)
+        io.parallel(images &* panels) { index in
+          let image = index / panels
+          packing.scalePanel(
+            index &- image &* panels, packed, by: factors + image &* inputChannels, to: scaled + image &* imageWeights)
         }
         args.b = UnsafePointer(scaled)
       }

@@ -124,18 +124,14 @@ struct WeightPacking: Sendable {
   }
 
   /// Panels of 1 × 1 windows whose row k is multiplied by factor k.
-  func scalePanels(
-    _ packed: UnsafePointer<Float>, by factors: UnsafePointer<Float>, to target: UnsafeMutablePointer<Float>
+  func scalePanel(
+    _ panel: Int, _ packed: UnsafePointer<Float>, by factors: UnsafePointer<Float>,
+    to target: UnsafeMutablePointer<Float>
   ) {
     let vector = Int(kernels.table.pointee.vector_floats)
-    var (from, to) = (packed, target)
-    for panel in 0..<panels {
-      let columns = min(panelWidth, problem.outputChannels &- panel &* panelWidth)
-      let width = (columns &+ vector &- 1) / vector &* vector
-      scaleRows(from, factors, to, rows: problem.inputChannels, width: width)
-      from += problem.inputChannels &* width
-      to += problem.inputChannels &* width
-    }
+    let columns = min(panelWidth, problem.outputChannels &- panel &* panelWidth)
+    let width = (columns &+ vector &- 1) / vector &* vector, place = panel &* panelWidth &* problem.inputChannels
+    scaleRows(packed + place, factors, target + place, rows: problem.inputChannels, width: width)
   }
 }
 

@@ -4,7 +4,7 @@ import DLRTKernels
 
 /// The walk through time by kernels that do a whole step, product and cell, while the sums are in registers. Directions
 /// run side by side; threads that are left share the units of a direction and meet after each step. So do all threads,
-/// one direction after the other, where a direction's weights are more than a core's own cache keeps.
+/// one direction after the other, where a thread's weights would be more than a core's own cache keeps.
 struct RecurrentKernel: Sendable {
   enum Cell: Sendable {
     case lstm, gru
@@ -43,10 +43,12 @@ struct RecurrentKernel: Sendable {
     packedCount = (Int(floats) + 15) & ~15
     panels = (hidden + vector - 1) / vector
     let isLarge = 2 * shape.batch * cell.gates * hidden * hidden > Self.leastFlops
-    let sharesAll = isLarge && planning.threads > 1 && packedCount * 4 > Self.cacheBytes
-    teams = sharesAll ? 1 : shape.directions
-    let most = min(planning.threads / teams, (panels + 1) / 2)
-    members = isLarge && shape.steps > 1 ? max(1, most) : 1
+    let shares = isLarge && shape.steps > 1
+    let (threads, pairs) = (planning.threads, (panels + 1) / 2)
+    func most(_ teams: Int) -> Int { shares ? max(1, min(threads / teams, pairs)) : 1 }
+    let isCached = packedCount * 4 / most(shape.directions) <= Self.cacheBytes
+    teams = shares && planning.threads > 1 && !isCached ? 1 : shape.directions
+    members = most(teams)
     let halfPairBytes = cell.gates * hidden * vector * 4
     begun = members == 2 && shape.batch == 1 ? min(panels / 4, max(1, Self.begunBytes / max(halfPairBytes, 1))) : 0
     let packing = Packing(
@@ -68,7 +70,8 @@ struct RecurrentKernel: Sendable {
   /// True when the original weights are never read.
   var isPacked: Bool { packed != nil }
 
-  /// Floats of workspace: packed weights of a run; and for each direction two outputs, the cells, and a team's words.
+  /// Floats of workspace: packed weights of a run; and for each direction two outputs, the cells,
+  /// a team's words, and sums that its members begin.
   var workspaceCount: Int { packedWorkspace &+ shape.directions &* perDirection }
   private var packedWorkspace: Int { packed == nil ? shape.directions &* packedCount : 0 }
   private var stateCount: Int { (shape.batch &* shape.hidden &+ 15) & ~15 }

@@ -3,7 +3,7 @@ import DLRTGraph
 import DLRTKernels
 
 /// Runs a cell over sequences: the inputs of all steps and directions are projected by one product, then each
-/// direction walks through time on a thread of its own.
+/// direction walks through time, on threads of its own or one after the other.
 struct RecurrentLoop<Cell: RecurrentCell>: FloatTask {
   private let options: RecurrentOptions
   private let cell: Cell

@@ -70,15 +70,15 @@ struct Lockstep {
 
   /// Until all parts of the steps before `step` are done; does those that nobody has taken up.
   private func wait(_ step: Int, _ body: (Int, Int, Stage) -> Void) {
+    var turns = 0
     for part in 0..<members {
-      var turns = 0
       while done(part).pointee.load(ordering: .acquiring) < step {
         dlk_pause()
         turns = turns &+ 1
         guard turns > Self.patience || present.pointee.load(ordering: .relaxed) == 1 else { continue }
-        if takesUp(part, step &- 1) {
-          body(step &- 1, part, .whole)
-          done(part).pointee.store(step, ordering: .releasing)
+        for other in 0..<members where takesUp(other, step &- 1) {
+          body(step &- 1, other, .whole)
+          done(other).pointee.store(step, ordering: .releasing)
         }
         if turns > Self.patience {
           sched_yield()
