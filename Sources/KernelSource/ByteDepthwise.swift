@@ -10,7 +10,7 @@ func depthwiseBytes(_ args: dlk_byte_window_args, _ pixels: Range<Int>) {
     let epilogue = ByteEpilogue(args), size = args.scale == nil ? 4 : 1
     let step = Int(args.y_pixels.pixel_stride) &* size, width = Int(args.window.out_w)
     forEachRun(of: pixels, args.window, args.y_pixels) { run, offset in
-      var driver = DepthwiseDriver(rows: rows, args: args, epilogue: epilogue)
+      let driver = DepthwiseDriver(rows: rows, args: args, epilogue: epilogue)
       var pixel = run.lowerBound, column = pixel % width, line = pixel / width
       while pixel < run.upperBound {
         let y: UnsafeMutableRawPointer = args.y + (offset &* size &+ pixel &* step)
@@ -45,12 +45,12 @@ private struct DepthwiseDriver {
   private var places: UnsafeMutablePointer<Source> { rows.addresses }
   private var lines: Int { Int(args.window.kernel_d &* args.window.kernel_h) }
   /// Fours of pixels in a line of the window.
-  private var across: Int { (Int(args.window.kernel_w) &+ Int(args.shifts) &+ 2) / 4 }
+  private var across: Int { Int(args.fours) }
   private var quads: Int { goesByLines ? lines &* across : ceilDivide(rows.taps, 4) }
-  var goesByLines: Bool { args.shifts == 2 || lines <= 64 && lines &* across <= ceilDivide(rows.taps, 4) }
+  var goesByLines: Bool { args.fours > 0 }
 
   /// The places under the window of an output, or of two neighbours, line by line.
-  mutating func gather(line: Int, column: Int, isFirst: Bool) {
+  func gather(line: Int, column: Int, isFirst: Bool) {
     let window = args.window, dilation = Int(window.dilation_w), pixel = dilation &* Int(args.x_pixels.pixel_stride)
     let starts = places + lines &* across &* 4
     if column == 0 || isFirst {
@@ -86,7 +86,7 @@ private struct DepthwiseDriver {
   }
 
   /// The places under an output's window, of the last four taps those that there are.
-  mutating func gather(_ pixel: Int) {
+  func gather(_ pixel: Int) {
     if rows.taps <= most { gather(pixel, 0..<rows.taps) }
   }
 
@@ -101,7 +101,7 @@ private struct DepthwiseDriver {
 
   /// All channels of one output, or of two neighbours.
   @inline(never)
-  mutating func run<let shifts: Int>(
+  func run<let shifts: Int>(
     _ pixel: Int, _ count: Int, _ y: UnsafeMutableRawPointer, _ step: Int, _: Shifts<shifts>.Type
   ) {
     let size = 4 &* lanes

@@ -94,6 +94,24 @@ import Testing
     try check(n, ["ai.dlrt::QLinearConvNHWC": 3, "Concat": 1, "QuantizeLinear": 3, "DequantizeLinear": 3])
   }
 
+  /// QuantizeLinear whose type is an attribute, and parts of which one is not of bytes.
+  @Test func concatWithoutZeroPoints() throws {
+    var n = Network()
+    let x = n.b.input("x", .float32, [1, 8, 9, 10])
+    func signed(_ x: ValueID, _ scale: Float, _ b: inout GraphBuilder) throws -> ValueID {
+      b.node(
+        "QuantizeLinear", [x, b.constant(try Tensor(scalar: scale))],
+        ["output_dtype": .int(Int(DataType.int8.rawValue))])
+    }
+    let scales: [Float] = [1 / 32, 1 / 64]
+    let parts = try scales.map { scale in
+      n.b.node("DequantizeLinear", [try signed(x, scale, &n.b), n.b.constant(try Tensor(scalar: scale))])
+    }
+    n.b.output(try signed(n.b.node("Concat", parts, ["axis": .int(1)]), 1 / 64, &n.b))
+    n.b.output(try n.pass(n.b.node("Concat", [parts[0], x], ["axis": .int(1)]), 1 / 32))
+    try check(n, ["Concat": 2])
+  }
+
   /// An activation that saturation does not do, and sums that others read.
   @Test func otherwise() throws {
     var n = Network()

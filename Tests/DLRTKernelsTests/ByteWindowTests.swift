@@ -80,6 +80,7 @@ import Testing
       }
       test.check(packed, starts, scales, "seed \(seed)") { args, first, end in
         args.shifts = Int64(shifts)
+        args.fours = goesByLines ? Int64(fours) : 0
         kernels.pointee.byte_depthwise(&args, first, end)
       } sum: { taps, channel, part, read in
         var sum: Int32 = 0

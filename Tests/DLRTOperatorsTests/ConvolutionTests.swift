@@ -382,6 +382,46 @@ private func zeros(_ shape: [Int], _ type: DataType = .float32) throws -> Tensor
     }
   }
 
+  /// More taps of a channel than a kernel keeps places for.
+  @Test(arguments: [[1, 4096], [32, 32], [1, 1021], [70, 3]]) func hugeDepthwiseWindows(_ kernel: [Int]) throws {
+    let taps = kernel.product, channels = 5
+    let size = [1, channels, kernel[0], kernel[1] + 1]
+    let x = try Tensor((0..<size.product).map { UInt8($0 * 7 % 251) }, shape: size)
+    let w = try Tensor((0..<channels * taps).map { Int8($0 * 5 % 255 - 127) }, shape: [channels, 1] + kernel)
+    let y = try OperatorRun.tensor("ConvInteger", [x, w], ["group": .int(channels)], constants: [1])
+    let (from, factors) = (try x.array(of: UInt8.self), try w.array(of: Int8.self))
+    var expected: [Int32] = []
+    for channel in 0..<channels {
+      for column in 0..<2 {
+        expected.append(
+          (0..<taps).reduce(0) { sum, tap in
+            let place = (channel * kernel[0] + tap / kernel[1]) * (kernel[1] + 1) + tap % kernel[1] + column
+            return sum + Int32(from[place]) * Int32(factors[channel * taps + tap])
+          })
+      }
+    }
+    #expect(try y.array(of: Int32.self) == expected)
+  }
+
+  /// Nodes that share weights and pack them differently.
+  @Test func weightsOfTwoStrides() throws {
+    let w = try Tensor((0..<16 * 9).map { Int8($0 * 5 % 255 - 127) }, shape: [16, 1, 3, 3])
+    let x = try Tensor((0..<16 * 49).map { UInt8($0 * 7 % 251) }, shape: [1, 16, 7, 7])
+    for strides in [[1, 2], [2, 1]] {
+      var b = GraphBuilder()
+      let (image, weights) = (b.input("x", .uint8, [1, 16, 7, 7]), b.constant(w))
+      for stride in strides {
+        b.output(b.node("ConvInteger", [image, weights], ["group": .int(16), "strides": .ints([stride, stride])]))
+      }
+      let got = try Session(b.model(), options: SessionOptions(threads: 1)).run([.tensor(x)])
+      for (value, stride) in zip(got, strides) {
+        let attributes: [String: Attribute] = ["group": .int(16), "strides": .ints([stride, stride])]
+        let alone = try OperatorRun.tensor("ConvInteger", [x, w], attributes)
+        #expect(try value.tensor?.array(of: Int32.self) == alone.array(of: Int32.self))
+      }
+    }
+  }
+
   @Test func constantWeightsWithoutAZeroPoint() throws {
     let x = try Tensor([1, 2] as [UInt8], shape: [1, 1, 2])
     let numbers: [Int] = Array(0..<40)

@@ -13,8 +13,7 @@
 /// 16 · (l / 4) + 4 · v + l mod 4 of the block; starts and scales are `[block][vector][lane]`. All are filled up with
 /// zeros. With two `shifts` it takes `[block][part][line][four][shift][vector][lane][4]`: weight t of a line of the
 /// window is the one of pixel t + shift, out of (kernel_w + 4) / 4 fours of pixels that two neighbouring outputs share.
-/// With one it takes `[block][part][line][four][vector][lane][4]` where the lines are at most 64 and their
-/// (kernel_w + 3) / 4 fours together no more than those of all taps.
+/// With one it takes `[block][part][line][four][vector][lane][4]` if `fours` is not 0.
 ///
 /// The result is the sum itself, or saturate(round(sum · scale[n]) + zero), halves to even.
 typedef struct dlk_byte_window_args {
@@ -22,8 +21,9 @@ typedef struct dlk_byte_window_args {
   int64_t words;           ///< of a pixel's channels
   int64_t n;               ///< channels of y
   int64_t parts;           ///< 1 to 3
-  int64_t shifts;          ///< of `byte_depthwise`: 1; or 2 where stride_w and dilation_w are 1 and the fours of all
-                           ///< lines at most 64
+  int64_t shifts;          ///< of `byte_depthwise`: 1; or 2 where stride_w and dilation_w are 1 and `fours` is not 0
+  int64_t fours;           ///< of `byte_depthwise`: of pixels in a line of the window, at most 64 in all lines; or 0
+                           ///< where any four taps are brought together
   const void *x;
   dlk_pixels x_pixels;     ///< in words
   int32_t is_x_signed;     ///< boolean

@@ -3,8 +3,8 @@ import DLRTGraph
 import DLRTOperators
 
 /// Finds what quantisation tools write as floats between DequantizeLinear and QuantizeLinear (arXiv 1712.05877), and does
-/// it on the bytes: convolutions, sums and products as QLinearConv, QLinearAdd and QLinearMul, and what only moves or
-/// compares elements as it is.
+/// it on the bytes: convolutions, matrix products, sums and products of elements as QLinearConv, QLinearProduct,
+/// QLinearAdd and QLinearMul, Concat with parts brought to one scale, and what only moves or compares elements as it is.
 struct RecognizeQuantization: Pass {
   let name = "recognize-quantization"
 
@@ -31,7 +31,7 @@ struct RecognizeQuantization: Pass {
     case "Conv": return try convolution(node, result, matcher, &patch)
     case "Gemm", "MatMul": return try product(node, result, matcher, &patch)
     case "Add", "Mul": return binary(node, result, matcher)
-    case "Concat": return concat(node, result, matcher, &patch)
+    case "Concat": return try concat(node, result, matcher, &patch)
     case "MaxPool", "Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Slice", "Gather":
       guard let x = Quantized(dequantize: node.input(0), matcher), x.isSame(result, matcher) else { return nil }
       var made = node
@@ -95,15 +95,19 @@ struct RecognizeQuantization: Pass {
   }
 
   /// Parts become bytes of the result's scale and zero point one by one, if they are not.
-  private func concat(_ node: Node, _ result: Quantized, _ matcher: Matcher, _ patch: inout GraphPatch) -> Node? {
+  private func concat(
+    _ node: Node, _ result: Quantized, _ matcher: Matcher, _ patch: inout GraphPatch
+  ) throws -> Node? {
+    let parts = node.inputs.compactMap { Quantized(dequantize: $0, matcher) }
+    guard parts.count == node.inputs.count, parts.allSatisfy({ $0.type == result.type }) else { return nil }
     var made = node
-    for (index, input) in node.inputs.enumerated() {
-      guard let x = Quantized(dequantize: input, matcher), x.type == result.type else { return nil }
+    for (index, x) in parts.enumerated() {
       if x.isSame(result, matcher) {
         made.inputs[index] = x.value
       } else {
         made.inputs[index] = patch.node(
-          OperatorName("QuantizeLinear"), name: node.name, inputs: [input, result.scale, result.zero],
+          OperatorName("QuantizeLinear"), name: node.name,
+          inputs: [node.input(index), result.scale, try result.zeroPoint(&patch)],
           output: Graph.Value(name: "", type: .tensor(result.type), shape: matcher.shape(x.value)))
       }
     }
@@ -173,14 +177,15 @@ private struct Quantized {
   init?(quantize id: NodeID, _ matcher: Matcher) {
     let node = matcher.graph[id]
     guard node.op == OperatorName("QuantizeLinear"), let output = node.output(0), let type = matcher.type(output),
-      let value = node.input(0), matcher.useCount(value) == 1
+      let value = node.input(0), matcher.useCount(value) == 1, matcher.type(value) == .float32
     else { return nil }
     self.init(node, value, type, matcher)
   }
 
   /// What a DequantizeLinear reads.
   init?(dequantize value: ValueID?, _ matcher: Matcher) {
-    guard let node = matcher.node(value, "DequantizeLinear"), let bytes = node.input(0), let type = matcher.type(bytes)
+    guard let node = matcher.node(value, "DequantizeLinear"), let bytes = node.input(0), let type = matcher.type(bytes),
+      matcher.type(value) == .float32
     else { return nil }
     self.init(node, bytes, type, matcher)
   }

@@ -103,6 +103,7 @@ struct ByteConvolution: Sendable {
     base.n = Int64(packing.isDepthwise ? problem.groups : problem.outputChannels)
     base.parts = Int64(packing.parts)
     base.shifts = Int64(packing.shifts)
+    base.fours = Int64(packing.fours)
     base.is_x_signed = xType == .int8 ? 1 : 0
     base.is_y_signed = yType == .int8 ? 1 : 0
     base.x_pixels = copy?.pixels ?? dlk_pixels(geometry.input, pixelStride: packing.pixelWords)

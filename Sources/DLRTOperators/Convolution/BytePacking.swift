@@ -31,11 +31,15 @@ struct BytePacking: Sendable {
     parts = Self.parts(planning, w: w, zero: zero, isMatrix: isMatrix)
   }
 
+  /// Fours of pixels whose places the depthwise kernel keeps.
+  private static var mostFours: Int { 64 }
+
   /// Whether fours of neighbouring pixels for two outputs are fewer than those of each output's taps.
   private static func sharesPixels(_ geometry: ConvolutionGeometry) -> Bool {
-    guard let axis = geometry.axes.last, axis.stride == 1, axis.dilation == 1, axis.kernel > 1 else { return false }
+    guard let axis = geometry.axes.last, axis.stride == 1, axis.dilation == 1, axis.kernel > 1, axis.output > 1
+    else { return false }
     let lines = geometry.kernelSize / axis.kernel * ((axis.kernel &+ 4) / 4)
-    return lines <= 64 && lines < (geometry.kernelSize + 3) / 4 * 2
+    return lines <= mostFours && lines < (geometry.kernelSize + 3) / 4 * 2
   }
 
   /// Differences of bytes reach 255, one more than two int8 do.
@@ -50,13 +54,14 @@ struct BytePacking: Sendable {
     let rows = isMatrix || zeros.count > 1 ? weights.shape[0] : 1
     let count = weights.count / max(rows, 1)
     return weights.withUnsafeBytes { bytes in
-      guard let first = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return 1 }
+      guard count > 0, let first = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return 1 }
       var parts = 1
       for row in 0..<rows {
         if isMatrix, zeros.count > 1 {
           let isWide = zeros.withUnsafeBufferPointer { zeros in
             zeros.baseAddress.map { areWide(first + row &* count, $0, flip, count) } ?? false
           }
+          // Two would do unless a difference is 255, which is not worth another look at all of them.
           if isWide { return 3 }
         } else {
           let (least, greatest) = extremes(first + row &* count, flip, count)
@@ -89,11 +94,13 @@ struct BytePacking: Sendable {
   /// Bytes of a column's weights in one part.
   var depth: Int {
     if !isDepthwise { return taps &* words &* 4 }
-    return (goesByLines ? lines &* foursAcross &* shifts : (taps &+ 3) / 4) &* 4
+    return (fours > 0 ? lines &* fours &* shifts : (taps &+ 3) / 4) &* 4
   }
-  /// Whether the depthwise kernel takes four neighbours of a line rather than any four taps.
-  private var goesByLines: Bool { shifts == 2 || lines <= 64 && lines &* foursAcross <= (taps &+ 3) / 4 }
-  private var foursAcross: Int { (across &+ shifts &+ 2) / 4 }
+  /// Fours of neighbours in a line of a depthwise window; 0 where any four taps are fewer.
+  var fours: Int {
+    let across = (across &+ shifts &+ 2) / 4
+    return shifts == 2 || lines &* across <= min(Self.mostFours, (taps &+ 3) / 4) ? across : 0
+  }
   private var lines: Int { taps / across }
   private var across: Int { problem.geometry.axes.last?.kernel ?? 1 }
   var groupBytes: Int { groupSlots &* parts &* depth }
@@ -118,7 +125,8 @@ struct BytePacking: Sendable {
   func packed(_ planning: Planning) throws -> TensorStorage? {
     guard let weights = planning.constant(w), !planning.has(zero) || planning.constant(zero) != nil else { return nil }
     let shift = planning.constant(zero).map { $0.withUnsafeBytes { [UInt8]($0) } }
-    let form = "bytes-\(isMatrix)-\(problem.groups)-\(parts)-\((shift ?? []).map { "\($0)" }.joined(separator: ","))"
+    let zeros = (shift ?? []).map { "\($0)" }.joined(separator: ",")
+    let form = "bytes-\(isMatrix)-\(problem.groups)-\(shifts)-\(parts)-\(zeros)"
     return try planning.packed(weights, format: form, byteCount: bytes) { source, target in
       source.whole { bytes in
         (shift ?? [0]).withUnsafeBufferPointer { shift in
@@ -161,7 +169,7 @@ struct BytePacking: Sendable {
     let sums = (target + weightBytes).assumingMemoryBound(to: Int32.self)
     sums[slot] =
       isDepthwise
-      ? packDepthwise(weights, across: goesByLines ? across : taps, fours: foursAcross, shifts: shifts)
+      ? packDepthwise(weights, across: fours > 0 ? across : taps, fours: fours, shifts: shifts)
       : packDense(weights, channels: problem.inputChannels, stride: isMatrix ? problem.outputChannels : taps)
   }
 
