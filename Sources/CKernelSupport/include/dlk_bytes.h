@@ -39,7 +39,7 @@ DLK_INLINE dlk_vi dlk_load_u8(const void *source) { return dlk_load_u8_partial(s
 DLK_INLINE dlk_vi dlk_load_i8(const void *source) { return dlk_load_i8_partial(source, sizeof(dlk_vi8)); }
 DLK_INLINE void dlk_store_i8(void *target, dlk_vi value) { dlk_store_i8_partial(target, value, sizeof(dlk_vu8)); }
 
-// Bytes as they are: the first `count` of a vector, of one of its halves, and of a part of 16.
+// Bytes as they are: the first `count` of a vector, and of one of its halves.
 
 #if DLK_VECTOR_BYTES == 64
 DLK_INLINE dlk_vi dlk_load_bytes(const void *source, intptr_t count) {

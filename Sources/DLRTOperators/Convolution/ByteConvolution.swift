@@ -1,7 +1,8 @@
 import CKernelSupport
 import DLRTGraph
 
-/// What ConvInteger and QLinearConv share: exact convolutions of bytes, with channels last and by fours.
+/// What ConvInteger, QLinearConv and products of bytes share: exact convolutions of bytes, with channels last and by
+/// fours.
 struct ByteConvolution: Sendable {
   /// Which inputs hold what.
   struct Roles: Sendable {
@@ -74,12 +75,22 @@ struct ByteConvolution: Sendable {
     }
     let (first, last) = (x.elements(Float.self)[0], y.elements(Float.self)[0])
     var scales = [Float](repeating: 0, count: packing.slots), biases = [Int32](repeating: 0, count: packing.slots)
-    for channel in 0..<channels {
-      let slot = packing.slot(channel)
-      scales[slot] = first * factors[channel &* wScaleStep] / last
-      if let numbers { biases[slot] = numbers[channel] }
-    }
+    spread(packing, x: first, w: factors, wScaleStep, y: last, bias: numbers, &scales, &biases)
     return (scales, biases)
+  }
+
+  /// Puts x · w / y and the bias of each channel where the kernel looks for them, and zeros elsewhere.
+  private static func spread(
+    _ packing: BytePacking, x: Float, w: UnsafePointer<Float>, _ wScaleStep: Int, y: Float,
+    bias: UnsafePointer<Int32>?, _ scales: UnsafeMutablePointer<Float>, _ biases: UnsafeMutablePointer<Int32>
+  ) {
+    scales.update(repeating: 0, count: packing.slots)
+    biases.update(repeating: 0, count: packing.slots)
+    for channel in 0..<packing.channels {
+      let slot = packing.slot(channel)
+      scales[slot] = x * w[channel &* wScaleStep] / y
+      if let bias { biases[slot] = bias[channel] }
+    }
   }
 
   private var name: String { "\(kernels.isa.name)-byte-\(packing.isDepthwise ? "depthwise" : "conv")" }
@@ -108,7 +119,7 @@ struct ByteConvolution: Sendable {
     base.is_y_signed = yType == .int8 ? 1 : 0
     base.x_pixels = copy?.pixels ?? dlk_pixels(geometry.input, pixelStride: packing.pixelWords)
     base.y_pixels = dlk_pixels(geometry.output, pixelStride: channels)
-    let fixed = ByteWindowArguments(value: base)
+    let template = ByteWindowArguments(value: base)
     let cut = ConvolutionCut(
       pixels: outputSize, panels: packing.panels, images: problem.batch &* packing.calls,
       pixelBytes: problem.inputChannels &* geometry.axes.map(\.stride).product, flops: effort, planning)
@@ -131,7 +142,7 @@ struct ByteConvolution: Sendable {
         x = UnsafeRawPointer(workspace + images.start)
       }
       (workspace + padding.start).initializeMemory(as: UInt8.self, repeating: xZero, count: padding.bytes)
-      var args = fixed.value
+      var args = template.value
       prepare(
         io, packing.sums(packed), xZero, (workspace + starts.start).assumingMemoryBound(to: Int32.self),
         (workspace + scales.start).assumingMemoryBound(to: Float.self))
@@ -175,24 +186,21 @@ struct ByteConvolution: Sendable {
     let zero = Int32(xType == .int8 ? xZero ^ 0x80 : xZero)
     if let fixed {
       fixed.biases.withUnsafeBufferPointer { biases in
-        if let biases = biases.baseAddress { begin(starts, biases, sums, zero, packing.slots) }
+        if let biases = biases.baseAddress { startSums(starts, biases, sums, zero, packing.slots) }
       }
       return fixed.scales.withUnsafeBufferPointer { from in
         if let from = from.baseAddress { scales.update(from: from, count: packing.slots) }
       }
     }
-    for slot in 0..<packing.slots { starts[slot] = 0 &- zero &* sums[slot] }
-    guard let result = roles.result else { return }
-    scales.update(repeating: 0, count: packing.slots)
-    let bias = result.bias.flatMap { io.hasInput($0) ? io.input($0, as: Int32.self) : nil }
-    let x = io.input(result.xScale, as: Float.self)[0]
-    let w = io.input(result.wScale, as: Float.self)
-    let y = io.input(result.scale, as: Float.self)[0]
-    for channel in 0..<channels {
-      let slot = packing.slot(channel)
-      if let bias { starts[slot] = starts[slot] &+ bias[channel] }
-      scales[slot] = x * w[channel &* wScaleStep] / y
+    if let result = roles.result {
+      let bias = result.bias.flatMap { io.hasInput($0) ? io.input($0, as: Int32.self) : nil }
+      Self.spread(
+        packing, x: io.input(result.xScale, as: Float.self)[0], w: io.input(result.wScale, as: Float.self), wScaleStep,
+        y: io.input(result.scale, as: Float.self)[0], bias: bias, scales, starts)
+    } else {
+      starts.update(repeating: 0, count: packing.slots)
     }
+    startSums(starts, starts, sums, zero, packing.slots)
   }
 
   /// Brings the result from channels last to channels first.
@@ -238,7 +246,7 @@ struct ByteConvolution: Sendable {
 
 /// Where sums start. Free, so that it stays compiled for speed: see docs/architecture.md.
 @_optimize(speed) @inline(never)
-private func begin(
+private func startSums(
   _ starts: UnsafeMutablePointer<Int32>, _ biases: UnsafePointer<Int32>, _ sums: UnsafePointer<Int32>, _ zero: Int32,
   _ count: Int
 ) {
