@@ -34,6 +34,14 @@ func unary(_ function: dlk_unary, _ a: Float, _ b: Float, _ x: Source, _ y: Targ
   unary(function, a, b, RowBlock(x: x, xStride: 0, y: y, yStride: 0, rows: 1, columns: count))
 }
 
+func unaryRows(_ args: dlk_unary_args) {
+  unary(
+    args.function, args.a, args.b,
+    RowBlock(
+      x: args.x, xStride: Int(args.x_row_stride), y: args.y, yStride: Int(args.y_row_stride), rows: Int(args.rows),
+      columns: Int(args.columns)))
+}
+
 /// The ends of rows are brought into a vector, so that each function needs one loop.
 func unary(_ function: dlk_unary, _ a: Float, _ b: Float, _ block: RowBlock) {
   if function == DLK_UNARY_IDENTITY && block.x == UnsafePointer(block.y) { return }

@@ -100,6 +100,31 @@ import Testing
   }
 
   @Test(arguments: KernelLibrary.available)
+  func unaryOverRowsIsUnary(isa: ISA) {
+    let kernels = KernelLibrary.table(for: isa)
+    for seed in 0..<100 {
+      var random = SeededGenerator(seed)
+      let rows = random.int(1...4), columns = random.pick([0, 1, 3, 15, 16, 17, 40]), gap = random.int(0...2)
+      let function = dlk_unary(rawValue: Int32(random.int(0...Int(DLK_UNARY_COUNT.rawValue) - 1)))
+      let x = Guarded<Float>((rows - 1) * (columns + gap) + columns) { _ in random.float() }
+      let y = Guarded<Float>((rows - 1) * (columns + 1) + columns) { _ in -77 }
+      var args = dlk_unary_args(
+        function: function, a: 0.5, b: 0.25, rows: Int64(rows), columns: Int64(columns), x: x.pointer,
+        x_row_stride: Int64(columns + gap), y: y.base, y_row_stride: Int64(columns + 1))
+      kernels.pointee.unary_rows(&args)
+      for row in 0..<rows {
+        let line = Guarded<Float>(columns) { x[row * (columns + gap) + $0] }
+        kernels.pointee.unary(function, 0.5, 0.25, line.pointer, line.base, Int64(columns))
+        for c in 0..<columns {
+          let (got, value) = (y[row * (columns + 1) + c], line[c])
+          #expect(got == value || (got.isNaN && value.isNaN), "function \(function), columns \(columns)")
+        }
+        if row < rows - 1 { #expect(y[row * (columns + 1) + columns] == -77) }
+      }
+    }
+  }
+
+  @Test(arguments: KernelLibrary.available)
   func binaryMatchesNaive(isa: ISA) {
     let kernels = KernelLibrary.table(for: isa)
     for seed in 0..<300 {

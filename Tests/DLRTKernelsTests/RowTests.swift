@@ -120,6 +120,39 @@ private let widths = [0, 1, 2, 7, 15, 16, 17, 31, 33, 48, 63, 64, 100, 257]
   }
 
   @Test(arguments: KernelLibrary.available)
+  func channelKernelsMatchNaive(isa: ISA) {
+    let kernels = KernelLibrary.table(for: isa)
+    for seed in 0..<60 {
+      var random = SeededGenerator(seed)
+      let rows = random.int(0...6), columns = random.pick(widths), stride = columns + random.int(0...2)
+      let count = rows == 0 ? 0 : (rows - 1) * stride + columns
+      let x = Guarded(random: count, &random), y = Guarded<Float>(count) { _ in -77 }
+      let mean = Guarded(random: columns, &random), factor = Guarded(random: columns, &random)
+      let bias = Guarded(random: columns, &random)
+      let sums = Guarded<Float>(columns) { _ in -77 }, squares = Guarded<Float>(columns) { _ in -77 }
+      var args = dlk_channel_args()
+      (args.rows, args.columns, args.x, args.x_row_stride) = (Int64(rows), Int64(columns), x.pointer, Int64(stride))
+      (args.sums, args.squares, args.y, args.y_row_stride) = (sums.base, squares.base, y.base, Int64(stride))
+      (args.mean, args.factor, args.bias) = (mean.pointer, factor.pointer, bias.pointer)
+      kernels.pointee.channel_moments(&args)
+      kernels.pointee.channel_affine(&args)
+      for c in 0..<columns {
+        let away = (0..<rows).map { Double(x[$0 * stride + c]) - Double(x[c]) }
+        let (sum, square) = (away.reduce(0, +), away.reduce(0) { $0 + $1 * $1 })
+        #expect(abs(Double(sums[c]) - (rows == 0 ? -77 : sum)) < 1e-5, "seed \(seed)")
+        #expect(abs(Double(squares[c]) - (rows == 0 ? -77 : square)) < 1e-5, "seed \(seed)")
+        for r in 0..<rows {
+          let value = (Double(x[r * stride + c]) - Double(mean[c])) * Double(factor[c]) + Double(bias[c])
+          #expect(abs(Double(y[r * stride + c]) - value) < 1e-5, "seed \(seed)")
+        }
+      }
+      for r in 0..<max(rows - 1, 0) {
+        for gap in columns..<stride { #expect(y[r * stride + gap] == -77, "seed \(seed)") }
+      }
+    }
+  }
+
+  @Test(arguments: KernelLibrary.available)
   func halfPrecisionConversionsAreExact(isa: ISA) {
     let kernels = KernelLibrary.table(for: isa)
     let all = Guarded<UInt16>(65536) { UInt16($0) }

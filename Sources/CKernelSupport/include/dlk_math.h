@@ -66,6 +66,17 @@ typedef enum dlk_binary : int32_t {
   DLK_BINARY_COUNT
 } dlk_binary;
 
+/// `y[r][c] = f(x[r][c])` over rows of adjacent floats; `y` may be `x`.
+typedef struct dlk_unary_args {
+  dlk_unary function;
+  float a, b;
+  int64_t rows, columns;
+  const float *x;
+  int64_t x_row_stride;     ///< floats
+  float *y;
+  int64_t y_row_stride;
+} dlk_unary_args;
+
 /// `out[r][c] = x[r][c] ⊕ y[r][c]`. `out` may be `x` or `y` itself, but may not overlap them otherwise.
 typedef struct dlk_binary_args {
   dlk_binary function;

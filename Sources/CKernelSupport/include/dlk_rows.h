@@ -51,3 +51,16 @@ typedef struct dlk_reduce_args {
   int64_t x_row_stride;  ///< floats
   float *y;
 } dlk_reduce_args;
+
+/// Rows of adjacent channels, as pixels of an image are.
+typedef struct dlk_channel_args {
+  int64_t rows, columns;
+  const float *x;
+  int64_t x_row_stride;   ///< floats
+  /// `channel_moments`: of x[r][c] − x[0][c] over all rows, the sums and the sums of squares, [columns] each.
+  float *sums, *squares;
+  /// `channel_affine`: y[r][c] = (x[r][c] − mean[c]) · factor[c] + bias[c]; y may be x.
+  const float *mean, *factor, *bias;
+  float *y;
+  int64_t y_row_stride;
+} dlk_channel_args;

@@ -77,6 +77,7 @@ typedef struct dlk_kernel_table {
   /// y[i] = f(x[i]); y may be x.
   void (*_Nonnull unary)(dlk_unary function, float a, float b, const float *_Nonnull x, float *_Nonnull y,
                          int64_t count);
+  void (*_Nonnull unary_rows)(const dlk_unary_args *_Nonnull args);
   void (*_Nonnull binary)(const dlk_binary_args *_Nonnull args);
   void (*_Nonnull quantize)(const dlk_quantize_args *_Nonnull args);
   void (*_Nonnull dequantize)(const dlk_dequantize_args *_Nonnull args);
@@ -84,6 +85,9 @@ typedef struct dlk_kernel_table {
 
   void (*_Nonnull softmax)(const dlk_softmax_args *_Nonnull args, int64_t row_begin, int64_t row_end);
   void (*_Nonnull normalize)(const dlk_normalize_args *_Nonnull args, int64_t row_begin, int64_t row_end);
+  /// Nothing is written if there are no rows.
+  void (*_Nonnull channel_moments)(const dlk_channel_args *_Nonnull args);
+  void (*_Nonnull channel_affine)(const dlk_channel_args *_Nonnull args);
   void (*_Nonnull reduce_rows)(const dlk_reduce_args *_Nonnull args, int64_t row_begin, int64_t row_end);
   void (*_Nonnull reduce_columns)(const dlk_reduce_args *_Nonnull args, int64_t column_begin, int64_t column_end);
 

@@ -3,7 +3,7 @@ import DLRTGraph
 import DLRTOperators
 
 /// Gives a convolution the activation and the residual sum that follow it, which it then applies to each tile of its
-/// result while that is in the cache.
+/// result while that is in the cache. So do normalisations of images.
 struct FuseConvolution: Pass {
   let name = "fuse-convolution"
   /// Each fusion changes what the next one sees; a chain is two or three nodes long.
@@ -34,6 +34,7 @@ struct FuseConvolution: Pass {
     case let op as ConvNHWC:
       let isActivated = !op.activation.isIdentity || op.isAddendLast
       return (isActivated ? nil : activated(id, reader, matcher)) ?? addend(op, id, reader, output, matcher)
+    case let op as NormalizationNHWC: return op.activation.isIdentity ? activated(id, reader, matcher) : nil
     case let op as ConvTransposeNHWC: return op.activation.isIdentity ? activated(id, reader, matcher) : nil
     default: return nil
     }

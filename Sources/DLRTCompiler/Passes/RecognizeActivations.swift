@@ -1,7 +1,8 @@
 import DLRTGraph
 import DLRTOperators
 
-/// Finds activations that exporters write as products: Gelu (both forms), Swish, HardSwish and Mish.
+/// Finds activations that exporters write as products: Gelu (both forms), Swish, HardSwish and Mish. A PRelu with one
+/// known slope is a LeakyRelu.
 ///
 /// A product tree is taken apart into factors first, so the order in which an exporter multiplies does not matter.
 struct RecognizeActivations: Pass {
@@ -14,11 +15,12 @@ struct RecognizeActivations: Pass {
     // From the end, so that the largest product is seen before its parts.
     for id in program.graph.order.reversed() {
       let node = program.graph[id]
-      guard ["Mul", "Div"].contains(node.op.name), node.op.domain.isEmpty, let output = node.output(0),
-        !covered.contains(output), matcher.type(output)?.isFloat == true,
-        let product = Product(output, matcher), let found = product.activation(matcher)
+      guard ["Mul", "Div", "PRelu"].contains(node.op.name), node.op.domain.isEmpty, let output = node.output(0),
+        !covered.contains(output), matcher.type(output)?.isFloat == true
       else { continue }
-      covered.formUnion(product.inner)
+      let product = Product(output, matcher)
+      guard let found = leakyRelu(node, matcher) ?? product?.activation(matcher) else { continue }
+      covered.formUnion(product?.inner ?? [])
       let type = program.fact(output)?.type
       let made = patch.node(
         OperatorName(found.op), name: node.name, attributes: found.attributes, inputs: [found.x],
@@ -27,6 +29,13 @@ struct RecognizeActivations: Pass {
       patch.remove(id)
     }
     return patch
+  }
+
+  private func leakyRelu(_ node: Node, _ matcher: Matcher) -> Product.Activation? {
+    guard node.op.name == "PRelu", let x = node.input(0), let slope = matcher.scalar(node.input(1)),
+      Double(Float(slope)) == slope
+    else { return nil }
+    return Product.Activation(op: "LeakyRelu", x: x, attributes: ["alpha": .float(Float(slope))])
   }
 }
 

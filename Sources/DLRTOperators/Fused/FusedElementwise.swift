@@ -177,10 +177,15 @@ private struct FusedRun: Sendable {
       kernels.table.pointee.unary(function, a, b, x.start, target, Int64(block.rows &* block.columns))
       return
     }
+    var arguments = dlk_unary_args(
+      function: function, a: a, b: b, rows: Int64(block.rows),
+      columns: Int64(x.columnStride == 1 ? block.columns : 1), x: x.start, x_row_stride: Int64(x.rowStride), y: target,
+      y_row_stride: Int64(block.columns))
+    kernels.table.pointee.unary_rows(&arguments)
+    guard x.columnStride == 0 else { return }
     for row in 0..<block.rows {
-      let (from, to) = (x.start + row &* x.rowStride, target + row &* block.columns)
-      kernels.table.pointee.unary(function, a, b, from, to, Int64(x.columnStride == 1 ? block.columns : 1))
-      if x.columnStride == 0 { to.update(repeating: to[0], count: block.columns) }
+      let line = target + row &* block.columns
+      line.update(repeating: line[0], count: block.columns)
     }
   }
 
