@@ -71,6 +71,7 @@ extension PassManager {
     RecognizeAttention(),
     FuseMatMul(),
     FoldChannelAffine(),
+    FoldPadding(),
     TrimWindows(),
     ChannelsLast(),
     FuseConvolution(),

@@ -228,7 +228,7 @@ import Testing
     let whole = n.b.node("Reshape", [plain, try n.ints([0, 8, 10, 12])])
     let scaled = n.b.node("Mul", [whole, try n.weights([8, 1, 1])])
     n.b.output(n.b.node("Relu", [n.b.node("Add", [scaled, try n.weights([8, 1, 1])])]))
-    try check(n, transposes: 2, ["ai.dlrt::NormalizationNHWC": 2, "InstanceNormalization": 0, "Mul": 0])
+    try check(n, transposes: 2, ["ai.dlrt::NormalizationNHWC": 2, "InstanceNormalization": 0, "Mul": 0, "Relu": 0])
   }
 
   /// A normalisation loses nothing where the mean is far from zero, differs from block to block, and blocks are many.
@@ -266,6 +266,49 @@ import Testing
       ["pads": .ints([2 * h, w, 2 * h + 1, w - 1]), "dilations": .ints(dilation), "group": .int(8)])
     n.b.output(grouped)
     try check(n, transposes: 2)
+  }
+
+  /// Each part of a Concat is written where the whole is.
+  @Test(arguments: ["nearest", "linear", "cubic"]) func resizedPartsOfAConcat(_ mode: String) throws {
+    var n = Network()
+    let roi = n.b.constant(try Tensor([-0.5, 0.25, 0.75, 1.5] as [Float], shape: [4]))
+    func resized(_ x: ValueID, _ axes: [Int], _ sizes: [Int], crops: Bool = false) throws -> ValueID {
+      let transformation = crops ? "tf_crop_and_resize" : "half_pixel"
+      return n.b.node(
+        "Resize", [x, crops ? roi : nil, nil, try n.ints(sizes)],
+        [
+          "mode": .string(mode), "axes": .ints(axes), "coordinate_transformation_mode": .string(transformation),
+          "extrapolation_value": .float(7),
+        ])
+    }
+    let small = n.b.node("Tanh", [try n.conv(n.x)])
+    let large = n.b.node("Tanh", [try n.conv(try resized(small, [2, 3], [20, 18]))])
+    let wide = n.b.node("Tanh", [try n.conv(try resized(small, [3], [18]))])
+    let parts = try [
+      resized(n.conv(small), [2, 3], [20, 18]), resized(n.conv(large), [2, 3], [20, 18]),
+      resized(n.conv(small), [2, 3], [20, 18], crops: true), resized(n.conv(wide), [2], [20]),
+      resized(n.conv(large), [1], [16]),
+    ]
+    n.b.output(n.b.node("Add", [n.b.node("Concat", parts, ["axis": .int(1)]), try n.weights([48, 1, 1])]))
+    try check(n, transposes: 2)
+  }
+
+  /// Zeros around images become padding; anything else that a Pad does stays.
+  @Test func paddingOfItsOwn() throws {
+    var n = Network()
+    let (zero, one) = (n.b.constant(try Tensor(scalar: Float(0))), n.b.constant(try Tensor(scalar: Float(1))))
+    func conv(_ x: ValueID, _ channels: Int = 8) throws -> ValueID {
+      n.b.node("Tanh", [try n.conv(x, channels)])
+    }
+    let uneven = n.b.node("Pad", [n.x, try n.ints([0, 0, 1, 2, 0, 0, 0, 3]), zero])
+    let some = n.b.node("Pad", [try conv(uneven), try n.ints([1, 2]), nil, try n.ints([-1])])
+    let channels = n.b.node("Pad", [try conv(some), try n.ints([0, 1, 0, 0, 0, 0, 0, 0])])
+    let around = try n.ints([0, 0, 1, 1, 0, 0, 1, 1])
+    let edge = n.b.node("Pad", [try conv(channels, 9), around], ["mode": .string("edge")])
+    let ones = n.b.node("Pad", [try conv(edge), around, one])
+    let less = n.b.node("Pad", [try conv(ones), try n.ints([0, 0, -1, 1, 0, 0, 1, 1])])
+    n.b.output(try conv(less))
+    try check(n, transposes: 2, ["ai.dlrt::ConvNHWC": 6, "Pad": 4])
   }
 
   @Test(arguments: [(4, 2, 1, 3), (4, 2, 1, 20), (5, 2, 2, 1), (2, 3, 0, 2), (20, 10, 0, 1), (6, 3, 4, 2)])

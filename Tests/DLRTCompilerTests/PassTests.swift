@@ -63,6 +63,15 @@ import Testing
     try check(b, [input([16])], leaves: ["Swish": 1, "HardSwish": 1, "Mish": 1])
   }
 
+  @Test func oneSlopeForAllIsLeaky() throws {
+    var b = GraphBuilder()
+    let x = b.input("x", .float32, [2, 3])
+    let one = b.constant(try Tensor([0.25] as [Float], shape: [1, 1]))
+    let several = b.constant(try Tensor([0.25, 0.5, 2] as [Float], shape: [3]))
+    b.output(b.node("PRelu", [x, several]), b.node("PRelu", [x, one]))
+    try check(b, [input([2, 3])], leaves: ["PRelu": 1, "LeakyRelu": 1])
+  }
+
   @Test(arguments: [true, false]) func layerNormalization(_ withBias: Bool) throws {
     var b = GraphBuilder()
     let x = b.input("x", .float32, [.symbol("N"), 4, 8])

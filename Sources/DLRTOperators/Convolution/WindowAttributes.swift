@@ -14,10 +14,11 @@ package struct WindowAttributes: Sendable {
   package let autoPad: AutoPad
   private let strides: [Int]?
   private let dilations: [Int]?
-  private let pads: [Int]?
+  /// All begins, then all ends.
+  package let pads: [Int]?
 
   /// Larger windows than this are refused, so that products of two sizes cannot overflow.
-  private static let largest = 1 << 24
+  package static let largest = 1 << 24
 
   package init(_ attributes: inout AttributeReader) throws(DLRTError) {
     kernelShape = try Self.sizes("kernel_shape", least: 1, &attributes)

@@ -9,6 +9,9 @@ struct AxisGather: Sendable {
   private let rows: Int
   /// Bytes of what follows the last resized axis.
   private let block: Int
+  /// Bytes before the first block of the result, and from one to the next.
+  private let offset: Int
+  private let pitch: Int
   private let elementSize: Int
   private let filler: [UInt8]
   private let hasOutside: Bool
@@ -23,11 +26,18 @@ struct AxisGather: Sendable {
     func isOutside(_ index: Int) -> Bool { table.map { !$0.outside.isEmpty && $0.outside[index] } ?? false }
   }
 
-  /// - Parameter filler: the bytes of the element that stands outside of the input.
-  init(input: [Int], output: [Int], axes: [Int], tables: [ResizeTable], elementSize: Int, filler: [UInt8]) {
+  /// - Parameters:
+  ///   - filler: the bytes of the element that stands outside of the input.
+  ///   - place: where the result's pixels go; only if they are what follows the last resized axis they may be spread.
+  init(
+    input: [Int], output: [Int], axes: [Int], tables: [ResizeTable], elementSize: Int, filler: [UInt8],
+    place: PixelPlace
+  ) {
     let byAxis = Dictionary(zip(axes, tables)) { first, _ in first }
     let last = axes.max() ?? -1
     block = input[(last + 1)...].reduce(elementSize) { $0 &* $1 }
+    offset = place.offset &* elementSize
+    pitch = place.stride == output.last ? block : place.stride &* elementSize
     var walked: [Axis] = []
     for axis in 0..<max(last, 0) {
       let table = byAxis[axis]
@@ -48,12 +58,12 @@ struct AxisGather: Sendable {
     hasOutside = tables.contains { !$0.outside.isEmpty }
   }
 
-  var step: Step {
+  func plan() -> Step {
     let chunks = Chunks(rows, cost: Double(inner.output) * Double(block) * 0.1 + 20)
     return Step(kernel: "gather") { [self] io in
-      let (source, target) = (io.input(0), io.output(0))
+      let (source, target) = (io.input(0), io.output(0) + offset)
       io.parallel(chunks) { range in
-        for row in range { copy(row, source, target + row &* inner.output &* block) }
+        for row in range { copy(row, source, target + row &* inner.output &* pitch) }
       }
     }
   }
@@ -70,23 +80,26 @@ struct AxisGather: Sendable {
       step = step &* axis.input
       if hasOutside, axis.isOutside(index) { isOutside = true }
     }
-    if isOutside { return fill(target, inner.output &* block) }
+    if isOutside {
+      for index in 0..<inner.output { fill(target + index &* pitch, block) }
+      return
+    }
     let line = source + place &* inner.input &* block
     guard let table = inner.table else { return void(memcpy(target, line, inner.output &* block)) }
     table.indices.withUnsafeBufferPointer { indices in
-      switch block {
+      switch pitch == block ? block : 0 {
       case 1: pick(line, target, indices, UInt8.self)
       case 2: pick(line, target, indices, UInt16.self)
       case 4: pick(line, target, indices, UInt32.self)
       case 8: pick(line, target, indices, UInt64.self)
       default:
         for index in indices.indices {
-          memcpy(target + index &* block, line + Int(indices[index]) &* block, block)
+          memcpy(target + index &* pitch, line + Int(indices[index]) &* block, block)
         }
       }
     }
     guard !table.outside.isEmpty else { return }
-    for index in table.outside.indices where table.outside[index] { fill(target + index &* block, block) }
+    for index in table.outside.indices where table.outside[index] { fill(target + index &* pitch, block) }
   }
 
   private func void(_: UnsafeMutableRawPointer?) {}

@@ -15,8 +15,13 @@ struct Resampling: Sendable {
   let passes: [Pass]
   let inputCount: Int
   let extrapolation: Float
+  /// Where the result's runs of `channels` elements along its last axis go.
+  let place: PixelPlace
+  let channels: Int
 
-  init(_ input: [Int], _ axes: [(ResizeAxis, ResizeTable)], _ extrapolation: Float) {
+  init(
+    _ input: [Int], _ axes: [(ResizeAxis, ResizeTable)], _ extrapolation: Float, _ output: Planning.Operand
+  ) {
     var shape = input
     var passes: [Pass] = []
     // Shrinking axes first keep what follows small; of equals the innermost, whose loop is the costliest.
@@ -34,6 +39,8 @@ struct Resampling: Sendable {
     self.passes = passes
     inputCount = input.product
     self.extrapolation = extrapolation
+    place = PixelPlace(output)
+    channels = max(output.shape.last ?? 1, 1)
   }
 }
 
@@ -57,6 +64,8 @@ private struct ResamplingLoops<R: RealElement>: Sendable {
   private let weights: [[R]]
   private let inputCount: Int
   private let extrapolation: R
+  private let place: PixelPlace
+  private let channels: Int
   /// Elements of one of the two buffers between passes.
   private let bufferCount: Int
 
@@ -65,6 +74,7 @@ private struct ResamplingLoops<R: RealElement>: Sendable {
     weights = passes.map { $0.table.weights.map { R($0) } }
     inputCount = resampling.inputCount
     extrapolation = R(resampling.extrapolation)
+    (place, channels) = (resampling.place, resampling.channels)
     bufferCount = (passes.dropLast().map(\.count).max() ?? 0) &+ 15 & ~15
   }
 
@@ -107,17 +117,33 @@ private struct ResamplingLoops<R: RealElement>: Sendable {
     _ io: borrowing StepIO, _ input: UnsafePointer<R>, _ output: UnsafeMutablePointer<R>,
     _ scratch: UnsafeMutableRawPointer
   ) {
-    if passes.isEmpty { return output.update(from: input, count: inputCount) }
+    let output = output + place.offset
+    if passes.isEmpty {
+      let chunks = Chunks(inputCount / channels, cost: Double(channels) * 0.1)
+      return io.parallel(chunks) { range in
+        if place.stride == channels {
+          let start = range.lowerBound &* channels
+          return (output + start).update(from: input + start, count: range.count &* channels)
+        }
+        for pixel in range {
+          (output + pixel &* place.stride).update(from: input + pixel &* channels, count: channels)
+        }
+      }
+    }
     var source = input
     for (index, pass) in passes.enumerated() {
       let buffer = (scratch + index % 2 &* bufferBytes).assumingMemoryBound(to: R.self)
-      let target = index == passes.count - 1 ? output : buffer
+      let isLast = index == passes.count - 1
+      let target = isLast ? output : buffer
+      // Without a place of its own, a line is one run.
+      let isPlaced = isLast && place.stride != channels
+      let (run, step) = isPlaced ? (channels, place.stride) : (pass.inner, pass.inner)
       weights[index].withUnsafeBufferPointer { weights in
         pass.table.indices.withUnsafeBufferPointer { indices in
           guard let weights = weights.baseAddress, let indices = indices.baseAddress else { return }
           let cost = Double(pass.inner) * Double(pass.table.taps) * 0.3 + 2
           io.parallel(Chunks(pass.outer &* pass.output, cost: cost)) {
-            sample($0, pass, indices, weights, source, target)
+            sample($0, pass, indices, weights, source, target, run, step)
           }
         }
       }
@@ -127,7 +153,7 @@ private struct ResamplingLoops<R: RealElement>: Sendable {
 
   private func sample(
     _ range: Range<Int>, _ pass: Resampling.Pass, _ indices: UnsafePointer<Int32>, _ weights: UnsafePointer<R>,
-    _ source: UnsafePointer<R>, _ target: UnsafeMutablePointer<R>
+    _ source: UnsafePointer<R>, _ target: UnsafeMutablePointer<R>, _ run: Int, _ step: Int
   ) {
     let (taps, inner) = (pass.table.taps, pass.inner)
     var (outer, index) = range.lowerBound.quotientAndRemainder(dividingBy: pass.output)
@@ -144,11 +170,15 @@ private struct ResamplingLoops<R: RealElement>: Sendable {
       } else {
         for own in line..<end {
           let place = index &+ own &- line
-          let result = target + own &* inner
-          if !pass.table.outside.isEmpty, pass.table.outside[place] {
-            result.update(repeating: extrapolation, count: inner)
-          } else {
-            Self.sum(block, indices + place &* taps, weights + place &* taps, taps, result, inner)
+          let runs = inner / run, result = target + own &* runs &* step
+          let isOutside = !pass.table.outside.isEmpty && pass.table.outside[place]
+          for pixel in 0..<runs {
+            let (result, block) = (result + pixel &* step, block + pixel &* run)
+            if isOutside {
+              result.update(repeating: extrapolation, count: run)
+            } else {
+              Self.sum(block, inner, indices + place &* taps, weights + place &* taps, taps, result, run)
+            }
           }
         }
       }
@@ -179,11 +209,11 @@ private struct ResamplingLoops<R: RealElement>: Sendable {
     }
   }
 
-  /// Outputs that share their weights.
+  /// Outputs that share their weights; lines of the block are `inner` elements apart.
   @_optimize(speed) @inline(never)
   private static func sum(
-    _ block: UnsafePointer<R>, _ places: UnsafePointer<Int32>, _ factors: UnsafePointer<R>, _ taps: Int,
-    _ result: UnsafeMutablePointer<R>, _ inner: Int
+    _ block: UnsafePointer<R>, _ inner: Int, _ places: UnsafePointer<Int32>, _ factors: UnsafePointer<R>, _ taps: Int,
+    _ result: UnsafeMutablePointer<R>, _ count: Int
   ) {
     for tap in stride(from: 0, to: taps, by: 2) {
       // Two taps in a pass; the last one may have none beside it.
@@ -191,9 +221,9 @@ private struct ResamplingLoops<R: RealElement>: Sendable {
       let (a, b) = (block + Int(places[tap]) &* inner, block + Int(places[other]) &* inner)
       let (p, q) = (factors[tap], other == tap ? 0 : factors[other])
       if tap == 0 {
-        for x in 0..<inner { result[x] = a[x] * p + b[x] * q }
+        for x in 0..<count { result[x] = a[x] * p + b[x] * q }
       } else {
-        for x in 0..<inner { result[x] += a[x] * p + b[x] * q }
+        for x in 0..<count { result[x] += a[x] * p + b[x] * q }
       }
     }
   }

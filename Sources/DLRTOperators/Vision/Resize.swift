@@ -161,6 +161,15 @@ extension Resize {
 // MARK: Plan
 
 extension Resize {
+  /// Among the channels of other pixels, where channels are the last axis and stay.
+  package func writes(_ view: StridedView, _ planning: Planning) -> Bool {
+    let last = planning.shape(0).count - 1
+    guard view.hasPixels(planning.output(0)), planning.shape(0).last ?? 1 > 1,
+      let axes = try? resizedAxes(planning).map(\.axis)
+    else { return false }
+    return mode == .nearest ? axes.max() == last - 1 : !axes.contains(last)
+  }
+
   package func plan(_ planning: inout Planning) throws -> Step {
     let resized = try resizedAxes(planning)
     let tables = resized.map { axis in
@@ -183,10 +192,11 @@ extension Resize {
     if mode == .nearest {
       let gather = AxisGather(
         input: planning.shape(0), output: output, axes: resized.map(\.axis), tables: tables, elementSize: type.size,
-        filler: type.bytes(of: Double(extrapolation)))
-      step = gather.step
+        filler: type.bytes(of: Double(extrapolation)), place: PixelPlace(planning.output(0)))
+      step = gather.plan()
     } else {
-      let passes = Resampling(planning.shape(0), zip(resized, tables).map { ($0, $1) }, extrapolation)
+      let passes = Resampling(
+        planning.shape(0), zip(resized, tables).map { ($0, $1) }, extrapolation, planning.output(0))
       step = try type.dispatch(ResamplingPlan(passes: passes, type: type))
     }
     step.skippedInputs = [1, 2, 3]
