@@ -45,10 +45,14 @@ private func total(_ x: Source, _ count: Int, minus offset: Float, power: Int) -
     }
     i = i &+ 4 &* lanes
   }
-  while i < count {
-    let value = loadPartial(x + i, min(lanes, count &- i), fill: offset) - offset
+  while i &+ lanes <= count {
+    let value = dlk_load(x + i) - offset
     sums[0] = power == 1 ? sums[0] + value : dlk_fma(value, value, sums[0])
     i = i &+ lanes
+  }
+  if i < count {
+    let value = loadPartial(x + i, count &- i, fill: offset) - offset
+    sums[0] = power == 1 ? sums[0] + value : dlk_fma(value, value, sums[0])
   }
   return dlk_sum((sums[0] + sums[1]) + (sums[2] + sums[3]))
 }

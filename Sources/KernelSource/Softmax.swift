@@ -36,15 +36,15 @@ func softmax(_ args: dlk_softmax_args, _ rows: Range<Int>) {
 /// Rows of `V` vectors, the last of them perhaps in part: a row stays in registers from its largest number to the quotients,
 /// so that the processor works on several at once.
 private enum ShortRows<let V: Int> {
+  /// The next row is read before a row is written: a read of what was just written in part would wait.
   @inline(never)
   static func softmax(_ args: dlk_softmax_args, _ rows: Range<Int>) {
     let last = (V &- 1) &* lanes, present = Int(args.columns) &- last
-    for row in rows {
-      let x: Source = args.x + row &* Int(args.x_row_stride)
+    var row = rows.lowerBound
+    guard row < rows.upperBound else { return }
+    var values = load(args, row)
+    while row < rows.upperBound {
       let y: Target = args.y + row &* Int(args.y_row_stride)
-      var values = InlineArray<V, VF> { v in
-        v < V &- 1 ? dlk_load(x + v &* lanes) : loadPartial(x + last, present, fill: constant(-.infinity))
-      }
       var top = constant(-.infinity)
       for v in 0..<V { top = dlk_max(values[v], top) }
       let shift = constant(-dlk_largest(top))
@@ -53,8 +53,20 @@ private enum ShortRows<let V: Int> {
       var sum = values[0]
       for v in 1..<V { sum += values[v] }
       let factor = constant(1 / dlk_sum(sum))
+      row = row &+ 1
+      let next = load(args, min(row, rows.upperBound &- 1))
       for v in 0..<V &- 1 { dlk_store(y + v &* lanes, values[v] * factor) }
       dlk_store_partial(y + last, values[V &- 1] * factor, present)
+      values = next
+    }
+  }
+
+  @inline(__always)
+  private static func load(_ args: dlk_softmax_args, _ row: Int) -> InlineArray<V, VF> {
+    let x: Source = args.x + row &* Int(args.x_row_stride)
+    let last = (V &- 1) &* lanes, present = Int(args.columns) &- last
+    return InlineArray { v in
+      v < V &- 1 ? dlk_load(x + v &* lanes) : loadPartial(x + last, present, fill: constant(-.infinity))
     }
   }
 

@@ -233,7 +233,7 @@ import Testing
   @Test func duplicatesAndNoOpsGo() throws {
     var b = GraphBuilder()
     let x = b.input("x", .float32, [8])
-    let same = b.node("Identity", [x])
+    let same = b.node("Cast", [b.node("Identity", [x])], ["to": .int(1)])
     b.output(b.node("Concat", [b.node("Sin", [x]), b.node("Sin", [same])], ["axis": .int(0)]))
     try check(b, [input([8])], leaves: ["Sin": 1, "Concat": 1])
   }

@@ -1,7 +1,8 @@
 import DLRTGraph
 import DLRTOperators
 
-/// Removes nodes that return their input: Identity, and what its operator calls a view of the same shape and type.
+/// Removes nodes that return their input: Identity, a Cast to the type that its input has, and what its operator calls a
+/// view of the same shape and type.
 package struct EliminateNoOps: Pass {
   package let name = "eliminate-no-ops"
 
@@ -12,8 +13,9 @@ package struct EliminateNoOps: Pass {
     let graph = program.graph
     for id in graph.order {
       let node = graph[id]
-      guard let viewed = program.op(id)?.viewedInput, let input = node.input(viewed), let output = node.output(0),
-        node.outputs.dropFirst().allSatisfy({ $0 == nil }), isSame(program, input, output, node)
+      guard let viewed = isCast(node) ? 0 : program.op(id)?.viewedInput, let input = node.input(viewed),
+        let output = node.output(0), node.outputs.dropFirst().allSatisfy({ $0 == nil }),
+        isSame(program, input, output, node)
       else { continue }
       patch.replace(output, with: input)
       patch.remove(id)
@@ -21,11 +23,13 @@ package struct EliminateNoOps: Pass {
     return patch
   }
 
+  private func isCast(_ node: Node) -> Bool { ["Cast", "CastLike"].contains(node.op.name) && node.op.domain.isEmpty }
+
   private func isSame(_ program: Program, _ input: ValueID, _ output: ValueID, _ node: Node) -> Bool {
     if node.op == OperatorName("Identity") { return true }
-    guard let from = program.fact(input), let to = program.fact(output), from.type == to.type,
-      let before = from.shape, let after = to.shape, before.rank == after.rank
-    else { return false }
+    guard let from = program.fact(input), let to = program.fact(output), from.type == to.type else { return false }
+    if isCast(node) { return true }
+    guard let before = from.shape, let after = to.shape, before.rank == after.rank else { return false }
     return zip(before.dims, after.dims).allSatisfy { $0.provablyEquals($1) }
   }
 }
