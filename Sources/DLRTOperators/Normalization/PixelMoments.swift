@@ -21,7 +21,7 @@ struct PixelMoments: Sendable {
 
   func step(_ planning: Planning) -> Step {
     let (images, blocks, line) = (self.images, self.blocks, self.line)
-    let chunks = Chunks(images &* blocks, cost: Double(min(pixels, Self.blockPixels) &* channels) * 0.03)
+    let chunks = Chunks(images &* blocks, cost: Double(min(pixels, Self.blockPixels) &* channels) * 0.1)
     // Two lines for every block, two for every image, float64 sums of an image.
     let factors = 2 &* images &* blocks &* line
     let totals = factors &+ 2 &* images &* line
