@@ -22,7 +22,7 @@ package struct Graph: Sendable {
   package var name: String
   package private(set) var values: [Value] = []
   /// The empty node where one was removed.
-  private var nodeTable: [Node] = []
+  package private(set) var nodeTable: [Node] = []
   private var isLive: [Bool] = []
   /// Live nodes, each after the producers of its inputs (once `sort` has run).
   package private(set) var order: [NodeID] = []

@@ -238,6 +238,42 @@ import Testing
     try check(b, [input([8])], leaves: ["Sin": 1, "Concat": 1])
   }
 
+  /// However long they are: a pass sees that one node's twin is another's input.
+  @Test func chainsOfDuplicatesGoAtOnce() throws {
+    var b = GraphBuilder()
+    let x = b.input("x", .float32, [3, 4])
+    var (y, z) = (x, x)
+    for _ in 0..<12 { (y, z) = (b.node("Softmax", [y]), b.node("Softmax", [z])) }
+    b.output(b.node("Concat", [y, z], ["axis": .int(0)]))
+    try check(b, [input([3, 4])], leaves: ["Softmax": 12, "Concat": 1])
+  }
+
+  /// A scale and a shift of each channel, after weights [M, C / group, …] and [C, M / group, …].
+  @Test(arguments: ["Conv", "ConvTranspose"], [1, 2]) func channelAffinesGoIntoWeights(_ op: String, _ group: Int)
+    throws
+  {
+    var b = GraphBuilder()
+    let x = b.input("x", .float32, [1, 4, 5, 5])
+    let weights = try input(op == "Conv" ? [6, 4 / group, 3, 3] : [4, 6 / group, 3, 3], seed: 2)
+    let y = b.node(op, [x, b.constant(weights), b.constant(try input([6], seed: 3))], ["group": .int(group)])
+    let parameters = try [4, 5, 6].map { b.constant(try input([6], seed: $0)) }
+    let variance = b.constant(try Tensor((1...6).map { Float($0) / 4 }, shape: [6]))
+    b.output(b.node("BatchNormalization", [y] + parameters + [variance]))
+    let counts = try b.model().operatorCounts
+    #expect(["BatchNormalization", "Mul", "Add", "ai.dlrt::FusedElementwise"].allSatisfy { counts[$0] == nil })
+    try check(b, [input([1, 4, 5, 5])], leaves: counts)
+  }
+
+  /// Taps that meet only padding: of all axes or of some, the last or one before it.
+  @Test(arguments: [[1, 6], [6, 1], [1, 1], [1, 4, 5], [4, 1, 5], [4, 5, 1], [1, 4, 1]])
+  func windowsLoseTapsThatMeetPaddingOnly(_ sizes: [Int]) throws {
+    var b = GraphBuilder()
+    let x = b.input("x", .float32, Shape([1, 3] + sizes))
+    let weights = b.constant(try input([4, 3] + sizes.map { _ in 3 }, seed: 2))
+    b.output(b.node("Conv", [x, weights], ["pads": .ints(Array(repeating: 1, count: 2 * sizes.count))]))
+    try check(b, [input([1, 3] + sizes)], leaves: b.model().operatorCounts)
+  }
+
   @Test func constantsFold() throws {
     var b = GraphBuilder()
     let x = b.input("x", .float32, [4])

@@ -20,7 +20,7 @@ extension ChannelsLastWalk {
 
   private mutating func convolution(_ id: NodeID, _ node: Node, w: Int) -> Bool {
     guard let x = node.input(0), let type = matcher.type(x), w == 3 || Self.types.contains(type),
-      let weights = graph.constant(node.input(w)), (3...5).contains(weights.rank), rank(x) == weights.rank
+      let weights = matcher.constant(node.input(w)), (3...5).contains(weights.rank), rank(x) == weights.rank
     else { return false }
     var made = node
     made.op = OperatorName("\(node.op.name)NHWC", domain: OperatorName.internalDomain)
@@ -37,7 +37,7 @@ extension ChannelsLastWalk {
   /// have channels enough for a matrix product.
   private mutating func transposedConvolution(_ id: NodeID, _ node: Node) -> Bool {
     guard let x = node.input(0), let type = matcher.type(x), Self.types.contains(type),
-      let weights = graph.constant(node.input(1)), (3...5).contains(weights.rank), rank(x) == weights.rank,
+      let weights = matcher.constant(node.input(1)), (3...5).contains(weights.rank), rank(x) == weights.rank,
       isOneGroup(node) || weights.shape[1] >= 8
     else { return false }
     if case .ints(let strides) = node.attributes["strides"], strides.contains(where: { $0 > 32 }) { return false }

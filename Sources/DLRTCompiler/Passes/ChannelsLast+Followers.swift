@@ -70,7 +70,7 @@ extension ChannelsLastWalk {
   /// A reduction of given axes keeps its rank; without keepdims only one that leaves no order to keep is taken.
   private mutating func reduce(_ id: NodeID, _ node: Node) throws {
     guard var made = withTwin(node), let rank = rank(node.input(0)), let given = node.input(1),
-      let axes = graph.constant(given)?.integers.flatMap({ Layout.axes($0, rank) }), !axes.isEmpty
+      let axes = matcher.constant(given)?.integers.flatMap({ Layout.axes($0, rank) }), !axes.isEmpty
     else { return }
     made.inputs[1] = constant(try Tensor(int64: axes))
     if int(node, "keepdims", 1) != 0 {
@@ -160,7 +160,7 @@ extension ChannelsLastWalk {
   private mutating func renameVector(_ id: NodeID, _ node: Node, parts: Int) throws {
     guard var made = withTwin(node), let rank = rank(node.input(0)), let vector = node.input(1) else { return }
     if let axes = node.input(3) {
-      guard let renamed = graph.constant(axes)?.integers.flatMap({ Layout.axes($0, rank) }) else { return }
+      guard let renamed = matcher.constant(axes)?.integers.flatMap({ Layout.axes($0, rank) }) else { return }
       made.inputs[3] = constant(try Tensor(int64: renamed))
     } else {
       made.inputs[1] = try reordered(vector, rank, parts: parts)
@@ -179,7 +179,7 @@ extension ChannelsLastWalk {
     guard var made = withTwin(node), let rank = rank(node.input(0)) else { return }
     let axes: [Int]
     if let given = node.input(3) {
-      guard let values = graph.constant(given)?.integers else { return }
+      guard let values = matcher.constant(given)?.integers else { return }
       axes = values
     } else {
       guard case .known(let count)? = matcher.shape(node.input(1))?.dims.first else { return }
@@ -231,7 +231,7 @@ extension ChannelsLastWalk {
   private mutating func flatten(_ id: NodeID, _ node: Node) throws {
     guard var made = withTwin(node), let input = matcher.shape(node.input(0)) else { return }
     let spatial = input.dims.dropFirst(2)
-    let target = graph.constant(node.input(1))?.integers
+    let target = matcher.constant(node.input(1))?.integers
     if spatial.allSatisfy({ $0 == 1 }) {
       // A zero keeps the size of an axis, which only the first one has at the same place.
       let isFlatten = node.op.name == "Flatten" && int(node, "axis", 1) == 1
@@ -273,7 +273,7 @@ extension ChannelsLastWalk {
   private mutating func operand(_ value: ValueID, _ rank: Int) throws -> ValueID? {
     guard let shape = matcher.shape(value) else { return nil }
     if shape.rank < rank, shape.elementCount == 1 { return value }
-    if let known = graph.constant(value), shape.rank <= rank {
+    if let known = matcher.constant(value), shape.rank <= rank {
       let padded = try known.reshaped(Array(repeating: 1, count: rank - known.rank) + known.shape)
       return constant(try padded.transposed(Layout.toChannelsLast(rank)))
     }

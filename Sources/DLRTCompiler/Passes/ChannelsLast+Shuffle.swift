@@ -10,8 +10,9 @@ extension ChannelsLastWalk {
       let groups = shape[1].value, let members = shape[2].value, input[1] == .known(groups * members),
       (2..<input.rank).allSatisfy({ input[$0].provablyEquals(shape[$0 + 1]) }), input[0].provablyEquals(shape[0]),
       let second = matcher.onlyReader(of: parted), let turned = turned(second, shape.rank),
-      let third = matcher.onlyReader(of: turned), graph[third].op == OperatorName("Reshape"),
-      graph[third].input(0) == turned, let output = matcher.shape(graph[third].output(0)), output.rank == input.rank,
+      let third = matcher.onlyReader(of: turned), matcher[third].op == OperatorName("Reshape"),
+      matcher[third].input(0) == turned, let output = matcher.shape(matcher[third].output(0)),
+      output.rank == input.rank,
       zip(input.dims, output.dims).allSatisfy({ $0.provablyEquals($1) }), input.dims.allSatisfy({ $0 != 0 })
     else { return false }
     let kept = [Int](repeating: 0, count: input.rank - 1)
@@ -20,7 +21,7 @@ extension ChannelsLastWalk {
     let swapped = addNode("Transpose", [split], ["perm": .ints(order)])
     absorb(id)
     absorb(second)
-    var joined = graph[third]
+    var joined = matcher[third]
     joined.inputs = [swapped, constant(try Tensor(int64: kept + [-1]))]
     joined.attributes = [:]
     convert(third, joined)
@@ -29,7 +30,7 @@ extension ChannelsLastWalk {
 
   /// The output of a Transpose that exchanges axes 1 and 2.
   private func turned(_ id: NodeID, _ rank: Int) -> ValueID? {
-    let node = graph[id]
+    let node = matcher[id]
     guard node.op == OperatorName("Transpose"), case .ints(let perm) = node.attributes["perm"],
       perm == [0, 2, 1] + Array(3..<rank)
     else { return nil }

@@ -33,10 +33,8 @@ struct ChannelsLastWalk {
     patch = GraphPatch(program.graph)
   }
 
-  var graph: Graph { matcher.graph }
-
   mutating func visit(_ id: NodeID) throws {
-    let node = graph[id]
+    let node = matcher[id]
     guard node.op.domain.isEmpty || node.op.domain == OperatorName.microsoftDomain, node.captureCount == 0,
       !converted.contains(id)
     else { return }
@@ -51,7 +49,7 @@ struct ChannelsLastWalk {
   consuming func finished() throws -> GraphPatch? {
     guard converted.count > returns.count else { return nil }
     for value in moved {
-      let isRead = graph.outputs.contains(value) || matcher.readers(of: value).contains { !converted.contains($0) }
+      let isRead = matcher.isOutput(value) || matcher.readers(of: value).contains { !converted.contains($0) }
       guard isRead, let twin = twins[value], let rank = matcher.shape(value)?.rank else { continue }
       let back = patch.node(
         OperatorName("Transpose"), attributes: ["perm": .ints(Layout.toChannelsFirst(rank))], inputs: [twin],
@@ -70,7 +68,7 @@ extension ChannelsLastWalk {
   private mutating func takeBack(_ id: NodeID, _ node: Node) -> Bool {
     guard node.op == OperatorName("Transpose"), let input = node.input(0), let output = node.output(0),
       let rank = rank(input), rank >= 4, case .ints(let perm) = node.attributes["perm"],
-      perm == Layout.toChannelsFirst(rank), twins[input] == nil, graph.constant(input) == nil
+      perm == Layout.toChannelsFirst(rank), twins[input] == nil, matcher.constant(input) == nil
     else { return false }
     twins[output] = input
     moved.append(output)
@@ -86,10 +84,10 @@ extension ChannelsLastWalk {
   private mutating func takeBackTokens(_ id: NodeID, _ node: Node) throws -> Bool {
     guard node.op == OperatorName("Reshape"), let output = node.output(0), twins[output] == nil,
       let turn = matcher.node(node.input(0), "Transpose"), case .ints([0, 2, 1]) = turn.attributes["perm"],
-      let tokens = turn.input(0), graph.constant(tokens) == nil, let from = matcher.shape(tokens), from.rank == 3,
+      let tokens = turn.input(0), matcher.constant(tokens) == nil, let from = matcher.shape(tokens), from.rank == 3,
       let shape = matcher.shape(output), shape.rank >= 3, shape[0].provablyEquals(from[0]),
       let channels = from[2].value, shape[1] == .known(channels),
-      let sizes = graph.constant(node.input(1))?.integers, sizes.count == shape.rank, !sizes.dropFirst(2).contains(0)
+      let sizes = matcher.constant(node.input(1))?.integers, sizes.count == shape.rank, !sizes.dropFirst(2).contains(0)
     else { return false }
     let target = constant(try Tensor(int64: [sizes[0]] + sizes[2...] + [channels]))
     twins[output] = patch.node(
@@ -109,7 +107,7 @@ extension ChannelsLastWalk {
   /// A value as the graph knows it, for the description of a new one.
   private func described(_ value: ValueID, _ shape: Shape? = nil) -> Graph.Value {
     let fact = matcher.program.fact(value)
-    return Graph.Value(name: graph[value].name, type: fact?.type, shape: shape ?? fact?.shape)
+    return Graph.Value(name: matcher[value].name, type: fact?.type, shape: shape ?? fact?.shape)
   }
 
   /// The value in the new layout, by a Transpose if there is no other way.

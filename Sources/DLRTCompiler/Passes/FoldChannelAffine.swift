@@ -30,40 +30,54 @@ struct FoldChannelAffine: Pass {
   /// The convolution that makes the affine's input for nobody else, if its weights are constant.
   private func foldable(_ affine: ChannelAffine, _ matcher: Matcher) -> NodeID? {
     guard matcher.useCount(affine.input) == 1, let id = matcher.producer(affine.input) else { return nil }
-    let node = matcher.graph[id]
+    let node = matcher[id]
     guard node.op == OperatorName("Conv") || node.op == OperatorName("ConvTranspose"),
-      matcher.graph.constant(node.input(1)) != nil, node.input(2) == nil || matcher.graph.constant(node.input(2)) != nil
+      let weights = matcher.constant(node.input(1)), weights.rank >= 2,
+      node.input(2) == nil || matcher.constant(node.input(2))?.count == affine.scale.count,
+      case .int(let groups) = node.attributes["group"] ?? .int(1), groups > 0
     else { return nil }
-    return id
+    let isTransposed = node.op == OperatorName("ConvTranspose")
+    let perGroup = isTransposed ? weights.shape[1] : weights.shape[0] / groups
+    return weights.shape[0] % groups == 0 && perGroup * groups == affine.scale.count ? id : nil
   }
 
   private func fold(
     _ affine: ChannelAffine, into id: NodeID, _ matcher: Matcher, _ patch: inout GraphPatch
   ) throws {
-    var node = matcher.graph[id]
-    guard let weights = matcher.graph.constant(node.input(1)) else { return }
+    var node = matcher[id]
+    guard let weights = matcher.constant(node.input(1)) else { return }
     let channels = affine.scale.count
-    var values = weights.elements(Float.self)
-    if node.op == OperatorName("Conv") {
-      // [M, C / group, kernel…]
-      let perChannel = values.count / max(channels, 1)
-      for index in values.indices { values[index] *= affine.scale[index / perChannel] }
-    } else {
-      // [C, M / group, kernel…], where the group of an input channel says which outputs it feeds.
-      guard case .int(let groups) = node.attributes["group"] ?? .int(1) else { return }
-      let perGroup = channels / groups
-      let taps = weights.shape.dropFirst(2).reduce(1, *)
-      let inputsPerGroup = weights.shape[0] / groups
-      for index in values.indices {
-        let group = index / (taps * perGroup * inputsPerGroup)
-        values[index] *= affine.scale[group * perGroup + index / taps % perGroup]
+    // [M, C / group, kernel…], or of ConvTranspose [C, M / group, kernel…], where the group of an input channel says
+    // which outputs it feeds.
+    var blocks = 1
+    var channelsPerBlock = channels
+    var blocksPerGroup = 1
+    if node.op != OperatorName("Conv"), case .int(let groups) = node.attributes["group"] ?? .int(1) {
+      blocks = weights.shape[0]
+      channelsPerBlock = channels / groups
+      blocksPerGroup = blocks / groups
+    }
+    let scaled = try Tensor(uninitialized: weights.shape, type: .float32)
+    let run = weights.count / max(blocks * channelsPerBlock, 1)
+    weights.withUnsafeBytes { bytes in
+      guard let source = bytes.baseAddress else { return }
+      weights.storage.preparePages(bytes)
+      defer { weights.storage.releasePages(bytes) }
+      let target = scaled.mutablePointer.assumingMemoryBound(to: Float.self)
+      affine.scale.withUnsafeBufferPointer { scale in
+        for block in 0..<blocks {
+          let place = block * channelsPerBlock * run
+          scaleRuns(
+            source + place * 4, scale, from: block / blocksPerGroup * channelsPerBlock, count: channelsPerBlock,
+            run: run, to: target + place)
+        }
       }
     }
     var bias = affine.shift
-    if let old = matcher.graph.constant(node.input(2))?.elements(Float.self) {
+    if let old = matcher.constant(node.input(2))?.elements(Float.self) {
       for channel in bias.indices { bias[channel] += old[channel] * affine.scale[channel] }
     }
-    let newWeights = patch.constant(try Tensor(values, shape: weights.shape))
+    let newWeights = patch.constant(scaled)
     let newBias = patch.constant(try Tensor(bias, shape: [channels]))
     node.inputs = [node.input(0), newWeights, newBias]
     patch.update(id, node)
@@ -72,7 +86,7 @@ struct FoldChannelAffine: Pass {
   private func rewrite(
     _ id: NodeID, _ affine: ChannelAffine, _ matcher: Matcher, _ patch: inout GraphPatch
   ) throws {
-    let node = matcher.graph[id]
+    let node = matcher[id]
     guard let output = node.output(0), let rank = matcher.shape(affine.input)?.rank, rank >= 2 else { return }
     let shape = [affine.scale.count] + Array(repeating: 1, count: rank - 2)
     let fact = matcher.program.fact(output)
@@ -83,9 +97,23 @@ struct FoldChannelAffine: Pass {
     let shifted = patch.node(
       OperatorName("Add"), name: node.name,
       inputs: [scaled, patch.constant(try Tensor(affine.shift, shape: shape))],
-      output: value(matcher.graph[output].name))
+      output: value(matcher[output].name))
     patch.replace(output, with: shifted)
     patch.remove(id)
+  }
+}
+
+/// Multiplies runs of floats, which may lie anywhere, each by its factor.
+@_optimize(speed) @inline(never)
+private func scaleRuns(
+  _ source: UnsafeRawPointer, _ factors: UnsafeBufferPointer<Float>, from first: Int, count: Int, run: Int,
+  to target: UnsafeMutablePointer<Float>
+) {
+  for index in 0..<count {
+    let (factor, start) = (factors[first + index], index &* run)
+    for place in start..<(start &+ run) {
+      target[place] = source.loadUnaligned(fromByteOffset: place &* 4, as: Float.self) * factor
+    }
   }
 }
 
@@ -96,13 +124,13 @@ private struct ChannelAffine {
   private(set) var shift: [Float]
 
   init?(_ id: NodeID, _ matcher: Matcher) throws {
-    let node = matcher.graph[id]
+    let node = matcher[id]
     guard node.op.domain.isEmpty, node.outputs.dropFirst().allSatisfy({ $0 == nil }), let first = node.input(0) else {
       return nil
     }
     switch node.op.name {
     case "BatchNormalization":
-      let parameters = (1...4).compactMap { matcher.graph.constant(node.input($0)) }
+      let parameters = (1...4).compactMap { matcher.constant(node.input($0)) }
       guard let op = matcher.program.op(id) as? BatchNormalization, !op.isTraining, parameters.count == 4,
         parameters.allSatisfy({ $0.type == .float32 })
       else { return nil }
@@ -117,7 +145,7 @@ private struct ChannelAffine {
       }
     case "Mul", "Add", "Div", "Sub":
       guard let second = node.input(1) else { return nil }
-      let isReversed = matcher.graph.constant(first) != nil
+      let isReversed = matcher.constant(first) != nil
       // Only a sum or product may have its constant first.
       if isReversed, node.op.name == "Div" || node.op.name == "Sub" { return nil }
       input = isReversed ? second : first
@@ -137,7 +165,7 @@ private struct ChannelAffine {
 
   /// A constant that broadcasts along channels only, as one number for each channel of `input`.
   private static func channels(_ value: ValueID, of input: ValueID, _ matcher: Matcher) -> [Float]? {
-    guard let constant = matcher.graph.constant(value), constant.type == .float32, let shape = matcher.shape(input),
+    guard let constant = matcher.constant(value), constant.type == .float32, let shape = matcher.shape(input),
       shape.rank >= 3, constant.rank <= shape.rank, let channels = shape[1].value
     else { return nil }
     if constant.count == 1 { return Array(repeating: constant.elements(Float.self)[0], count: channels) }

@@ -7,20 +7,21 @@ package struct FoldConstants: Pass {
   /// A folded result may not be larger than this, or than what it was made from: a model of a few bytes must not
   /// become gigabytes.
   private static let mostBytes = 1 << 20
+  private static let castLike = OperatorName("CastLike")
 
   package init() {}
 
   package func patch(for program: Program, environment: PlanEnvironment) throws -> GraphPatch {
     var patch = GraphPatch(program.graph)
-    var known: [ValueID: Tensor] = [:]
+    var known: [ValueID: Fact] = [:]
     for id in program.graph.order {
       let node = program.graph[id]
-      guard let op = program.op(id), op.isDeterministic, !node.hasSubgraphs,
+      guard let op = program.op(id), op.isDeterministic,
         let results = try fold(node, id, op, program, known, environment)
       else { continue }
       for (output, tensor) in zip(node.outputs, results) {
         guard let output, let tensor else { continue }
-        known[output] = tensor
+        known[output] = Fact(constant: tensor)
         patch.replace(output, with: patch.constant(tensor, name: program.graph[output].name))
       }
       patch.remove(id)
@@ -29,9 +30,15 @@ package struct FoldConstants: Pass {
   }
 
   private func fold(
-    _ node: Node, _ id: NodeID, _ op: any Operator, _ program: Program, _ known: [ValueID: Tensor],
+    _ node: Node, _ id: NodeID, _ op: any Operator, _ program: Program, _ known: [ValueID: Fact],
     _ environment: PlanEnvironment
   ) throws -> [Tensor?]? {
+    // Most nodes read something that is not fixed: they are passed by before anything is made of what is.
+    let isFixed = node.inputs.allSatisfy { input in
+      input.map { program.constants[$0.index] != nil || known[$0] != nil } ?? true
+    }
+    guard isFixed || node.op == Self.castLike else { return try foldElements(node, program) }
+    if node.hasSubgraphs { return nil }
     var inputs: [Fact?] = []
     var inputBytes = 0
     for (index, input) in node.inputs.enumerated() {
@@ -39,12 +46,12 @@ package struct FoldConstants: Pass {
         inputs.append(nil)
         continue
       }
-      guard let constant = try known[input] ?? program.graph[input].constant ?? stranger(node, index, input, program)
+      guard let fact = try known[input] ?? program.constants[input.index] ?? stranger(node, index, input, program)
       else {
         return try foldElements(node, program)
       }
-      inputs.append(Fact(constant: constant))
-      inputBytes += constant.byteCount
+      inputs.append(fact)
+      inputBytes += fact.constant?.byteCount ?? 0
     }
     let label = program.graph.label(of: id)
     do {
@@ -63,16 +70,18 @@ package struct FoldConstants: Pass {
   }
 
   /// What stands for an input of which only the type is read, once that is known.
-  private func stranger(_ node: Node, _ index: Int, _ input: ValueID, _ program: Program) throws -> Tensor? {
-    guard node.op == OperatorName("CastLike"), index == 1, let type = program.fact(input)?.type.dataType else {
+  private func stranger(_ node: Node, _ index: Int, _ input: ValueID, _ program: Program) throws -> Fact? {
+    guard node.op == Self.castLike, index == 1, let type = program.fact(input)?.type.dataType else {
       return nil
     }
-    return try Tensor(zeros: [0], type: type)
+    return Fact(constant: try Tensor(zeros: [0], type: type))
   }
 
   /// Shapes that are fixed although the data are not.
   private func foldElements(_ node: Node, _ program: Program) throws -> [Tensor?]? {
-    guard node.outputs.count == 1, let output = node.outputs[0], let fact = program.fact(output) else { return nil }
+    guard node.outputs.count == 1, let output = node.outputs[0], let fact = program.facts[output.index],
+      fact.elements != nil, !node.hasSubgraphs
+    else { return nil }
     return try fact.tensorOfElements().map { [$0] }
   }
 }

@@ -30,11 +30,11 @@ struct FoldPadding: Pass {
   private func zeros(_ pad: Node, _ rank: Int, _ matcher: Matcher) -> [Int]? {
     if case .string(let mode)? = pad.attributes["mode"], mode != "constant" { return nil }
     guard pad.input(2) == nil || matcher.scalar(pad.input(2)) == 0, rank > 2,
-      let counts = matcher.graph.constant(pad.input(1))?.integers
+      let counts = matcher.constant(pad.input(1))?.integers
     else { return nil }
     var axes = Array(0..<rank)
     if let given = pad.input(3) {
-      guard let some = matcher.graph.constant(given)?.integers else { return nil }
+      guard let some = matcher.constant(given)?.integers else { return nil }
       axes = some.map { $0 < 0 ? $0 + rank : $0 }
     }
     guard counts.count == 2 * axes.count else { return nil }

@@ -13,7 +13,7 @@ struct FuseChannelScale: Pass {
       let mul = program.graph[id]
       guard mul.op == OperatorName("Mul"), let product = mul.output(0), let reader = matcher.onlyReader(of: product),
         matcher.isPointwise(reader), program.graph[reader].input(0) == product,
-        let weights = matcher.graph.constant(program.graph[reader].input(1)),
+        let weights = matcher.constant(program.graph[reader].input(1)),
         let (image, factors) = matcher.split(mul, { isImage($0, mul, product, matcher) }),
         isWorthwhile(weights.shape, product, matcher)
       else { continue }

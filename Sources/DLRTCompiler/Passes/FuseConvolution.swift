@@ -41,8 +41,8 @@ struct FuseConvolution: Pass {
   }
 
   private func activated(_ id: NodeID, _ reader: NodeID, _ matcher: Matcher) -> Node? {
-    guard matcher.graph[reader].outputs.count == 1, let kernel = matcher.unaryKernel(reader) else { return nil }
-    var node = matcher.graph[id]
+    guard matcher[reader].outputs.count == 1, let kernel = matcher.unaryKernel(reader) else { return nil }
+    var node = matcher[id]
     node.attributes.merge(kernel.attributes) { $1 }
     return node
   }
@@ -50,8 +50,8 @@ struct FuseConvolution: Pass {
   private func addend(
     _ op: ConvNHWC, _ id: NodeID, _ reader: NodeID, _ output: ValueID, _ matcher: Matcher
   ) -> Node? {
-    var node = matcher.graph[id]
-    let sum = matcher.graph[reader]
+    var node = matcher[id]
+    let sum = matcher[reader]
     guard sum.op == OperatorName("Add"), sum.attributes.isEmpty, node.input(3) == nil, !isDepthwise(op, node, matcher),
       let (_, other) = matcher.split(sum, { $0 == output }), other != output, matcher.haveEqualShapes(other, output)
     else { return nil }

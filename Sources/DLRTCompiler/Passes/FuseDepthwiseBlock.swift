@@ -29,17 +29,17 @@ struct FuseDepthwiseBlock: Pass {
     let node: Node
 
     init?(_ id: NodeID, _ matcher: Matcher, _ taken: Set<NodeID>) {
-      let depthwise = matcher.graph[id]
+      let depthwise = matcher[id]
       guard let op = matcher.program.op(id) as? ConvNHWC, !op.isInputChannelsFirst, depthwise.input(3) == nil,
         let weights = matcher.shape(depthwise.input(1)), weights.rank == 4, weights[1] == 1, op.attributes.group > 1,
         weights[0] == .known(op.attributes.group), let input = depthwise.input(0), let output = depthwise.output(0)
       else { return nil }
       let expand = matcher.producer(input).flatMap { producer in
         matcher.onlyReader(of: input) == id && !taken.contains(producer)
-          && matcher.isPointwise(producer) && matcher.graph[producer].input(3) == nil ? producer : nil
+          && matcher.isPointwise(producer) && matcher[producer].input(3) == nil ? producer : nil
       }
       let project = matcher.onlyReader(of: output).flatMap { reader in
-        matcher.graph[reader].input(0) == output && !taken.contains(reader) && matcher.isPointwise(reader)
+        matcher[reader].input(0) == output && !taken.contains(reader) && matcher.isPointwise(reader)
           ? reader : nil
       }
       let between =
@@ -51,13 +51,13 @@ struct FuseDepthwiseBlock: Pass {
       node.op = OperatorName("DepthwiseBlock", domain: OperatorName.internalDomain)
       var inputs = [input, depthwise.input(1), depthwise.input(2)] + [ValueID?](repeating: nil, count: 5)
       if let expand, let op = matcher.program.op(expand) as? ConvNHWC {
-        let source = matcher.graph[expand]
+        let source = matcher[expand]
         inputs[0] = source.input(0)
         (inputs[3], inputs[4]) = (source.input(1), source.input(2))
         node.attributes.merge(op.activation.attributes(prefix: DepthwiseBlock.expandPrefix)) { $1 }
       }
       if let project, let op = matcher.program.op(project) as? ConvNHWC {
-        let target = matcher.graph[project]
+        let target = matcher[project]
         (inputs[5], inputs[6], inputs[7]) = (target.input(1), target.input(2), target.input(3))
         node.attributes.merge(op.activation.attributes(prefix: DepthwiseBlock.projectPrefix)) { $1 }
         if op.isAddendLast { node.attributes["addend_last"] = .int(1) }

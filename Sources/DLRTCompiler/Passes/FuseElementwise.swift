@@ -13,9 +13,11 @@ struct FuseElementwise: Pass {
     let matcher = Matcher(program)
     var patch = GraphPatch(program.graph)
     var taken: Set<NodeID> = []
+    var places = [Int](repeating: 0, count: (program.graph.order.lazy.map(\.index).max() ?? -1) + 1)
+    for (place, id) in program.graph.order.enumerated() { places[id.index] = place }
     // From the end, so that a group begins at its last node and grows towards its inputs.
     for id in program.graph.order.reversed() where !taken.contains(id) {
-      guard let group = Group(root: id, matcher, taken) else { continue }
+      guard let group = Group(root: id, matcher, taken, places) else { continue }
       taken.formUnion(group.members)
       let node = program.graph[id]
       guard let output = node.output(0) else { continue }
@@ -36,8 +38,9 @@ struct FuseElementwise: Pass {
     private(set) var inputs: [ValueID] = []
     private(set) var program = ElementwiseProgram(inputCount: 0, instructions: [])
 
-    init?(root: NodeID, _ matcher: Matcher, _ taken: Set<NodeID>) {
-      guard let rootShape = matcher.shape(matcher.graph[root].output(0)), Reading(root, matcher) != nil else {
+    /// - Parameter places: of nodes in the graph's order.
+    init?(root: NodeID, _ matcher: Matcher, _ taken: Set<NodeID>, _ places: [Int]) {
+      guard let rootShape = matcher.shape(matcher[root].output(0)), Reading(root, matcher) != nil else {
         return nil
       }
       // Breadth first; a node joins when all its readers are members, so that its value is needed nowhere else.
@@ -45,10 +48,10 @@ struct FuseElementwise: Pass {
       members = [root]
       var next = 0
       while next < ordered.count {
-        for case let input? in matcher.graph[ordered[next]].inputs {
+        for case let input? in matcher[ordered[next]].inputs {
           guard let id = matcher.producer(input), !members.contains(id), !taken.contains(id),
             members.count < mostInstructions, Reading(id, matcher) != nil,
-            matcher.readers(of: input).allSatisfy(members.contains), !matcher.graph.outputs.contains(input),
+            matcher.readers(of: input).allSatisfy(members.contains), !matcher.isOutput(input),
             let shape = matcher.shape(input), shape.rank == rootShape.rank,
             zip(shape.dims, rootShape.dims).allSatisfy({ $0.provablyEquals($1) })
           else { continue }
@@ -58,13 +61,12 @@ struct FuseElementwise: Pass {
         next += 1
       }
       guard members.count > 1 else { return nil }
-      guard assemble(matcher.graph.order.filter(members.contains), matcher), inputs.count <= mostInputs else {
-        return nil
-      }
+      ordered.sort { places[$0.index] < places[$1.index] }
+      guard assemble(ordered, matcher), inputs.count <= mostInputs else { return nil }
     }
 
     private mutating func assemble(_ order: [NodeID], _ matcher: Matcher) -> Bool {
-      let made = Set(order.compactMap { matcher.graph[$0].output(0) })
+      let made = Set(order.compactMap { matcher[$0].output(0) })
       var place: [ValueID: Int] = [:]
       for id in order {
         guard let reading = Reading(id, matcher) else { return false }
@@ -75,7 +77,7 @@ struct FuseElementwise: Pass {
       }
       var code: [ElementwiseProgram.Instruction] = []
       for id in order {
-        guard let reading = Reading(id, matcher), let output = matcher.graph[id].output(0) else { return false }
+        guard let reading = Reading(id, matcher), let output = matcher[id].output(0) else { return false }
         let operands = reading.operands.compactMap { place[$0] }
         guard operands.count == reading.operands.count else { return false }
         code.append(reading.instruction(operands))
@@ -97,7 +99,7 @@ struct FuseElementwise: Pass {
     }
 
     init?(_ id: NodeID, _ matcher: Matcher) {
-      let node = matcher.graph[id]
+      let node = matcher[id]
       guard let output = node.output(0), node.outputs.count == 1, matcher.type(output) == .float32,
         let first = node.input(0), matcher.type(first) == .float32
       else { return nil }

@@ -42,7 +42,7 @@ private struct FusedProduct {
   private var addsLast = false
 
   init?(_ id: NodeID, _ matcher: Matcher) {
-    let node = matcher.graph[id]
+    let node = matcher[id]
     guard let output = node.output(0), matcher.type(output) == .float32, let a = node.input(0), let b = node.input(1)
     else { return nil }
     members = [id]
@@ -81,7 +81,7 @@ private struct FusedProduct {
 
   /// A constant [N] for a value [.., N].
   private static func isBias(_ value: ValueID, for result: ValueID, _ matcher: Matcher) -> Bool {
-    guard let constant = matcher.graph.constant(value), constant.rank == 1, constant.type == .float32,
+    guard let constant = matcher.constant(value), constant.rank == 1, constant.type == .float32,
       let shape = matcher.shape(result), shape.rank > 0
     else { return false }
     return shape[shape.rank - 1] == .known(constant.count)
@@ -93,7 +93,7 @@ private struct FusedProduct {
   }
 
   private mutating func take(_ id: NodeID, _ matcher: Matcher) -> Bool {
-    let node = matcher.graph[id]
+    let node = matcher[id]
     guard let output = node.output(0), node.outputs.count == 1, let rank = matcher.shape(result)?.rank,
       matcher.shape(output)?.rank == rank
     else { return false }

@@ -53,7 +53,7 @@ private struct LoweredProduct {
   let output: ValueID
 
   init?(_ id: NodeID, _ einsum: Einsum, _ matcher: Matcher) {
-    let node = matcher.graph[id]
+    let node = matcher[id]
     guard node.inputs.count == 2, let a = node.inputs[0], let b = node.inputs[1], let output = node.output(0),
       let shapes = matcher.shape(a).flatMap({ first in matcher.shape(b).map { [first, $0] } }),
       matcher.type(output)?.isFloat == true, let product = einsum.product(shapes)
@@ -62,7 +62,7 @@ private struct LoweredProduct {
     self.output = output
     (left, right) = product.left == 0 ? (a, b) : (b, a)
     let moved = [(left, product.leftOrder), (right, product.rightOrder)]
-      .filter { !isIdentity($0.1) && matcher.graph.constant($0.0) == nil }
+      .filter { !isIdentity($0.1) && matcher.constant($0.0) == nil }
     guard moved.isEmpty && isIdentity(product.resultOrder) || Self.isAttention(left, output, matcher) else {
       return nil
     }
@@ -73,8 +73,8 @@ private struct LoweredProduct {
     if matcher.node(left, "Softmax") != nil { return true }
     var value = output
     for _ in 0..<4 {
-      guard let reader = matcher.onlyReader(of: value), let next = matcher.graph[reader].output(0) else { return false }
-      switch matcher.graph[reader].op {
+      guard let reader = matcher.onlyReader(of: value), let next = matcher[reader].output(0) else { return false }
+      switch matcher[reader].op {
       case OperatorName("Softmax"): return true
       case OperatorName("Add"), OperatorName("Mul"), OperatorName("Div"): value = next
       default: return false

@@ -4,7 +4,7 @@ import DLRTOperators
 extension Matcher {
   /// A 1 × 1 convolution over images, without groups, strides or padding, whose input is not scaled.
   func isPointwise(_ id: NodeID) -> Bool {
-    let node = graph[id]
+    let node = self[id]
     guard let op = program.op(id) as? ConvNHWC, !op.isInputChannelsFirst, op.attributes.group == 1,
       node.input(4) == nil, let input = shape(node.input(0)), let output = shape(node.output(0)),
       let weights = shape(node.input(1)), weights.rank == 4, weights[2] == 1, weights[3] == 1

@@ -5,23 +5,36 @@ import DLRTOperators
 /// Questions that passes ask about a program while they look for patterns.
 final class Matcher {
   let program: Program
+  // Of the program's graph; to reach them through it copies the graph's own references each time.
+  private let nodes: [Node]
+  private let values: [Graph.Value]
+  private let outputs: [ValueID]
 
-  init(_ program: Program) { self.program = program }
+  init(_ program: Program) {
+    self.program = program
+    nodes = program.graph.nodeTable
+    values = program.graph.values
+    outputs = program.graph.outputs
+  }
 
-  @inline(__always) var graph: Graph { _read { yield program.graph } }
+  subscript(id: NodeID) -> Node { nodes[id.index] }
+  subscript(id: ValueID) -> Graph.Value { values[id.index] }
+
+  func constant(_ id: ValueID?) -> Tensor? { id.flatMap { values[$0.index].constant } }
+  func isOutput(_ id: ValueID) -> Bool { outputs.contains(id) }
 
   func producer(_ value: ValueID?) -> NodeID? { value.flatMap { program.producers[$0] } }
 
   /// The node that makes a value, if it is of that operator of ONNX's default domain.
   func node(_ value: ValueID?, _ op: String) -> Node? {
     guard let id = producer(value) else { return nil }
-    let node = graph[id]
+    let node = self[id]
     return node.op == OperatorName(op) ? node : nil
   }
 
   /// How many nodes and graph outputs read a value.
   func useCount(_ value: ValueID) -> Int {
-    program.readers[value].count + graph.outputs.count(where: { $0 == value })
+    program.readers[value].count + outputs.count(where: { $0 == value })
   }
 
   func readers(of value: ValueID) -> ArraySlice<NodeID> { program.readers[value] }
@@ -31,7 +44,7 @@ final class Matcher {
 
   /// The number that a value is in every run, if it has one element.
   func scalar(_ value: ValueID?) -> Double? {
-    guard let constant = graph.constant(value), constant.count == 1 else { return nil }
+    guard let constant = constant(value), constant.count == 1 else { return nil }
     return constant.firstNumber
   }
 
@@ -52,7 +65,7 @@ final class Matcher {
   /// The function of the kernel table that a node applies to its first input, if that is all it does.
   func unaryKernel(_ id: NodeID) -> UnaryKernel? {
     if case .unary(let kernel)? = program.op(id)?.elementwiseKernel { return kernel }
-    let node = graph[id]
+    let node = self[id]
     switch node.op {
     case OperatorName("Clip"):
       guard let low = bound(node.input(1), absent: -.infinity), let high = bound(node.input(2), absent: .infinity)
@@ -61,7 +74,7 @@ final class Matcher {
       }
       return UnaryKernel(DLK_UNARY_CLIP, low, high)
     case OperatorName("Pow"):
-      guard let exponent = scalar(node.input(1)), graph.constant(node.input(1))?.rank == 0 else { return nil }
+      guard let exponent = scalar(node.input(1)), constant(node.input(1))?.rank == 0 else { return nil }
       if exponent == 2 { return UnaryKernel(DLK_UNARY_SQUARE) }
       return exponent == 0.5 ? UnaryKernel(DLK_UNARY_SQRT) : nil
     default: return nil
@@ -88,7 +101,7 @@ final class Matcher {
   /// Whether a node reduces the last axis of its input and keeps it.
   func reducesLastAxis(_ node: Node) -> Bool {
     guard case .int(let keep)? = node.attributes["keepdims"] ?? .int(1), keep == 1,
-      let axes = graph.constant(node.input(1))?.integers, axes.count == 1
+      let axes = constant(node.input(1))?.integers, axes.count == 1
     else { return false }
     if axes[0] == -1 { return true }
     guard let rank = shape(node.input(0))?.rank else { return false }

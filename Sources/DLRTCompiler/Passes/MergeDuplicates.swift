@@ -19,9 +19,15 @@ package struct MergeDuplicates: Pass {
     // Nodes that differ by their attributes at most; to compare those is dear and rarely needed.
     var seen: [Key: [NodeID]] = [:]
     var renamed: [ValueID: ValueID] = [:]
+    var shared = ValueSet(program.graph)
     for id in program.graph.order {
-      guard let op = program.op(id), op.isDeterministic else { continue }
       let node = program.graph[id]
+      // Equal nodes share their inputs: each has another reader, or a node with an equal one makes it.
+      let mayHaveTwin = node.inputs.allSatisfy { input in
+        input.map { program.readers[$0].count > 1 || shared.contains($0) } ?? true
+      }
+      guard mayHaveTwin, let op = program.op(id), op.isDeterministic else { continue }
+      for case let output? in node.outputs { shared.insert(output) }
       let inputs = node.inputs.map { input in input.map { renamed[$0] ?? $0 } }
       let key = Key(op: node.op, version: node.version, inputs: inputs, outputCount: node.outputs.count)
       guard let alike = seen[key] else {

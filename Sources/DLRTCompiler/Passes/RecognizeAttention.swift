@@ -54,7 +54,7 @@ private struct AttentionPattern {
 
   /// - Parameter id: the product with V.
   init?(_ id: NodeID, _ matcher: Matcher) {
-    let node = matcher.graph[id]
+    let node = matcher[id]
     guard node.op == OperatorName("MatMul"), let output = node.output(0), let v = node.input(1),
       let rank = matcher.shape(output)?.rank, rank >= 4, matcher.shape(v)?.rank == rank,
       matcher.type(output)?.isFloat == true,
@@ -140,8 +140,8 @@ private struct AttentionPattern {
         (sum, isWide) = (inner, true)
       }
       guard let addition = matcher.node(sum, "Add"),
-        let (constant, rest) = matcher.split(addition, { matcher.graph.constant($0) != nil }),
-        let tensor = matcher.graph.constant(constant), tensor.type == matcher.type(scores)
+        let (constant, rest) = matcher.split(addition, { matcher.constant($0) != nil }),
+        let tensor = matcher.constant(constant), tensor.type == matcher.type(scores)
       else { return found }
       var next = rest
       if isWide {
@@ -297,9 +297,9 @@ extension AttentionPattern {
   func packed(_ matcher: Matcher) -> Packed? {
     guard let query = split(q, matcher), let value = split(v, matcher), query.heads % max(value.heads, 1) == 0,
       let key = keyPermutation == [0, 2, 3, 1] ? joined(keySource, matcher) : split(keySource, matcher),
-      key.heads == value.heads, let reader = matcher.onlyReader(of: output), isSwap(matcher.graph[reader]),
-      let swapped = matcher.graph[reader].output(0), let last = matcher.onlyReader(of: swapped),
-      matcher.graph[last].op == OperatorName("Reshape"), let result = matcher.graph[last].output(0),
+      key.heads == value.heads, let reader = matcher.onlyReader(of: output), isSwap(matcher[reader]),
+      let swapped = matcher[reader].output(0), let last = matcher.onlyReader(of: swapped),
+      matcher[last].op == OperatorName("Reshape"), let result = matcher[last].output(0),
       let shape = matcher.shape(result), let before = matcher.shape(swapped), shape.rank == before.rank - 1,
       (0..<(shape.rank - 1)).allSatisfy({ shape[$0].provablyEquals(before[$0]) }),
       batch.isOneAxis || shape.dims.count(where: { $0.value == nil }) <= 1

@@ -42,13 +42,13 @@ struct RecognizeGroupNormalization: Pass {
 
     init?(_ id: NodeID, _ node: Node, _ matcher: Matcher) {
       guard let output = node.output(0), matcher.type(output) == .float32, let first = matcher.onlyReader(of: output),
-        let scale = matcher.graph.constant(node.input(1)), scale.elements(Float.self).allSatisfy({ $0 == 1 }),
-        let bias = matcher.graph.constant(node.input(2)), bias.elements(Float.self).allSatisfy({ $0 == 0 }),
+        let scale = matcher.constant(node.input(1)), scale.elements(Float.self).allSatisfy({ $0 == 1 }),
+        let bias = matcher.constant(node.input(2)), bias.elements(Float.self).allSatisfy({ $0 == 0 }),
         let parted = matcher.node(node.input(0), "Reshape"), let x = parted.input(0), let input = matcher.shape(x),
         let middle = matcher.shape(output), middle.rank >= 3, input.rank >= 3, middle[0].provablyEquals(input[0]),
         let groups = middle[1].value, let channels = input[1].value, groups > 0, channels % groups == 0,
-        matcher.graph[first].op == OperatorName("Reshape"), matcher.graph[first].input(0) == output,
-        let result = matcher.graph[first].output(0), matcher.haveEqualShapes(result, x)
+        matcher[first].op == OperatorName("Reshape"), matcher[first].input(0) == output,
+        let result = matcher[first].output(0), matcher.haveEqualShapes(result, x)
       else { return nil }
       self.x = x
       self.result = result
@@ -59,11 +59,11 @@ struct RecognizeGroupNormalization: Pass {
 
   /// One number for each channel with which the only reader multiplies a value, or which it adds, and its result.
   private func factor(_ op: String, _ value: ValueID, _ channels: Int, _ matcher: Matcher) -> ([Float], ValueID)? {
-    guard let id = matcher.onlyReader(of: value), matcher.graph[id].op == OperatorName(op),
-      let rank = matcher.shape(value)?.rank, let result = matcher.graph[id].output(0),
+    guard let id = matcher.onlyReader(of: value), matcher[id].op == OperatorName(op),
+      let rank = matcher.shape(value)?.rank, let result = matcher[id].output(0),
       matcher.haveEqualShapes(result, value),
-      let (constant, _) = matcher.split(matcher.graph[id], { matcher.graph.constant($0) != nil }),
-      let tensor = matcher.graph.constant(constant), tensor.type == .float32, tensor.count == channels,
+      let (constant, _) = matcher.split(matcher[id], { matcher.constant($0) != nil }),
+      let tensor = matcher.constant(constant), tensor.type == .float32, tensor.count == channels,
       tensor.rank >= rank - 1, tensor.shape[tensor.rank - (rank - 1)] == channels
     else { return nil }
     return (tensor.elements(Float.self), result)

@@ -42,7 +42,7 @@ struct RecognizeNormalizations: Pass {
 
   /// A constant [C] for a value [.., C].
   private func isVector(_ value: ValueID, like result: ValueID, _ matcher: Matcher) -> Bool {
-    guard let constant = matcher.graph.constant(value), constant.rank == 1, let shape = matcher.shape(result),
+    guard let constant = matcher.constant(value), constant.rank == 1, let shape = matcher.shape(result),
       shape.rank > 0
     else { return false }
     return shape[shape.rank - 1] == .known(constant.count)

@@ -23,7 +23,7 @@ struct RecognizeQuantization: Pass {
 
   private func replacement(_ result: Quantized, _ matcher: Matcher, _ patch: inout GraphPatch) throws -> Node? {
     guard let id = result.source(matcher) else { return nil }
-    let node = matcher.graph[id]
+    let node = matcher[id]
     guard node.op.domain.isEmpty, node.captureCount == 0, node.outputs.dropFirst().allSatisfy({ $0 == nil }) else {
       return nil
     }
@@ -46,9 +46,9 @@ struct RecognizeQuantization: Pass {
   ) throws -> Node? {
     guard let x = Quantized(dequantize: node.input(0), matcher), let xScale = matcher.scalar(x.scale),
       let weights = matcher.node(node.input(1), "DequantizeLinear"), let w = weights.input(0),
-      let constant = matcher.graph.constant(w), (3...5).contains(constant.rank),
+      let constant = matcher.constant(w), (3...5).contains(constant.rank),
       constant.type == .int8 || constant.type == .uint8, let wScale = weights.input(1),
-      let scales = matcher.graph.constant(wScale), scales.type == .float32,
+      let scales = matcher.constant(wScale), scales.type == .float32,
       scales.rank == 1 && axis(weights) == 0 || scales.count == 1 && scales.rank <= 1
     else { return nil }
     let perChannel = constant.shape.dropFirst()
@@ -76,9 +76,9 @@ struct RecognizeQuantization: Pass {
     guard !flag("transA"), isOne("alpha"), isOne("beta"), let x = Quantized(dequantize: node.input(0), matcher),
       let xScale = matcher.scalar(x.scale), let rank = matcher.shape(x.value)?.rank, rank > 0,
       let weights = matcher.node(node.input(1), "DequantizeLinear"), let w = weights.input(0),
-      let constant = matcher.graph.constant(w), constant.rank == 2, constant.type == .int8,
+      let constant = matcher.constant(w), constant.rank == 2, constant.type == .int8,
       constant.shape.allSatisfy({ $0 > 0 }), isZero(weights.input(2), matcher), let wScale = weights.input(1),
-      let scales = matcher.graph.constant(wScale), scales.type == .float32,
+      let scales = matcher.constant(wScale), scales.type == .float32,
       scales.rank == 1 && scales.count == constant.shape[columns] && axis(weights) & 1 == columns
         || scales.count == 1 && scales.rank <= 1,
       let bias = bias(node.input(2), Float(xScale), scales, terms: [constant.shape[1 - columns]], matcher),
@@ -123,10 +123,10 @@ struct RecognizeQuantization: Pass {
     var bias: (value: ValueID?, count: Int?)
     if let given {
       guard let dequantize = matcher.node(given, "DequantizeLinear"), let sums = dequantize.input(0),
-        matcher.type(sums) == .int32, let scale = matcher.graph.constant(dequantize.input(1)), scale.type == .float32,
+        matcher.type(sums) == .int32, let scale = matcher.constant(dequantize.input(1)), scale.type == .float32,
         isZero(dequantize.input(2), matcher), fits(scale, x, scales)
       else { return nil }
-      guard let constant = matcher.graph.constant(sums), constant.rank == 1, let numbers = constant.integers else {
+      guard let constant = matcher.constant(sums), constant.rank == 1, let numbers = constant.integers else {
         return nil
       }
       largest &+= numbers.reduce(0) { max($0, abs($1)) }
@@ -141,7 +141,7 @@ struct RecognizeQuantization: Pass {
 
   private func isZero(_ value: ValueID?, _ matcher: Matcher) -> Bool {
     guard let value else { return true }
-    return matcher.graph.constant(value)?.integers?.allSatisfy { $0 == 0 } ?? false
+    return matcher.constant(value)?.integers?.allSatisfy { $0 == 0 } ?? false
   }
 
   /// Whether a bias comes in the unit of the sums.
@@ -175,7 +175,7 @@ private struct Quantized {
 
   /// What a QuantizeLinear makes, if nobody else reads its operand.
   init?(quantize id: NodeID, _ matcher: Matcher) {
-    let node = matcher.graph[id]
+    let node = matcher[id]
     guard node.op == OperatorName("QuantizeLinear"), let output = node.output(0), let type = matcher.type(output),
       let value = node.input(0), matcher.useCount(value) == 1, matcher.type(value) == .float32
     else { return nil }
@@ -193,7 +193,7 @@ private struct Quantized {
   private init?(_ node: Node, _ value: ValueID, _ type: DataType, _ matcher: Matcher) {
     guard type == .int8 || type == .uint8, let scale = node.input(1), matcher.type(scale) == .float32,
       matcher.shape(scale)?.elementCount == 1, let number = matcher.scalar(scale), number > 0, number.isFinite,
-      node.input(2) == nil || matcher.graph.constant(node.input(2)) != nil
+      node.input(2) == nil || matcher.constant(node.input(2)) != nil
     else { return nil }
     (self.value, self.scale, self.type) = (value, scale, type)
     zero = node.input(2)
@@ -202,7 +202,7 @@ private struct Quantized {
   func zeroPoint(_ patch: inout GraphPatch) throws -> ValueID { try zero ?? patch.zero(type) }
 
   private func zeroNumber(_ matcher: Matcher) -> Double {
-    Double(matcher.graph.constant(zero)?.integers?.first ?? 0)
+    Double(matcher.constant(zero)?.integers?.first ?? 0)
   }
 
   func isSame(_ other: Quantized, _ matcher: Matcher) -> Bool {
@@ -213,7 +213,7 @@ private struct Quantized {
   /// The node whose result is quantised, beyond an activation that saturation does as well.
   func source(_ matcher: Matcher) -> NodeID? {
     guard let id = matcher.producer(value) else { return nil }
-    guard let kernel = matcher.unaryKernel(id), let input = matcher.graph[id].input(0), matcher.useCount(input) == 1,
+    guard let kernel = matcher.unaryKernel(id), let input = matcher[id].input(0), matcher.useCount(input) == 1,
       isImplied(kernel, matcher)
     else { return id }
     return matcher.producer(input)

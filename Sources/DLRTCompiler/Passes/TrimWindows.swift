@@ -1,5 +1,6 @@
 import DLRTGraph
 import DLRTOperators
+import Glibc
 
 /// Drops the outer taps of a convolution's window that meet only padding wherever the window goes: those of dilated
 /// windows over small images, or of any window over images of a pixel or two.
@@ -49,15 +50,27 @@ extension Tensor {
   fileprivate func taps(_ kept: [Range<Int>]) throws -> Tensor {
     let box = kept.map(\.count)
     let result = try Tensor(uninitialized: Array(shape.prefix(2)) + box, type: type)
-    let (strides, targets, size) = (Array(shape.dropFirst(2)).rowMajorStrides, box.rowMajorStrides, type.size)
-    let offsets = (0..<box.reduce(1, *)).map { tap in
-      box.indices.reduce(0) { $0 + (kept[$1].lowerBound + tap / targets[$1] % box[$1]) * strides[$1] } * size
+    // What lies together in both is copied at once: some taps of an axis, and all axes within it, which are whole.
+    let axis = zip(kept, shape.dropFirst(2)).reversed().prefix(while: { $0 == 0..<$1 }).count
+    let outer = max(0, box.count - axis - 1)
+    let strides = Array(shape.dropFirst(2)).rowMajorStrides, targets = Array(box.prefix(outer)).rowMajorStrides
+    let start = outer < box.count ? kept[outer].lowerBound * strides[outer] : 0
+    let offsets = (0..<box.prefix(outer).reduce(1, *)).map { run in
+      (0..<outer).reduce(start) { $0 + (kept[$1].lowerBound + run / targets[$1] % box[$1]) * strides[$1] } * type.size
     }
-    let filterBytes = shape.dropFirst(2).reduce(size, *)
-    for filter in 0..<shape[0] * shape[1] {
-      for (tap, offset) in offsets.enumerated() {
-        (result.mutablePointer + (filter * offsets.count + tap) * size).copyMemory(
-          from: pointer + filter * filterBytes + offset, byteCount: size)
+    let runBytes = box.dropFirst(outer).reduce(type.size, *)
+    let filterBytes = shape.dropFirst(2).reduce(type.size, *)
+    withUnsafeBytes { bytes in
+      storage.preparePages(bytes)
+      defer { storage.releasePages(bytes) }
+      guard var source = bytes.baseAddress else { return }
+      var target = result.mutablePointer
+      for _ in 0..<shape[0] * shape[1] {
+        for offset in offsets {
+          memcpy(target, source + offset, runBytes)
+          target += runBytes
+        }
+        source += filterBytes
       }
     }
     return result
