@@ -29,6 +29,6 @@ struct ModelCompiler: Sendable {
     let standard = optimizes ? PassManager.standard : PassManager.none
     let environment = PlanEnvironment(kernels: .active, pool: .serial, weights: weights, seed: 0)
     try PassManager(standard.passes, verifies: verifies).run(on: &program, environment: environment)
-    weights.keep(program.graph.values.lazy.compactMap(\.constant))
+    weights.keep(program.graph.values.compactMap(\.constant))
   }
 }

@@ -2,12 +2,15 @@
 package struct ValueTable<Entry> {
   @usableFromInline var entries: [Entry?]
 
-  package init(_ graph: Graph) { entries = Array(repeating: nil, count: graph.values.count) }
+  // Inlined, since what is generic is slow where the compiler has not made it for one type.
+  @inlinable @inline(__always) package init(_ graph: Graph) {
+    entries = Array(repeating: nil, count: graph.values.count)
+  }
 
   /// nil for values that are newer than the table.
   @inlinable package subscript(value: ValueID) -> Entry? {
-    get { value.index < entries.count ? entries[value.index] : nil }
-    set { entries[value.index] = newValue }
+    @inline(__always) get { value.index < entries.count ? entries[value.index] : nil }
+    @inline(__always) set { entries[value.index] = newValue }
   }
 }
 

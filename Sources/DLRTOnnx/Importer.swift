@@ -60,7 +60,8 @@ final class Importer {
   private func outputs(_ source: COnnxGraph, _ graph: Graph) throws -> [OnnxModel.Port] {
     guard !graph.outputs.isEmpty else { throw DLRTError(.invalidModel, "the graph has no outputs") }
     var seen: Set<String> = []
-    return try zip(source.outputs.all, graph.outputs).map { output, id in
+    return try graph.outputs.indices.prefix(source.outputs.count).map { index in
+      let (output, id) = (source.outputs.at(index), graph.outputs[index])
       let name = try output.name.name(of: "an output")
       guard seen.insert(name).inserted else {
         throw DLRTError(.invalidModel, "two outputs have one name", tensor: name)

@@ -111,8 +111,11 @@ struct PlanFacts {
     _ inference: Inference, _ node: Node, _ op: any Operator, _ inputs: [Fact?]
   ) throws -> Bool {
     // Bodies run within a model's run only.
-    guard op.isDeterministic, !node.hasSubgraphs, inference.dataDependent.isEmpty else { return false }
-    if node.outputs.count == 1, let output = node.outputs[0], let fact = inference.outputs[0],
+    let hasElements = inference.outputs.first??.elements != nil
+    guard hasElements || inputs.allSatisfy({ $0 == nil || $0?.constant != nil }), op.isDeterministic,
+      !node.hasSubgraphs, inference.dataDependent.isEmpty
+    else { return false }
+    if hasElements, node.outputs.count == 1, let output = node.outputs[0], let fact = inference.outputs[0],
       let tensor = try fact.tensorOfElements()
     {
       facts[output.index] = Fact(constant: tensor)

@@ -83,7 +83,9 @@ struct StageBuilder {
     var layout = ArenaLayout()
     var drafts: [Draft] = []
     groups = ImageGroups(run, views, threads: environment.pool.threads)
-    let requests = run.enumerated().map { request(for: $1, groups[$0]) }
+    var requests: [Request] = []
+    requests.reserveCapacity(run.count)
+    for (position, id) in run.enumerated() { requests.append(request(for: id, groups[position])) }
     let steps = steps(for: requests)
     for position in run.indices {
       drafts.append(try draft(requests[position], steps[position], at: position))
@@ -201,18 +203,23 @@ extension StageBuilder {
 
   /// Makes all steps, on several threads.
   private func steps(for requests: [Request]) -> [Result<Step, any Error>] {
+    if environment.pool.threads == 1 { return requests.map { step(for: $0) } }
     let results = Locked([Result<Step, any Error>?](repeating: nil, count: requests.count))
-    let program = program
     environment.pool.run(requests.count) { index in
-      let request = requests[index]
-      let result = Result { () throws -> Step in
-        guard let op = program.op(request.id), request.viewedInput == nil else { return .nothing }
-        try request.checkSizes()
-        return try op.plannedStep(request.planning)
-      }
+      let result = step(for: requests[index])
       results.withLock { $0[index] = result }
     }
     return results.withLock { $0 }.map { $0 ?? .success(.nothing) }
+  }
+
+  private func step(for request: Request) -> Result<Step, any Error> {
+    guard let op = program.op(request.id), request.viewedInput == nil else { return .success(.nothing) }
+    do {
+      try request.checkSizes()
+      return .success(try op.plannedStep(request.planning))
+    } catch {
+      return .failure(error)
+    }
   }
 
   private mutating func draft(

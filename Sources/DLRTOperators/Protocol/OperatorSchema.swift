@@ -31,32 +31,43 @@ package struct OperatorSchema: Sendable {
     package subscript(name: String) -> TypeSet? { given.first { $0.0 == name }?.1 }
   }
 
-  package let op: OperatorName
-  /// The operator-set versions in which the operator changed and whose models we read, oldest first.
-  package let versions: [Int]
-  // As they are written: a load reads few of them.
-  private let givenInputs: [(String, String)]
-  private let givenOutputs: [(String, String)]
-  package let types: Constraints
+  /// Every inference is handed its schema, which therefore is one reference.
+  private final class Body: Sendable {
+    let op: OperatorName
+    let versions: [Int]
+    // As they are written: a load reads few of them.
+    let inputs: [(String, String)]
+    let outputs: [(String, String)]
+    let types: Constraints
+
+    init(
+      _ op: OperatorName, _ versions: [Int], _ inputs: [(String, String)], _ outputs: [(String, String)],
+      _ types: Constraints
+    ) {
+      (self.op, self.versions, self.inputs, self.outputs, self.types) = (op, versions, inputs, outputs, types)
+    }
+  }
+
+  private let body: Body
 
   @inline(never)
   package init(
     _ name: String, domain: String = "", versions: [Int], inputs: [(String, String)], outputs: [(String, String)],
     types: Constraints
   ) {
-    op = OperatorName(name, domain: domain)
-    self.versions = versions
-    givenInputs = inputs
-    givenOutputs = outputs
-    self.types = types
+    body = Body(OperatorName(name, domain: domain), versions, inputs, outputs, types)
   }
 
-  package var inputs: [Formal] { givenInputs.map(Formal.init) }
-  package var outputs: [Formal] { givenOutputs.map(Formal.init) }
+  package var op: OperatorName { body.op }
+  /// The operator-set versions in which the operator changed and whose models we read, oldest first.
+  package var versions: [Int] { body.versions }
+  package var types: Constraints { body.types }
+  package var inputs: [Formal] { body.inputs.map(Formal.init) }
+  package var outputs: [Formal] { body.outputs.map(Formal.init) }
 
   package func input(_ index: Int) -> Formal? {
-    if index < givenInputs.count { return Formal(givenInputs[index]) }
-    if let last = givenInputs.last.map(Formal.init), last.isVariadic { return last }
+    if index < body.inputs.count { return Formal(body.inputs[index]) }
+    if let last = body.inputs.last.map(Formal.init), last.isVariadic { return last }
     return nil
   }
 }
@@ -83,7 +94,9 @@ extension OperatorSchema {
 
   /// Checks the inputs' types against the constraints.
   package func checkTypes(_ facts: [Fact?]) throws(DLRTError) {
-    var bound: [String: DataType] = [:]
+    // Most operators have one constraint that binds.
+    var first: (constraint: String, type: DataType)?
+    var others: [String: DataType] = [:]
     for (index, fact) in facts.enumerated() {
       guard let fact, let formal = input(index), let allowed = types[formal.constraint] else { continue }
       guard case .tensor(let type) = fact.type else {
@@ -95,11 +108,12 @@ extension OperatorSchema {
           got: type.name)
       }
       if formal.constraint.utf8.last == UInt8(ascii: "*") { continue }
-      if let other = bound[formal.constraint], other != type {
+      let isFirst = first.map { $0.constraint == formal.constraint } ?? true
+      if let other = isFirst ? first?.type : others[formal.constraint], other != type {
         throw DLRTError(
           .invalidModel, "inputs of one type differ", tensor: formal.name, expected: other.name, got: type.name)
       }
-      bound[formal.constraint] = type
+      if isFirst { first = (formal.constraint, type) } else { others[formal.constraint] = type }
     }
   }
 }

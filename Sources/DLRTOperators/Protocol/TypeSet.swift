@@ -7,6 +7,9 @@ package struct TypeSet: OptionSet, Sendable, Hashable {
 
   package init(_ types: DataType...) { rawValue = types.reduce(0) { $0 | (1 << UInt32($1.rawValue)) } }
 
+  /// The standard library's own takes any sequence, and finds out about it each time.
+  package init(arrayLiteral sets: TypeSet...) { rawValue = sets.reduce(0) { $0 | $1.rawValue } }
+
   package func contains(_ type: DataType) -> Bool { rawValue & (1 << UInt32(type.rawValue)) != 0 }
 
   package var types: [DataType] { DataType.allCases.filter { contains($0) } }

@@ -43,7 +43,7 @@ package final class WeightStore: Sendable {
   package init() {}
 
   /// Notes constants that live as long as the model.
-  package func keep(_ constants: some Sequence<Tensor>) {
+  package func keep(_ constants: [Tensor]) {
     state.withLock { state in
       for constant in constants where state.lasting.insert(ObjectIdentifier(constant.storage)).inserted {
         lentMemory.expect(constant.byteCount)
