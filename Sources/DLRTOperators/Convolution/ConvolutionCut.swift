@@ -10,16 +10,18 @@ struct ConvolutionCut: Sendable {
 
   private let pixels: Int
   private let panels: Int
-  private let pixelBlock: Int
-  private let pixelBlocks: Int
-  private let panelBlock: Int
-  private let panelBlocks: Int
+  private let pixelParts: Int
+  private let panelParts: Int
+  /// All parts but the last hold a multiple of so many pixels.
+  private let unit: Int
   let count: Int
 
   /// Input bytes of a part that stay in the second-level cache while panel after panel passes over them.
   private static let cacheBytes = 256 << 10
   /// Pixels that a part has at least, where there are as many: fewer would read the weights too often.
   private static let leastPixels = 96
+  /// What a part costs beside its products, as pixels.
+  private static let partPixels = 2
 
   /// - Parameters:
   ///   - pixelBytes: input bytes that an output pixel adds to those of its neighbour.
@@ -27,37 +29,44 @@ struct ConvolutionCut: Sendable {
   init(pixels: Int, panels: Int, images: Int, pixelBytes: Int, flops: Int, _ planning: Planning) {
     self.pixels = pixels
     self.panels = panels
-    let rows = Int(planning.kernels.table.pointee.gemm_rows)
+    let rows = Int(planning.kernels.table.pointee.gemm_rows), threads = planning.threads
     // Parts of at least some 20 µs, and enough of them that threads end together.
     let worthwhile = max(1, Int(Double(flops) / 100 / 20_000))
-    let wanted = planning.threads == 1 ? 1 : min(worthwhile, planning.threads * 4)
+    let wanted = threads == 1 ? 1 : min(worthwhile, threads * 4)
     let perImage = (wanted + images - 1) / max(images, 1)
-    let tiles = (pixels + rows - 1) / rows
+    // As many for each thread.
+    let even = perImage < threads ? perImage : (perImage + threads - 1) / threads * threads
+    let tiles = max(1, (pixels + rows - 1) / rows)
     let cachedTiles = max((Self.leastPixels + rows - 1) / rows, Self.cacheBytes / max(pixelBytes * rows, 1))
-    var tileBlock = min(max(tiles, 1), cachedTiles)
-    if tiles / tileBlock < perImage { tileBlock = max(1, tiles / perImage) }
-    var blocks = (max(tiles, 1) + tileBlock - 1) / tileBlock
-    // Blocks of one height: a low one at the end would read all weights for little.
-    tileBlock = (max(tiles, 1) + blocks - 1) / blocks
-    blocks = (max(tiles, 1) + tileBlock - 1) / tileBlock
-    // Few pixels: each part takes all of them and some of the channels, so that no weight is read twice.
-    if tiles < 4 * perImage, panels >= perImage {
-      tileBlock = max(tiles, 1)
-      blocks = 1
+    let blocks = (tiles + cachedTiles - 1) / cachedTiles
+    if perImage == 1 {
+      (pixelParts, panelParts) = (blocks, 1)
+    } else if tiles >= 4 * perImage {
+      (pixelParts, panelParts) = ((blocks + even - 1) / even * even, 1)
+    } else if panels >= perImage {
+      // Few pixels: each part takes all of them and some of the channels, so that no weight is read twice.
+      (pixelParts, panelParts) = (1, min(panels, even))
+    } else {
+      // Few channels too: the parts that take the busiest thread least.
+      func cost(_ parts: Int) -> Int {
+        (parts * panels + threads - 1) / threads * ((pixels + parts - 1) / parts + Self.partPixels)
+      }
+      pixelParts = (1...min(tiles, threads)).min { cost($0) < cost($1) } ?? 1
+      panelParts = max(panels, 1)
     }
-    pixelBlock = tileBlock * rows
-    pixelBlocks = blocks
-    panelBlock = blocks >= perImage ? max(panels, 1) : max(1, (panels * blocks + perImage - 1) / perImage)
-    panelBlocks = (panels + panelBlock - 1) / panelBlock
-    count = images * pixelBlocks * panelBlocks
+    // Whole tiles, or pairs of pixels where tiles would make parts unequal.
+    unit = tiles >= 8 * pixelParts ? rows : 2
+    count = images * pixelParts * panelParts
   }
 
   subscript(index: Int) -> Part {
-    let panel = index % panelBlocks &* panelBlock
-    let rest = index / panelBlocks
-    let pixel = rest % pixelBlocks &* pixelBlock
+    let pixel = index % pixelParts
+    let rest = index / pixelParts
+    let units = (pixels &+ unit &- 1) / unit
+    let slice = ProductSplit.slice(units, pixel, of: pixelParts)
     return Part(
-      image: rest / pixelBlocks, pixels: pixel..<min(pixel &+ pixelBlock, pixels),
-      panels: panel..<min(panel &+ panelBlock, panels))
+      image: rest / panelParts,
+      pixels: slice.lowerBound &* unit..<min(slice.upperBound &* unit, pixels),
+      panels: ProductSplit.slice(panels, rest % panelParts, of: panelParts))
   }
 }

@@ -13,9 +13,23 @@ package struct Chunks: Sendable {
     self.total = total
     let least = max(1, Int(min(8_000 / max(cost, 0.001), 1e12)))
     let parts = min(max(total / least, 1), 64)
-    let even = (total + parts - 1) / max(parts, 1)
-    size = max((even + multiple - 1) / multiple * multiple, 1)
+    let units = (total + multiple - 1) / multiple
+    size = max(Self.evenSize(units, parts) * multiple, 1)
     count = total == 0 ? 0 : (total + size - 1) / size
+  }
+
+  /// A size for about `parts` parts of which two halves are about the same: few parts that do not come out even leave a
+  /// thread waiting for another.
+  private static func evenSize(_ units: Int, _ parts: Int) -> Int {
+    if parts == 1 { return units }
+    var (best, least) = (1, Int.max)
+    for wanted in stride(from: (parts + 1) & ~1, to: parts / 2, by: -2) where least > units / 32 {
+      let size = (units + wanted - 1) / wanted
+      let half = (units + size - 1) / max(size, 1) / 2 * size
+      let odd = abs(units - 2 * half)
+      if odd < least { (best, least) = (size, odd) }
+    }
+    return best
   }
 
   /// At most `parts` nearly equal parts, for loops whose results do not depend on the cut.
