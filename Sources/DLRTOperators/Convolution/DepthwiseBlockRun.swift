@@ -127,6 +127,7 @@ struct DepthwiseBlockRun: Sendable {
     let rooms = parts.count > 1 ? threads : 1
     let bandFloats = project == nil ? 0 : (band &* across.output &* channels &+ 15) & ~15
     let roomPlace = scratch.reserve(rooms &* (ringFloats &+ bandFloats) &* 4)
+    let reachedPlace = scratch.reserve(rooms &* MemoryLayout<Reached>.stride)
     let packed = [depthwiseWeights, expand?.weights, project?.weights].compactMap {
       $0?.packed == nil ? nil : $0?.input
     }
@@ -141,10 +142,14 @@ struct DepthwiseBlockRun: Sendable {
         depthwise: depthwiseArguments(io, io.workspace + depthwisePlace),
         project: project?.arguments(io, io.workspace + projectPlace))
       let room = (io.workspace + roomPlace).assumingMemoryBound(to: Float.self)
+      let reached = (io.workspace + reachedPlace).assumingMemoryBound(to: Reached.self)
+      reached.initialize(repeating: Reached(), count: rooms)
       let upcoming = io.upcoming
       io.parallel(parts.count) { part, thread in
         let own = room + thread &* (ringFloats &+ bandFloats)
-        run(call, parts[part], own, own + ringFloats, next: io.isLast(part, of: parts.count) ? upcoming : nil)
+        run(
+          call, parts[part], own, own + ringFloats, &reached[thread],
+          next: io.isLast(part, of: parts.count) ? upcoming : nil)
       }
     }
   }
@@ -182,10 +187,18 @@ extension DepthwiseBlockRun {
     let project: dlk_gemm_args?
   }
 
+  /// How far a thread has come: who goes on with the next rows finds those above them in its ring.
+  private struct Reached {
+    /// The output row after the last one.
+    var row = -1
+    /// The next row of the expanded image.
+    var next = 0
+  }
+
   /// Output rows `rows`, counted over all images.
   private func run(
     _ call: Call, _ rows: Range<Int>, _ ringRoom: UnsafeMutablePointer<Float>,
-    _ bandRoom: UnsafeMutablePointer<Float>, next upcoming: UnsafeRawPointer?
+    _ bandRoom: UnsafeMutablePointer<Float>, _ reached: inout Reached, next upcoming: UnsafeRawPointer?
   ) {
     let (down, across) = (depthwise.geometry.axes[0], depthwise.geometry.axes[1])
     let inputSize = down.input &* across.input &* xPlace.stride
@@ -196,7 +209,7 @@ extension DepthwiseBlockRun {
       let x = call.x + image &* inputSize
       let first = image &* down.output
       // The next row of the expanded image that is not in the ring.
-      var next = 0
+      var next = reached.row == row && row > first ? reached.next : 0
       while row < end {
         let after = min(row &+ band, end)
         if let expand = call.expand {
@@ -214,6 +227,7 @@ extension DepthwiseBlockRun {
           next: after == rows.upperBound ? upcoming : nil)
         row = after
       }
+      reached = Reached(row: row, next: next)
     }
   }
 
