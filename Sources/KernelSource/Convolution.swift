@@ -196,15 +196,27 @@ func convolve(_ args: dlk_conv_args, _ pixels: Range<Int>, _ panels: Range<Int>)
   var scratch = DriverScratch()
   withUnsafeMutablePointer(to: &scratch) { scratch in
     withWindowRows(args.window, args.x, args.x_pixels, channels: args.channels, padding: args.padding) { rows, depth in
-      forEachRun(of: pixels, args.window, args.y_pixels) { run, offset in
-        var driver = ProductDriver(
-          rows: rows, depth: depth, n: Int(args.n),
-          b: PanelSource(base: args.weights, layout: .packed(columns: Int(args.n))),
-          c: args.y + offset, cStride: Int(args.y_pixels.pixel_stride), epilogue: Epilogue(args.epilogue),
-          scratch: scratch,
-          after: run.upperBound == pixels.upperBound ? args.next?.assumingMemoryBound(to: Float.self) : nil)
-        driver.run(rows: run, panels: panels)
-      }
+      // Runs that end with a row of the image are short: all of them pass under a panel before the next one comes.
+      let y = args.y_pixels, isOneRun = args.window.out_h == 1 || y.row_stride == args.window.out_w &* y.pixel_stride
+      var panel = panels.lowerBound
+      repeat {
+        let some = isOneRun ? panels : panel..<min(panels.upperBound, panel &+ 1)
+        let start = args.weights + some.lowerBound &* panelColumns &* rows.taps &* depth
+        let isLast = some.upperBound == panels.upperBound
+        forEachRun(of: pixels, args.window, args.y_pixels) { run, offset in
+          var after = isOneRun ? nil : Source(start)
+          if run.upperBound == pixels.upperBound {
+            after = isLast ? args.next?.assumingMemoryBound(to: Float.self) : nil
+          }
+          var driver = ProductDriver(
+            rows: rows, depth: depth, n: Int(args.n),
+            b: PanelSource(base: args.weights, layout: .packed(columns: Int(args.n))),
+            c: args.y + offset, cStride: Int(args.y_pixels.pixel_stride), epilogue: Epilogue(args.epilogue),
+            scratch: scratch, after: after)
+          driver.run(rows: run, panels: some)
+        }
+        panel = some.upperBound
+      } while panel < panels.upperBound
     }
   }
 }

@@ -140,13 +140,14 @@ struct PhasedConvolution: Sendable {
     let biasFloats = spread > 1 ? outputChannels : 0
     return Step(
       kernel: "\(kernels.isa.name)-f32-phases", flops: flops, workspace: (paddingFloats &+ biasFloats) &* 4,
-      skippedInputs: [1]
+      skippedInputs: [1], firstRead: UnsafeRawPointer(packed.base)
     ) { io in
       let (x, y) = (io.input(0, as: Float.self), io.output(0, as: Float.self) + yPlace.offset)
       let bias = wholeBias(io, io.workspace.assumingMemoryBound(to: Float.self) + paddingFloats)
       let padding = io.workspace.assumingMemoryBound(to: Float.self)
       padding.update(repeating: 0, count: paddingFloats)
-      let panels = packed.base.assumingMemoryBound(to: Float.self)
+      let panels = UnsafePointer(packed.base.assumingMemoryBound(to: Float.self))
+      let upcoming = io.upcoming
       io.parallel(units) { unit in
         let phase = phases[phases.partition(before: unit)]
         let part = phase.cut[unit &- phase.firstUnit]
@@ -156,7 +157,8 @@ struct PhasedConvolution: Sendable {
         args.x = x + (image &* inputSize &+ group &* problem.inputChannels)
         args.y = y + (image &* outputSize &+ phase.place &+ channel)
         args.padding = UnsafePointer(padding)
-        args.weights = UnsafePointer(panels + (phase.firstWeight &+ group &* phase.weightsPerGroup))
+        args.weights = panels + (phase.firstWeight &+ group &* phase.weightsPerGroup)
+        args.next = io.isLast(unit, of: units) ? upcoming : UnsafeRawPointer(panels + firstWeight(of: unit &+ 1))
         args.epilogue.bias = bias.map { $0 + channel }
         args.epilogue.activation = activation.function
         args.epilogue.a = activation.a
@@ -167,6 +169,14 @@ struct PhasedConvolution: Sendable {
           Int64(part.panels.upperBound))
       }
     }
+  }
+
+  /// Where the weights that a unit reads begin.
+  private func firstWeight(of unit: Int) -> Int {
+    let phase = phases[phases.partition(before: unit)]
+    let part = phase.cut[unit &- phase.firstUnit]
+    return phase.firstWeight &+ part.image % problem.groups &* phase.weightsPerGroup
+      &+ part.panels.lowerBound &* panelWidth &* phase.taps &* problem.inputChannels
   }
 
   /// The bias of every output channel, put down in `scratch` where a model's channel stands for several.
