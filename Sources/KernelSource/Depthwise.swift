@@ -36,29 +36,33 @@ func depthwise(_ args: dlk_depthwise_args, _ rows: Range<Int>) {
 private func slideRows(
   _ args: dlk_depthwise_args, _ rows: Range<Int>, _ kernel: SlidingKernel, _ epilogue: DepthwiseEpilogue
 ) {
-  let (width, channels) = (Int(args.window.out_w), Int(args.channels))
-  #if DL_AVX512 || DL_AVX512VNNI
-    let isPaired = SlidingPair.fits(args, kernel)
-    var above: WindowRow? = nil
+  var room = SlidingRoom(args.y)
+  withUnsafeMutablePointer(to: &room) { room in
+    var some = SlidingRows(args, epilogue, room)
     var left = rows.count
-  #endif
-  forEachOutputRow(args.window, args.x, args.x_pixels, args.y, args.y_pixels, rows, ring: Int(args.x_ring)) { row in
     #if DL_AVX512 || DL_AVX512VNNI
-      left = left &- 1
-      if let first = above {
-        slide(SlidingPair(args, first, below: row, epilogue))
-        epilogue.activate(first.y, first.yStep, width, channels)
-        epilogue.activate(row.y, row.yStep, width, channels)
-        above = nil
-        return
-      }
-      if isPaired, left > 0 {
-        above = row
-        return
-      }
+      let isPaired = SlidingPair.fits(args, kernel)
+      var above: WindowRow? = nil
     #endif
-    slide(SlidingRow(args, row, epilogue), kernel)
-    epilogue.activate(row.y, row.yStep, width, channels)
+    forEachOutputRow(args.window, args.x, args.x_pixels, args.y, args.y_pixels, rows, ring: Int(args.x_ring)) { row in
+      left = left &- 1
+      #if DL_AVX512 || DL_AVX512VNNI
+        if let first = above {
+          some.add(SlidingPair(args, first, below: row))
+          above = nil
+        } else if isPaired, left > 0 {
+          above = row
+          return
+        } else {
+          some.add(SlidingRow(args, row))
+        }
+      #else
+        some.add(SlidingRow(args, row))
+      #endif
+      if left > 0, !some.isFull { return }
+      withUnsafePointer(to: some) { slide($0, kernel) }
+      some.finish()
+    }
   }
 }
 

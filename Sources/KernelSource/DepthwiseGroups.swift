@@ -47,32 +47,35 @@ enum GroupedTile<let P: Int>: ChannelTile {
 /// The same for neighbouring pixels: each permuted vector serves all the taps that meet it.
 enum GroupedSlidingTile<let Width: Int, let Stride: Int, let P: Int> {
   @inline(never)
-  static func run(_ row: UnsafePointer<SlidingRow>, _ pixel: Int) {
-    let left = pixel &* Stride &- row.pointee.pad
-    let inside = max(0, -left)..<max(0, row.pointee.inWidth &- left)
-    let offset = left &* row.pointee.tapStep, y = row.pointee.y + pixel &* row.pointee.yStep
-    let pixels = min(P, row.pointee.outWidth &- pixel)
-    let channels = row.pointee.channels
-    var channel = 0
-    while channel < channels {
-      let count = min(lanes, channels &- channel)
-      if count == lanes {
-        tile(WholeColumns.self, row, offset, y, inside, pixels, channel, 0)
-      } else {
-        tile(PartialColumns.self, row, offset, y, inside, pixels, channel, count)
+  static func run(_ rows: UnsafePointer<SlidingRows>, _ part: SlidingPart) {
+    let left = part.pixel &* Stride &- rows.pointee.pad
+    let inside = max(0, -left)..<max(0, rows.pointee.inWidth &- left)
+    let offset = left &* rows.pointee.tapStep, place = part.pixel &* rows.pointee.yStep
+    let pixels = min(P, rows.pointee.outWidth &- part.pixel)
+    let channels = part.channels.upperBound
+    for index in 0..<rows.pointee.count {
+      let row = UnsafePointer(rows.pointee.rows + index), y = row.pointee.y + place
+      var channel = part.channels.lowerBound
+      while channel < channels {
+        let count = min(lanes, channels &- channel)
+        if count == lanes {
+          tile(WholeColumns.self, rows, row, offset, y, inside, pixels, channel, 0)
+        } else {
+          tile(PartialColumns.self, rows, row, offset, y, inside, pixels, channel, count)
+        }
+        channel = channel &+ lanes
       }
-      channel = channel &+ lanes
     }
   }
 
   @inline(__always)
   private static func tile<C: ColumnAccess>(
-    _ columns: C.Type, _ row: UnsafePointer<SlidingRow>, _ offset: Int, _ y: Target, _ inside: Range<Int>,
-    _ pixels: Int, _ channel: Int, _ count: Int
+    _ columns: C.Type, _ rows: UnsafePointer<SlidingRows>, _ row: UnsafePointer<SlidingRow>, _ offset: Int, _ y: Target,
+    _ inside: Range<Int>, _ pixels: Int, _ channel: Int, _ count: Int
   ) {
-    let channels = row.pointee.channels, tapStep = row.pointee.tapStep, group = row.pointee.group
+    let channels = rows.pointee.channels, tapStep = rows.pointee.tapStep, group = rows.pointee.group
     var sums = InlineArray<P, VF> { _ in VF() }
-    if let bias = row.pointee.bias { for p in 0..<P { sums[p] = C.load(bias + channel, count) } }
+    if let bias = rows.pointee.bias { for p in 0..<P { sums[p] = C.load(bias + channel, count) } }
     for line in 0..<row.pointee.count {
       guard let base = row.pointee.lines[line], let taps = row.pointee.weights[line] else { break }
       let from = base + (offset &+ channel)
@@ -90,7 +93,7 @@ enum GroupedSlidingTile<let Width: Int, let Stride: Int, let P: Int> {
         source = source &+ VI(repeating: 1)
       }
     }
-    let epilogue = row.pointee.epilogue, yStep = row.pointee.yStep
+    let epilogue = rows.pointee.epilogue, yStep = rows.pointee.yStep
     for p in 0..<P where p < pixels { C.store(y + (p &* yStep &+ channel), epilogue.clamp(sums[p]), count) }
   }
 }

@@ -12,10 +12,6 @@ import CKernelSupport
     private(set) var weightsBelow = InlineArray<8, Source?> { _ in nil }
     private(set) var count = 0
     let y, yBelow: Target
-    let yStep, tapStep, channels: Int
-    let bias: Source?
-    let epilogue: DepthwiseEpilogue
-    let inWidth, outWidth, pad: Int
 
     /// Whether neighbouring rows can be pairs.
     static func fits(_ args: dlk_depthwise_args, _ kernel: SlidingKernel) -> Bool {
@@ -25,10 +21,11 @@ import CKernelSupport
         && window.kernel_h < 8 && window.kernel_d == 1 && window.out_d == 1 && window.pad_d == 0 && window.in_d > 0
     }
 
-    init(_ args: dlk_depthwise_args, _ row: WindowRow, below: WindowRow, _ epilogue: DepthwiseEpilogue) {
-      (y, yBelow, yStep, tapStep) = (row.y, below.y, row.yStep, row.tapStep)
-      (channels, bias, self.epilogue) = (Int(args.channels), args.bias, epilogue)
-      (inWidth, outWidth, pad) = (Int(args.window.in_w), Int(args.window.out_w), Int(args.window.pad_w))
+    /// No lines yet.
+    init(_ y: Target) { (self.y, yBelow) = (y, y) }
+
+    init(_ args: dlk_depthwise_args, _ row: WindowRow, below: WindowRow) {
+      (y, yBelow) = (row.y, below.y)
       let tapLine = 3 &* Int(args.channels)
       // At the top both windows begin at the image's first line.
       let shift = 1 &- row.firstLine &+ below.firstLine
@@ -44,45 +41,43 @@ import CKernelSupport
     }
   }
 
-  /// Both rows, in the tiles of one.
-  func slide(_ pair: SlidingPair) {
-    withUnsafePointer(to: pair) { pair in
-      forEachSlidingTile(pair.pointee.outWidth) { pixel, isFour in
-        if isFour { PairTile<4>.run(pair, pixel) } else { PairTile<7>.run(pair, pixel) }
-      }
-    }
+  func slidePairs(_ rows: UnsafePointer<SlidingRows>, _ part: SlidingPart, isFour: Bool) {
+    if isFour { PairTile<4>.run(rows, part) } else { PairTile<7>.run(rows, part) }
   }
 
   /// `P` pixels of either row by one vector of channels at a time.
   private enum PairTile<let P: Int> {
     @inline(never)
-    static func run(_ pair: UnsafePointer<SlidingPair>, _ pixel: Int) {
-      let left = pixel &- pair.pointee.pad
-      let inside = max(0, -left)..<max(0, pair.pointee.inWidth &- left)
-      let pixels = min(P, pair.pointee.outWidth &- pixel)
-      let offset = left &* pair.pointee.tapStep, y = pixel &* pair.pointee.yStep
-      let channels = pair.pointee.channels
+    static func run(_ rows: UnsafePointer<SlidingRows>, _ part: SlidingPart) {
+      let left = part.pixel &- rows.pointee.pad
+      let inside = max(0, -left)..<max(0, rows.pointee.inWidth &- left)
+      let pixels = min(P, rows.pointee.outWidth &- part.pixel)
+      let offset = left &* rows.pointee.tapStep, y = part.pixel &* rows.pointee.yStep
+      let channels = part.channels.upperBound
       let isWhole = pixels == P && inside.lowerBound == 0 && inside.upperBound >= P &+ 2
-      var channel = 0
-      while channel < channels {
-        // The last vector may begin among the channels of the one before.
-        let first = min(channel, channels &- lanes)
-        if isWhole {
-          tile(Border<1, 0>.self, pair, offset, y, inside, pixels, first)
-        } else {
-          tile(Border<1, 1>.self, pair, offset, y, inside, pixels, first)
+      for index in 0..<rows.pointee.pairCount {
+        let pair = UnsafePointer(rows.pointee.pairs + index)
+        var channel = part.channels.lowerBound
+        while channel < channels {
+          // The last vector may begin among the channels of the one before.
+          let first = min(channel, channels &- lanes)
+          if isWhole {
+            tile(Border<1, 0>.self, rows, pair, offset, y, inside, pixels, first)
+          } else {
+            tile(Border<1, 1>.self, rows, pair, offset, y, inside, pixels, first)
+          }
+          channel = channel &+ lanes
         }
-        channel = channel &+ lanes
       }
     }
 
     @inline(__always)
     private static func tile<let N: Int, let Checks: Int>(
-      _ border: Border<N, Checks>.Type, _ pair: UnsafePointer<SlidingPair>, _ offset: Int, _ y: Int,
-      _ inside: Range<Int>, _ pixels: Int, _ channel: Int
+      _ border: Border<N, Checks>.Type, _ rows: UnsafePointer<SlidingRows>, _ pair: UnsafePointer<SlidingPair>,
+      _ offset: Int, _ y: Int, _ inside: Range<Int>, _ pixels: Int, _ channel: Int
     ) {
-      let channels = pair.pointee.channels, tapStep = pair.pointee.tapStep
-      let start = pair.pointee.bias.map { dlk_load($0 + channel) } ?? VF()
+      let channels = rows.pointee.channels, tapStep = rows.pointee.tapStep
+      let start = rows.pointee.bias.map { dlk_load($0 + channel) } ?? VF()
       var sums = InlineArray<P, VF> { _ in start }, sumsBelow = InlineArray<P, VF> { _ in start }
       for line in 0..<pair.pointee.count {
         guard let base = pair.pointee.lines[line] else { break }
@@ -111,14 +106,14 @@ import CKernelSupport
           }
         }
       }
-      if pair.pointee.epilogue.clamps {
-        let low = pair.pointee.epilogue.low, high = pair.pointee.epilogue.high
+      if rows.pointee.epilogue.clamps {
+        let low = rows.pointee.epilogue.low, high = rows.pointee.epilogue.high
         for p in 0..<P {
           sums[p] = dlk_min(high, dlk_max(low, sums[p]))
           sumsBelow[p] = dlk_min(high, dlk_max(low, sumsBelow[p]))
         }
       }
-      let yStep = pair.pointee.yStep, place = pair.pointee.y + (y &+ channel)
+      let yStep = rows.pointee.yStep, place = pair.pointee.y + (y &+ channel)
       let placeBelow = pair.pointee.yBelow + (y &+ channel)
       for p in 0..<P where Checks == 0 || p < pixels {
         dlk_store(place + p &* yStep, sums[p])

@@ -7,7 +7,7 @@ enum SlidingKernel { case wide3, wide3By2, wide5, wide5By2, wide7 }
 
 func slidingKernel(_ args: dlk_depthwise_args) -> SlidingKernel? {
   let window = args.window
-  guard window.kernel_d &* window.kernel_h <= SlidingRow.mostLines else { return nil }
+  guard window.kernel_d &* window.kernel_h <= SlidingRows.mostLines else { return nil }
   return switch (window.kernel_w, window.stride_w) {
   case (3, 1): .wide3
   case (3, 2): .wide3By2
@@ -19,14 +19,18 @@ func slidingKernel(_ args: dlk_depthwise_args) -> SlidingKernel? {
   }
 }
 
-/// One output row: the lines of the image under its window, and the taps that meet each.
-struct SlidingRow {
+/// Some output rows, one below the other.
+struct SlidingRows {
   static var mostLines: Int64 { 32 }
+  /// Floats of the image under a tile that stay in the first-level cache from row to row.
+  private static var cachedFloats: Int { 6144 }
 
-  private(set) var lines = InlineArray<32, Source?> { _ in nil }
-  private(set) var weights = InlineArray<32, Source?> { _ in nil }
+  private(set) var rows: UnsafeMutablePointer<SlidingRow>
   private(set) var count = 0
-  let y: Target
+  #if DL_AVX512 || DL_AVX512VNNI
+    private(set) var pairs: UnsafeMutablePointer<SlidingPair>
+    private(set) var pairCount = 0
+  #endif
   let yStep: Int
   let tapStep: Int
   let channels: Int
@@ -34,30 +38,120 @@ struct SlidingRow {
   let bias: Source?
   let epilogue: DepthwiseEpilogue
   let inWidth, outWidth, pad: Int
+  /// Rows there are at most; channels that go down all of them together.
+  private let limit: Int
+  let block: Int
 
-  init(_ args: dlk_depthwise_args, _ row: WindowRow, _ epilogue: DepthwiseEpilogue) {
-    (y, yStep, tapStep) = (row.y, row.yStep, row.tapStep)
+  init(_ args: dlk_depthwise_args, _ epilogue: DepthwiseEpilogue, _ room: UnsafeMutablePointer<SlidingRoom>) {
+    rows = withAddress(of: &room.pointee.rows) { $0.assumingMemoryBound(to: SlidingRow.self) }
+    #if DL_AVX512 || DL_AVX512VNNI
+      pairs = withAddress(of: &room.pointee.pairs) { $0.assumingMemoryBound(to: SlidingPair.self) }
+    #endif
+    (yStep, tapStep) = (Int(args.y_pixels.pixel_stride), Int(args.x_pixels.pixel_stride))
     (channels, group, bias, self.epilogue) = (Int(args.channels), Int(args.group), args.bias, epilogue)
     (inWidth, outWidth, pad) = (Int(args.window.in_w), Int(args.window.out_w), Int(args.window.pad_w))
+    // An image as a whole, whose lines lie in farther caches, comes faster along its rows.
+    if args.x_ring == 0 {
+      (limit, block) = (1, max(1, channels))
+      return
+    }
+    limit = 8
+    let window = args.window, pixels = 6 &* Int(window.stride_w) &+ Int(window.kernel_w)
+    let fits = max(1, Self.cachedFloats / (pixels &* max(1, Int(window.kernel_d &* window.kernel_h))))
+    let blocks = max(1, ceilDivide(channels, fits)), unit = 2 &* lanes
+    block = max(unit, ceilDivide(channels, blocks &* unit) &* unit)
+  }
+
+  mutating func add(_ row: SlidingRow) {
+    (rows + count).initialize(to: row)
+    count = count &+ 1
+  }
+
+  #if DL_AVX512 || DL_AVX512VNNI
+    mutating func add(_ pair: SlidingPair) {
+      (pairs + pairCount).initialize(to: pair)
+      pairCount = pairCount &+ 1
+    }
+
+    var isFull: Bool { count &+ 2 &* pairCount >= limit }
+  #else
+    var isFull: Bool { count >= limit }
+  #endif
+
+  /// Applies an activation that needs a pass of its own, and forgets the rows.
+  mutating func finish() {
+    for i in 0..<count { epilogue.activate(rows[i].y, yStep, outWidth, channels) }
+    count = 0
+    #if DL_AVX512 || DL_AVX512VNNI
+      for i in 0..<pairCount {
+        epilogue.activate(pairs[i].y, yStep, outWidth, channels)
+        epilogue.activate(pairs[i].yBelow, yStep, outWidth, channels)
+      }
+      pairCount = 0
+    #endif
+  }
+}
+
+/// Memory for eight rows, on their caller's stack.
+struct SlidingRoom {
+  var rows: InlineArray<8, SlidingRow>
+  #if DL_AVX512 || DL_AVX512VNNI
+    var pairs: InlineArray<4, SlidingPair>
+  #endif
+
+  init(_ y: Target) {
+    rows = InlineArray<8, SlidingRow> { _ in SlidingRow(y) }
+    #if DL_AVX512 || DL_AVX512VNNI
+      pairs = InlineArray<4, SlidingPair> { _ in SlidingPair(y) }
+    #endif
+  }
+}
+
+/// One output row: the lines of the image under its window, and the taps that meet each.
+struct SlidingRow {
+  private(set) var lines = InlineArray<32, Source?> { _ in nil }
+  private(set) var weights = InlineArray<32, Source?> { _ in nil }
+  private(set) var count = 0
+  let y: Target
+
+  /// No lines yet.
+  init(_ y: Target) { self.y = y }
+
+  init(_ args: dlk_depthwise_args, _ row: WindowRow) {
+    y = row.y
     for plane in 0..<row.planes {
       for line in 0..<row.lines {
         let tapLine = (row.firstPlane &+ plane) &* Int(args.window.kernel_h) &+ row.firstLine &+ line
         lines[count] = row.x + (plane &* row.planeStep &+ row.ring.offset(line, row.lineStep))
-        weights[count] = args.weights + tapLine &* Int(args.window.kernel_w) &* group &* channels
+        weights[count] = args.weights + tapLine &* Int(args.window.kernel_w) &* Int(args.group &* args.channels)
         count = count &+ 1
       }
     }
   }
 }
 
-/// One output row.
-@inline(__always)
-func slide(_ row: SlidingRow, _ kernel: SlidingKernel) {
-  withUnsafePointer(to: row) { row in
-    forEachSlidingTile(row.pointee.outWidth) { pixel, isFour in
-      if isFour { slideFour(row, pixel, kernel) } else { slideSeven(row, pixel, kernel) }
+/// All rows: down first, so that a part of the image is in the first-level cache for all the windows that it lies under.
+func slide(_ rows: UnsafePointer<SlidingRows>, _ kernel: SlidingKernel) {
+  let channels = rows.pointee.channels, block = rows.pointee.block
+  forEachSlidingTile(rows.pointee.outWidth) { pixel, isFour in
+    var first = 0
+    while first < channels {
+      let part = SlidingPart(pixel: pixel, channels: first..<min(channels, first &+ block))
+      #if DL_AVX512 || DL_AVX512VNNI
+        if rows.pointee.pairCount > 0 { slidePairs(rows, part, isFour: isFour) }
+      #endif
+      if rows.pointee.count > 0 {
+        if isFour { slideFour(rows, part, kernel) } else { slideSeven(rows, part, kernel) }
+      }
+      first = part.channels.upperBound
     }
   }
+}
+
+/// Of a row, the channels of some pixels from one on.
+struct SlidingPart {
+  let pixel: Int
+  let channels: Range<Int>
 }
 
 /// Walks a row in tiles of seven and of four pixels: images are most often seven times a power of two wide, and from
@@ -75,27 +169,27 @@ func forEachSlidingTile(_ width: Int, _ body: (_ pixel: Int, _ isFour: Bool) -> 
   }
 }
 
-private func slideFour(_ row: UnsafePointer<SlidingRow>, _ pixel: Int, _ kernel: SlidingKernel) {
+private func slideFour(_ rows: UnsafePointer<SlidingRows>, _ part: SlidingPart, _ kernel: SlidingKernel) {
   switch kernel {
-  case .wide3 where row.pointee.group > 1: GroupedSlidingTile<3, 1, 4>.run(row, pixel)
-  case .wide3By2 where row.pointee.group > 1: GroupedSlidingTile<3, 2, 4>.run(row, pixel)
-  case .wide3: SlidingTile<3, 1, 4>.run(row, pixel)
-  case .wide3By2: SlidingTile<3, 2, 4>.run(row, pixel)
-  case .wide5: SlidingTile<5, 1, 4>.run(row, pixel)
-  case .wide5By2: SlidingTile<5, 2, 4>.run(row, pixel)
-  case .wide7: SlidingTile<7, 1, 4>.run(row, pixel)
+  case .wide3 where rows.pointee.group > 1: GroupedSlidingTile<3, 1, 4>.run(rows, part)
+  case .wide3By2 where rows.pointee.group > 1: GroupedSlidingTile<3, 2, 4>.run(rows, part)
+  case .wide3: SlidingTile<3, 1, 4>.run(rows, part)
+  case .wide3By2: SlidingTile<3, 2, 4>.run(rows, part)
+  case .wide5: SlidingTile<5, 1, 4>.run(rows, part)
+  case .wide5By2: SlidingTile<5, 2, 4>.run(rows, part)
+  case .wide7: SlidingTile<7, 1, 4>.run(rows, part)
   }
 }
 
-private func slideSeven(_ row: UnsafePointer<SlidingRow>, _ pixel: Int, _ kernel: SlidingKernel) {
+private func slideSeven(_ rows: UnsafePointer<SlidingRows>, _ part: SlidingPart, _ kernel: SlidingKernel) {
   switch kernel {
-  case .wide3 where row.pointee.group > 1: GroupedSlidingTile<3, 1, 7>.run(row, pixel)
-  case .wide3By2 where row.pointee.group > 1: GroupedSlidingTile<3, 2, 7>.run(row, pixel)
-  case .wide3: SlidingTile<3, 1, 7>.run(row, pixel)
-  case .wide3By2: SlidingTile<3, 2, 7>.run(row, pixel)
-  case .wide5: SlidingTile<5, 1, 7>.run(row, pixel)
-  case .wide5By2: SlidingTile<5, 2, 7>.run(row, pixel)
-  case .wide7: SlidingTile<7, 1, 7>.run(row, pixel)
+  case .wide3 where rows.pointee.group > 1: GroupedSlidingTile<3, 1, 7>.run(rows, part)
+  case .wide3By2 where rows.pointee.group > 1: GroupedSlidingTile<3, 2, 7>.run(rows, part)
+  case .wide3: SlidingTile<3, 1, 7>.run(rows, part)
+  case .wide3By2: SlidingTile<3, 2, 7>.run(rows, part)
+  case .wide5: SlidingTile<5, 1, 7>.run(rows, part)
+  case .wide5By2: SlidingTile<5, 2, 7>.run(rows, part)
+  case .wide7: SlidingTile<7, 1, 7>.run(rows, part)
   }
 }
 
@@ -103,48 +197,52 @@ private func slideSeven(_ row: UnsafePointer<SlidingRow>, _ pixel: Int, _ kernel
 /// it; at the border, what lies outside the image is left out.
 private enum SlidingTile<let Width: Int, let Stride: Int, let P: Int> {
   @inline(never)
-  static func run(_ row: UnsafePointer<SlidingRow>, _ pixel: Int) {
-    let left = pixel &* Stride &- row.pointee.pad
-    let inside = max(0, -left)..<max(0, row.pointee.inWidth &- left)
-    let pixels = min(P, row.pointee.outWidth &- pixel)
-    let offset = left &* row.pointee.tapStep, y = row.pointee.y + pixel &* row.pointee.yStep
-    let channels = row.pointee.channels
+  static func run(_ rows: UnsafePointer<SlidingRows>, _ part: SlidingPart) {
+    let left = part.pixel &* Stride &- rows.pointee.pad
+    let inside = max(0, -left)..<max(0, rows.pointee.inWidth &- left)
+    let pixels = min(P, rows.pointee.outWidth &- part.pixel)
+    let offset = left &* rows.pointee.tapStep, place = part.pixel &* rows.pointee.yStep
+    let channels = part.channels.upperBound
     let isWhole = pixels == P && inside.lowerBound == 0 && inside.upperBound >= (P &- 1) &* Stride &+ Width
-    var channel = 0
-    #if DL_AVX512 || DL_AVX512VNNI
-      // Sixteen more registers take two vectors at once.
-      while isWhole, channel &+ 2 &* lanes <= channels {
-        tile(WholeColumns.self, Border<2, 0>.self, row, offset, y, inside, pixels, channel, 0)
-        channel = channel &+ 2 &* lanes
+    for index in 0..<rows.pointee.count {
+      let row = UnsafePointer(rows.pointee.rows + index), y = row.pointee.y + place
+      var channel = part.channels.lowerBound
+      #if DL_AVX512 || DL_AVX512VNNI
+        // Sixteen more registers take two vectors at once.
+        while isWhole, channel &+ 2 &* lanes <= channels {
+          tile(WholeColumns.self, Border<2, 0>.self, rows, row, offset, y, inside, pixels, channel, 0)
+          channel = channel &+ 2 &* lanes
+        }
+        while channel &+ 2 &* lanes <= channels {
+          tile(WholeColumns.self, Border<2, 1>.self, rows, row, offset, y, inside, pixels, channel, 0)
+          channel = channel &+ 2 &* lanes
+        }
+      #endif
+      if isWhole, channels >= lanes {
+        while channel < channels {
+          // The last vector may begin among the channels of the one before.
+          let first = min(channel, channels &- lanes)
+          tile(WholeColumns.self, Border<1, 0>.self, rows, row, offset, y, inside, pixels, first, 0)
+          channel = channel &+ lanes
+        }
       }
-      while channel &+ 2 &* lanes <= channels {
-        tile(WholeColumns.self, Border<2, 1>.self, row, offset, y, inside, pixels, channel, 0)
-        channel = channel &+ 2 &* lanes
-      }
-    #endif
-    if isWhole, channels >= lanes {
       while channel < channels {
-        // The last vector may begin among the channels of the one before.
-        let first = min(channel, channels &- lanes)
-        tile(WholeColumns.self, Border<1, 0>.self, row, offset, y, inside, pixels, first, 0)
+        let count = min(lanes, channels &- channel)
+        tile(PartialColumns.self, Border<1, 1>.self, rows, row, offset, y, inside, pixels, channel, count)
         channel = channel &+ lanes
       }
-    }
-    while channel < channels {
-      let count = min(lanes, channels &- channel)
-      tile(PartialColumns.self, Border<1, 1>.self, row, offset, y, inside, pixels, channel, count)
-      channel = channel &+ lanes
     }
   }
 
   @inline(__always)
   private static func tile<C: ColumnAccess, let N: Int, let Checks: Int>(
-    _ columns: C.Type, _ border: Border<N, Checks>.Type, _ row: UnsafePointer<SlidingRow>, _ offset: Int, _ y: Target,
-    _ inside: Range<Int>, _ pixels: Int, _ channel: Int, _ count: Int
+    _ columns: C.Type, _ border: Border<N, Checks>.Type, _ rows: UnsafePointer<SlidingRows>,
+    _ row: UnsafePointer<SlidingRow>, _ offset: Int, _ y: Target, _ inside: Range<Int>, _ pixels: Int, _ channel: Int,
+    _ count: Int
   ) {
-    let channels = row.pointee.channels, tapStep = row.pointee.tapStep
+    let channels = rows.pointee.channels, tapStep = rows.pointee.tapStep
     var sums = InlineArray<P, InlineArray<N, VF>> { _ in InlineArray<N, VF> { _ in VF() } }
-    if let bias = row.pointee.bias {
+    if let bias = rows.pointee.bias {
       for p in 0..<P { for j in 0..<N { sums[p][j] = C.load(bias + (channel &+ j &* lanes), count) } }
     }
     for line in 0..<row.pointee.count {
@@ -164,11 +262,11 @@ private enum SlidingTile<let Width: Int, let Stride: Int, let P: Int> {
         }
       }
     }
-    if row.pointee.epilogue.clamps {
-      let low = row.pointee.epilogue.low, high = row.pointee.epilogue.high
+    if rows.pointee.epilogue.clamps {
+      let low = rows.pointee.epilogue.low, high = rows.pointee.epilogue.high
       for p in 0..<P { for j in 0..<N { sums[p][j] = dlk_min(high, dlk_max(low, sums[p][j])) } }
     }
-    let yStep = row.pointee.yStep
+    let yStep = rows.pointee.yStep
     for p in 0..<P where Checks == 0 || p < pixels {
       for j in 0..<N { C.store(y + (p &* yStep &+ channel &+ j &* lanes), sums[p][j], count) }
     }
