@@ -213,12 +213,12 @@ struct ProductDriver<Rows: RowSource> {
       bStep: strip.bStep, columns: strip.width, c: room, cStride: isFree ? cStride : stored, bias: bias, addend: nil,
       addendStride: addendStride, clamp: isFree && epilogue.clamps, low: epilogue.low, high: epilogue.high,
       prefetch: prefetch, prefetchStep: prefetchStep)
-    var offset = 0
+    var (offset, count) = (0, tiling.rows(0))
     for index in 0..<tiling.tiles {
-      let count = tiling.rows(index), first = row &+ offset
-      if fetchesRows, index &+ 1 < tiling.tiles {
-        for i in 0..<tiling.rows(index &+ 1) {
-          let next = rows.lastTap(row: first &+ count &+ i, offset: offset &+ count, i, in: tiling.rows(index &+ 1))
+      let first = row &+ offset, following = index &+ 1 < tiling.tiles ? tiling.rows(index &+ 1) : 0
+      if fetchesRows {
+        for i in 0..<following {
+          let next = rows.lastTap(row: first &+ count &+ i, offset: offset &+ count, i, in: following)
           var k = 0
           while k < depth {
             dlk_prefetch(next + k)
@@ -226,7 +226,7 @@ struct ProductDriver<Rows: RowSource> {
           }
         }
       }
-      if fetchesAddend, index &+ 1 < tiling.tiles { fetchAddend(first &+ count, tiling.rows(index &+ 1), strip) }
+      if fetchesAddend { fetchAddend(first &+ count, following, strip) }
       let place = c + (first &* cStride &+ strip.column)
       if isFree { tile.c = place }
       if let addend { tile.addend = addend + (first &* addendStride &+ strip.column) }
@@ -245,6 +245,7 @@ struct ProductDriver<Rows: RowSource> {
       }
       prefetch += prefetchStep &* rows.taps &* depth
       offset = offset &+ count
+      count = following
     }
   }
 
