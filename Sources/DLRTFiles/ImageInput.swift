@@ -15,6 +15,8 @@ struct ImageInput {
   private let deviation: [Float]
 
   private static let mostPixels = 1 << 28
+  /// Of an input, whose pixels are floats on their way.
+  private static let mostInputPixels = 1 << 26
 
   /// - Parameter shape: the input's shape with open dimensions filled in.
   init(_ port: Model.Port, _ metadata: Model.Metadata, _ shape: [Int]) throws {
@@ -33,6 +35,11 @@ struct ImageInput {
     }
     let channelAxis = isChannelsLast ? first + 2 : first
     channels = shape[channelAxis]
+    guard channels == declared[channelAxis].value else {
+      throw DLRTError(
+        .invalidInput, "the input has another number of channels", tensor: port.name, expected: "\(declared)",
+        got: "\(shape)")
+    }
     let heightAxis = isChannelsLast ? first : first + 1
     // An open dimension that the caller did not set takes the image's size.
     func size(_ axis: Int) -> Int? { declared[axis].value == nil && shape[axis] == 1 ? nil : shape[axis] }
@@ -63,10 +70,10 @@ struct ImageInput {
     guard height > 0, width > 0 else {
       throw DLRTError(.invalidInput, "the input has no pixels", tensor: port.name, got: "\(height)×\(width)")
     }
-    guard height <= Self.mostPixels / width else {
+    guard height <= Self.mostInputPixels / width else {
       throw DLRTError(
-        .limitExceeded, "the input has too many pixels", tensor: port.name, expected: "at most \(Self.mostPixels)",
-        got: "\(height)×\(width)")
+        .limitExceeded, "the input has too many pixels", tensor: port.name,
+        expected: "at most \(Self.mostInputPixels)", got: "\(height)×\(width)")
     }
     let pixels = image.resized(height, width)
     let leading = Array(repeating: 1, count: (port.shape?.rank ?? 4) - 3)
@@ -122,41 +129,62 @@ struct DecodedImage {
   /// Averages over the area that each new pixel covers, so that shrinking does not alias.
   func resized(_ newHeight: Int, _ newWidth: Int) -> [Float] {
     if newHeight == height && newWidth == width { return pixels.map(Float.init) }
-    let rows = Self.weights(from: height, to: newHeight)
-    let columns = Self.weights(from: width, to: newWidth)
-    var narrow = [Float](repeating: 0, count: height * newWidth * channels)
-    for y in 0..<height {
-      for (x, column) in columns.enumerated() {
-        for channel in 0..<channels {
-          var sum: Float = 0
-          for (offset, weight) in column.weights.enumerated() {
-            sum += weight * Float(pixels[(y * width + column.first + offset) * channels + channel])
-          }
-          narrow[(y * newWidth + x) * channels + channel] = sum
-        }
-      }
+    let rows = Coverage(of: height, by: newHeight)
+    let columns = Coverage(of: width, by: newWidth)
+    // The direction that leaves less for the other comes first: between them there are never many more pixels than the
+    // larger of the two images has.
+    if height * newWidth <= newHeight * width {
+      let narrow = Self.averaged(columns, outer: height, inner: channels) { Float(pixels[$0]) }
+      return Self.averaged(rows, outer: 1, inner: newWidth * channels) { narrow[$0] }
     }
-    let rowLength = newWidth * channels
-    var result = [Float](repeating: 0, count: newHeight * rowLength)
-    for (y, row) in rows.enumerated() {
-      for (offset, weight) in row.weights.enumerated() {
-        let source = (row.first + offset) * rowLength
-        for x in 0..<rowLength { result[y * rowLength + x] += weight * narrow[source + x] }
+    let low = Self.averaged(rows, outer: 1, inner: width * channels) { Float(pixels[$0]) }
+    return Self.averaged(columns, outer: newHeight, inner: channels) { low[$0] }
+  }
+
+  /// Averages the middle axis of `[outer, old, inner]`.
+  private static func averaged(
+    _ coverage: Coverage, outer: Int, inner: Int, _ source: (Int) -> Float
+  ) -> [Float] {
+    var result = [Float](repeating: 0, count: outer * coverage.count * inner)
+    for block in 0..<outer {
+      for index in 0..<coverage.count {
+        let target = (block * coverage.count + index) * inner
+        var start = (block * coverage.old + coverage.first(index)) * inner
+        for weight in coverage.weights(index) {
+          for offset in 0..<inner { result[target + offset] += weight * source(start + offset) }
+          start += inner
+        }
       }
     }
     return result
   }
+}
 
-  private static func weights(from old: Int, to new: Int) -> [(first: Int, weights: [Float])] {
+/// For each new pixel of a row or column, the old ones that it covers, and how much of it each of them is.
+private struct Coverage {
+  let old: Int
+  private var firsts: [Int32] = []
+  /// Where in `parts` the weights of each new pixel end.
+  private var ends: [Int32] = []
+  private var parts: [Float] = []
+
+  init(of old: Int, by new: Int) {
+    self.old = old
     let ratio = Double(old) / Double(new)
-    return (0..<new).map { index in
+    for index in 0..<new {
       let start = Double(index) * ratio
       let end = min(Double(old), start + ratio)
       let first = min(old - 1, Int(start))
       let last = min(old - 1, max(first, Int(end.rounded(.up)) - 1))
-      let parts = (first...last).map { max(0, min(end, Double($0 + 1)) - max(start, Double($0))) }
-      let sum = parts.reduce(0, +)
-      return (first, sum > 0 ? parts.map { Float($0 / sum) } : [1])
+      func covered(_ pixel: Int) -> Double { max(0, min(end, Double(pixel + 1)) - max(start, Double(pixel))) }
+      let sum = (first...last).reduce(0) { $0 + covered($1) }
+      firsts.append(Int32(first))
+      if sum > 0 { for pixel in first...last { parts.append(Float(covered(pixel) / sum)) } } else { parts.append(1) }
+      ends.append(Int32(parts.count))
     }
   }
+
+  var count: Int { firsts.count }
+  func first(_ index: Int) -> Int { Int(firsts[index]) }
+  func weights(_ index: Int) -> ArraySlice<Float> { parts[(index == 0 ? 0 : Int(ends[index - 1]))..<Int(ends[index])] }
 }

@@ -15,12 +15,14 @@ import Testing
   }
 
   private func read(
-    _ shape: Shape, _ type: DataType = .float32, dims: [String: Int] = [:], properties: [String: String] = [:]
+    _ shape: Shape, _ type: DataType = .float32, dims: [String: Int] = [:], given: [Int]? = nil,
+    properties: [String: String] = [:], file: String? = nil
   ) throws -> Tensor {
     let model = try model([("x", .tensor(type), shape)], properties: properties)
     var maker = InputMaker(seed: 0)
     maker.dims = dims
-    return try ImageInput(model.inputs[0], model.metadata, maker.shape(of: model.inputs[0])).read(path)
+    maker.shapes["x"] = given
+    return try ImageInput(model.inputs[0], model.metadata, maker.shape(of: model.inputs[0])).read(file ?? path)
   }
 
   @Test func layoutsOfChannels() throws {
@@ -50,6 +52,24 @@ import Testing
     #expect(try Array(large.array(of: Float.self)[0..<4]) == [1, 1, 0, 0])
   }
 
+  /// Widening the columns of a tall image first would take 2³⁰ values for 2²⁰.
+  @Test func theShorterWayIsTaken() throws {
+    let tall = try folder.write("tall.png", png((0..<1024).map { UInt8($0 / 4) }, 1024, 1, channels: 1))
+    let wide = try read([1, 1, 2, 1_048_576], .uint8, file: tall).array(of: UInt8.self)
+    #expect(wide.count == 2 << 20)
+    #expect(wide[0] == 64 && wide[(1 << 20) - 1] == 64 && wide[1 << 20] == 192 && wide[(2 << 20) - 1] == 192)
+  }
+
+  @Test func bothWaysAgree() throws {
+    let values = (0..<12).map { UInt8($0 * 20) }
+    let image = try folder.write("grey.png", png(values, 3, 4, channels: 1))
+    let turned = try folder.write(
+      "turned.png", png((0..<12).map { values[$0 % 3 * 4 + $0 / 3] }, 4, 3, channels: 1))
+    let one = try read([1, 1, 2, 3], file: image).array(of: Float.self)
+    let other = try read([1, 1, 3, 2], file: turned).array(of: Float.self)
+    for index in 0..<6 { #expect(abs(one[index] - other[index % 3 * 2 + index / 3]) < 1e-6) }
+  }
+
   @Test func metadataNormalises() throws {
     let scaled = try read(
       [1, 3, 1, 1], properties: ["dlrt.input.scale": "1", "dlrt.input.mean": "1, 2,3", "dlrt.input.std": "2"])
@@ -71,6 +91,10 @@ import Testing
     expectError(.limitExceeded, "'x'") {
       _ = try read([1, 3, .symbol("H"), .symbol("W")], dims: ["H": 1 << 40, "W": 1 << 40])
     }
+    expectError(.limitExceeded, "'x'") { _ = try read([1, 3, 1, 134_217_728]) }
     expectError(.invalidInput, "'x'") { _ = try read([1, 3, .symbol("H"), .symbol("W")], dims: ["H": 0, "W": 4]) }
+    for channels in [0, 1, 4] {
+      expectError(.invalidInput, "'x'", "channels") { _ = try read([1, 3, 2, 2], given: [1, channels, 2, 2]) }
+    }
   }
 }
