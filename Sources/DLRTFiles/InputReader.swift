@@ -43,15 +43,15 @@ package struct InputReader {
   private mutating func read(_ path: String, into given: Int?) throws {
     switch FileKind(path) {
     case .npz:
-      for (name, tensor) in try NumPy.readArchive(WholeFile.read(path), name: path) {
-        let index = try given ?? index(named: name)
+      let arrays = try NumPy.readArchive(WholeFile.read(path), name: path).map { (name: $0.name, content: $0.tensor) }
+      for (index, tensor) in try members(arrays, for: given, path) {
         values[index] = .tensor(try fitted(tensor, index))
       }
     case .json:
       let document = try JSONDocument(path: path)
       if document.value.isObject {
-        for (name, value) in document.value.members {
-          let index = try index(named: name)
+        let lists = document.value.members.map { (name: $0.key, content: $0.value) }
+        for (index, value) in try members(lists, for: given, path) {
           values[index] = .tensor(try JSONTensor.read(value, port: model.inputs[index]))
         }
       } else {
@@ -62,6 +62,21 @@ package struct InputReader {
       let index = try given ?? nextInput(path)
       values[index] = try value(path, kind, index)
     }
+  }
+
+  /// The inputs that a file of several is for: those of its members' names, or the one that the caller has named, which
+  /// gets the member of its name or the only one.
+  private func members<Content>(
+    _ all: [(name: String, content: Content)], for given: Int?, _ path: String
+  ) throws -> [(index: Int, content: Content)] {
+    guard let given else { return try all.map { (index: try index(named: $0.name), content: $0.content) } }
+    let wanted = model.inputs[given].name
+    guard let member = all.first(where: { $0.name == wanted }) ?? (all.count == 1 ? all.first : nil) else {
+      throw DLRTError(
+        .invalidInput, "the file has nothing for the input", tensor: path, expected: "'\(wanted)', or one array alone",
+        got: all.isEmpty ? "none" : all.map { "'\($0.name)'" }.joined(separator: ", "))
+    }
+    return [(index: given, content: member.content)]
   }
 
   private func value(_ path: String, _ kind: FileKind?, _ index: Int) throws -> Value {

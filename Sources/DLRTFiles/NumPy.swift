@@ -15,7 +15,9 @@ package enum NumPy {
     let version = try reader.take(2).first ?? 0
     let length = try version == 1 ? Int(reader.integer(UInt16.self)) : Int(reader.integer(UInt32.self))
     let header = try NumPyHeader(String(decoding: reader.take(length), as: UTF8.self), name: name)
-    let byteCount = try Tensor.byteCount(header.type, header.shape)
+    guard let byteCount = try? Tensor.byteCount(header.type, header.shape) else {
+      throw DLRTError(.invalidInput, "the array is too large", tensor: name, got: "\(header.type) \(header.shape)")
+    }
     let data = try reader.take(byteCount)
     let tensor = try Tensor(uninitialized: header.shape, type: header.type)
     data.withUnsafeBytes { source in

@@ -48,6 +48,29 @@ import Testing
     expectError(.invalidInput, "'q'") { try reader.read(folder.write("q.json", Array(#"{"q": [1]}"#.utf8))) }
   }
 
+  @Test func aNamedInputTakesTheMemberOfItsNameOrTheOnlyOne() throws {
+    func archive(_ file: String, _ members: (String, Float)...) throws -> String {
+      let arrays = members.map { ZipBuilder.Member(name: "\($0.0).npy", contents: npy("<f4", "(1,)", bytes([$0.1]))) }
+      return "a=" + (try folder.write(file, ZipBuilder(members: arrays).file()))
+    }
+    func text(_ file: String, _ text: String) throws -> String { "a=" + (try folder.write(file, Array(text.utf8))) }
+    for (file, expected) in [
+      (try archive("one.npz", ("x", 7)), 7), (try archive("two.npz", ("a", 5), ("x", 6)), 5),
+      (try text("one.json", #"{"x": [3]}"#), 3), (try text("two.json", #"{"t": ["q"], "a": [4]}"#), 4),
+    ] as [(String, Float)] {
+      var reader = reader()
+      try reader.read(file)
+      let (values, random) = try reader.inputs()
+      #expect(try values[0]?.tensor?.array(of: Float.self) == [expected], "\(file)")
+      #expect(random == ["b=c", "t"])
+    }
+    var reader = reader()
+    for file in [try archive("none.npz", ("x", 1), ("y", 2)), try text("none.json", #"{"x": [1], "y": [2]}"#)] {
+      expectError(.invalidInput, "none.", "'a'", "'x', 'y'") { try reader.read(file) }
+    }
+    expectError(.invalidInput, "empty.json", "got none") { try reader.read(text("empty.json", "{}")) }
+  }
+
   @Test func wrongFilesAreRefused() throws {
     var reader = reader()
     expectError(.io, "cannot open") { try reader.read("\(folder.path)/none.npy") }

@@ -48,7 +48,7 @@ import Testing
     "('a', 3)", "(-1, 2)", "(2, 3", "2, 3", "(99999999999999999999,)", "(4294967296, 4294967296)", "(3, 3)",
     "(" + String(repeating: "1, ", count: 65) + ")",
   ]) func wrongShapesAreRefused(_ shape: String) {
-    #expect(throws: DLRTError.self) { try read(npy("<f4", shape, bytes(six))) }
+    expectError(.invalidInput, "a.npy") { _ = try read(npy("<f4", shape, bytes(six))) }
   }
 
   @Test(arguments: ["<U5", "|O", "<f16", "", "f", "<M8[ns]", "|V8"]) func otherTypesAreRefused(_ descr: String) {
