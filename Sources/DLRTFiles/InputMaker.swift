@@ -36,12 +36,24 @@ package struct InputMaker {
     return (dims.keys.filter { !known.contains($0) }.sorted(), known.sorted())
   }
 
-  /// Refuses shapes for inputs that the model does not have. Dimensions that it does not have are nothing to it, so that
-  /// scripts may give the same to many models.
+  /// Refuses shapes for inputs that the model does not have, and those that contradict `dims`. Dimensions that it does not
+  /// have are nothing to it, so that scripts may give the same to many models.
   package func check(_ model: Model) throws {
     for name in shapes.keys.sorted() where !model.inputs.contains(where: { $0.name == name }) {
       let names = model.inputs.map { "'\($0.name)'" }.joined(separator: ", ")
       throw DLRTError(.invalidArgument, "the model has no such input", tensor: name, expected: "one of \(names)")
+    }
+    for port in model.inputs { try checkDims(of: port, shapes[port.name], .invalidArgument) }
+  }
+
+  /// Refuses sizes of an input that contradict `dims`.
+  func checkDims(of port: Model.Port, _ sizes: [Int]?, _ code: DLRTError.Code) throws {
+    guard let declared = port.shape?.dims, let sizes, declared.count == sizes.count else { return }
+    for case (.symbol(let name), let size) in zip(declared, sizes) {
+      guard let wanted = dims[name], wanted != size else { continue }
+      throw DLRTError(
+        code, "the dimension '\(name)' has two sizes", tensor: port.name, expected: "\(wanted), as it was set",
+        got: "\(sizes)")
     }
   }
 

@@ -120,6 +120,9 @@ package struct InputReader {
 
   /// All inputs in the model's order, and the names of those with random values.
   package func inputs() throws -> (values: [Value?], random: [String]) {
+    for (port, value) in zip(model.inputs, values) {
+      try maker.checkDims(of: port, value?.tensor?.shape, .invalidInput)
+    }
     guard values.contains(where: { $0 == nil }) else { return (values, []) }
     var random: [String] = []
     var maker = maker

@@ -95,7 +95,8 @@ struct Arguments {
       guard let colon = text.lastIndex(of: ":") else {
         throw UsageError("'\(name)' needs NAME:1x3x224x224, got '\(text)'")
       }
-      let sizes = text[text.index(after: colon)...].split(separator: "x").map { Int($0) }
+      let list = text[text.index(after: colon)...]
+      let sizes = list.isEmpty ? [] : list.split(separator: "x", omittingEmptySubsequences: false).map { Int($0) }
       guard sizes.allSatisfy({ ($0 ?? -1) >= 0 }) else {
         throw UsageError("'\(name)' needs NAME:1x3x224x224, got '\(text)'")
       }
@@ -132,7 +133,7 @@ extension Arguments {
   func check(_ maker: InputMaker, _ model: Model, _ command: String) throws {
     try maker.check(model)
     let (unknown, known) = maker.strangers(to: model)
-    guard !unknown.isEmpty, !has("--json") else { return }
+    guard !unknown.isEmpty else { return }
     let names = unknown.map { "'\($0)'" }.joined(separator: ", ")
     let others = known.isEmpty ? "none" : known.map { "'\($0)'" }.joined(separator: ", ")
     Terminal.error("dlrt \(command): the model has no dimension \(names); it has \(others)")

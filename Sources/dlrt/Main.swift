@@ -1,4 +1,5 @@
 import DLRT
+import DLRTKernels
 import Glibc
 
 /// How the command ends; scripts may branch on it.
@@ -20,9 +21,30 @@ enum Main {
     ]
   }
 
-  static func run(_ arguments: [String]) -> Outcome {
+  static func run() -> Outcome {
     // A reader that closes the pipe early is no reason to die by a signal.
     signal(SIGPIPE, SIG_IGN)
+    let outcome = answer()
+    guard Terminal.hasLostOutput else { return outcome }
+    Terminal.error("dlrt: cannot write to standard output")
+    return outcome == .fine ? .checkFailed : outcome
+  }
+
+  private static func answer() -> Outcome {
+    var arguments: [String] = []
+    for index in 1..<max(1, Int(CommandLine.argc)) {
+      guard let word = CommandLine.unsafeArgv[index] else { break }
+      // Repaired, it would be the name of another file.
+      guard let argument = String(validatingCString: word) else {
+        Terminal.error("dlrt: argument \(index) is not UTF-8: '\(String(cString: word))'")
+        return .usage
+      }
+      arguments.append(argument)
+    }
+    return answer(arguments)
+  }
+
+  private static func answer(_ arguments: [String]) -> Outcome {
     guard let name = arguments.first else {
       Terminal.error(overview)
       return .usage
@@ -60,10 +82,8 @@ enum Main {
   private static func run(_ command: any Command.Type, _ arguments: [String]) -> Outcome {
     do {
       let parsed = try Arguments(arguments, options: command.options, positionals: command.positionals)
-      let outcome = try command.run(parsed)
-      guard Terminal.hasLostOutput else { return outcome }
-      Terminal.error("dlrt \(command.name): cannot write to standard output")
-      return .checkFailed
+      try checkEnvironment()
+      return try command.run(parsed)
     } catch let error as UsageError {
       Terminal.error("dlrt \(command.name): \(error.message)\nSee dlrt \(command.name) --help.")
       return .usage
@@ -80,6 +100,15 @@ enum Main {
       Terminal.error("dlrt \(command.name): \(error)")
       return .checkFailed
     }
+  }
+
+  /// The library would go on with the machine's best kernels.
+  private static func checkEnvironment() throws {
+    guard let level = getenv("DLRT_ISA").map({ String(cString: $0) }), !level.isEmpty, ISA(name: level) == nil else {
+      return
+    }
+    let names = ISA.allCases.map(\.name).joined(separator: ", ")
+    throw UsageError("DLRT_ISA needs one of \(names), got '\(level)'")
   }
 
   static func outcome(of error: DLRTError) -> Outcome {

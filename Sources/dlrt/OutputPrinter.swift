@@ -71,7 +71,7 @@ struct OutputPrinter {
       ])
     case .sequence(let elements, _): .array(elements.map(json))
     case .optional(let content, _): content.map(json) ?? .null
-    case .map(let keys, let values, _): .object(Array(zip(texts(keys), values.map(json))))
+    case .map(let keys, let values, _): .object(Array(zip((try? keys.strings()) ?? texts(keys), values.map(json))))
     }
   }
 
@@ -86,7 +86,9 @@ struct OutputPrinter {
     if let strings = try? tensor.strings() { return strings.map { "\"\($0)\"" } }
     if let values = try? tensor.array(of: UInt64.self) { return values.map { String($0) } }
     if let integers = Elements.integers(tensor) { return integers.map { String($0) } }
-    return Elements.doubles(tensor).map { "\(Float($0))" }
+    // A narrower float is not shown with the digits that it does not have.
+    let isWide = tensor.type == .float64 || tensor.type == .complex128
+    return Elements.doubles(tensor).map { isWide ? "\($0)" : "\(Float($0))" }
   }
 
   private func describe(_ value: Value) -> String {

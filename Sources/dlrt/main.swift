@@ -1,4 +1,3 @@
 import Glibc
 
-let outcome = Main.run(Array(CommandLine.arguments.dropFirst()))
-exit(outcome.rawValue)
+exit(Main.run().rawValue)

@@ -38,11 +38,39 @@ import Testing
       ["run", model, "--threads", "0"], ["run", model, "--threads", "1", "--threads=2"], ["run", model, "--json=1"],
       ["run", model, "--shape", "x:3xa"], ["run", model, "--dim", "N"], ["run", model, "--shape", "q:1x3"],
       ["run", model, "--seed", "x"], ["run", model, "--timeout", "nan"], ["test"], ["test", "\(folder.path)/none"],
-      ["bench", model, "--seconds", "-1"], ["help", "walk"],
+      ["bench", model, "--seconds", "-1"], ["help", "walk"], ["run", model, "--shape", "x:1xx3"],
+      ["run", model, "--shape", "x:1x3x"], ["run", model, "--shape", "x:2x3", "--dim", "N=3"],
     ] {
       let answer = try RunningCommand.call(arguments, in: folder)
       #expect(answer.code == 2, "\(arguments): \(answer.errors)")
       #expect(answer.output.isEmpty && !answer.errors.isEmpty)
+    }
+  }
+
+  @Test func optionsAreCheckedBeforeTheModel() throws {
+    for command in ["run", "bench", "info", "profile"] {
+      for slip in [["--threads", "0"], ["--shape", "x"], ["--dim", "N"]] {
+        let answer = try RunningCommand.call([command, "\(folder.path)/none"] + slip, in: folder)
+        #expect(answer.code == 2, "\(command) \(slip): \(answer.errors)")
+      }
+    }
+    #expect(try dlrt("info", "\(folder.path)/none", "--graph", "--threads", "0").code == 2)
+    #expect(try dlrt("info", folder.negation(), "--graph", "--shape", "q:1x3").code == 2)
+  }
+
+  @Test func argumentsThatAreNotTextAreRefused() throws {
+    let answer = try RunningCommand.call(bytes: [Array("info".utf8), [0x2f, 0xff, 0x2e]], in: folder)
+    #expect(answer.code == 2 && answer.errors.contains("argument 2 is not UTF-8"), "\(answer.errors)")
+  }
+
+  @Test func unknownInstructionSetsAreRefused() throws {
+    let model = try folder.negation()
+    for level in ["AVX2", "foo"] {
+      let answer = try RunningCommand.call(["run", model], environment: ["DLRT_ISA=\(level)"], in: folder)
+      #expect(answer.code == 2 && answer.errors.contains("avx512vnni, got '\(level)'"), "\(answer.errors)")
+    }
+    for level in ["", "baseline", "avx512vnni"] {
+      #expect(try RunningCommand.call(["run", model], environment: ["DLRT_ISA=\(level)"], in: folder).code == 0)
     }
   }
 
@@ -99,7 +127,9 @@ import Testing
       let answer = try dlrt(command, model, "--dim", "n=2")
       #expect(answer.code == 0 && answer.errors.contains("no dimension 'n'; it has 'N'"), "\(answer.errors)")
     }
-    #expect(try dlrt("info", model, "--dim", "n=2", "--json").errors.isEmpty)
+    let json = try dlrt("info", model, "--dim", "n=2", "--json")
+    #expect(json.errors.contains("no dimension 'n'"))
+    #expect(try parsed(json.output)["inputs"] != nil)
   }
 
   @Test func givenInputsSettleTheSizesOfOthers() throws {
@@ -111,6 +141,16 @@ import Testing
     let x = try folder.write("x.json", "[[1, 2, 3], [4, 5, 6]]")
     let answer = try dlrt("run", model, "--input", x)
     #expect(answer.code == 0 && answer.lines[0].hasSuffix("[2, 2]"), "\(answer.errors)")
+  }
+
+  @Test func sizesThatContradictAreNamed() throws {
+    let model = try folder.negation()
+    let shape = try dlrt("run", model, "--dim", "N=3", "--shape", "x:2x3")
+    #expect(shape.code == 2 && shape.errors.contains("'x': the dimension 'N' has two sizes"), "\(shape.errors)")
+    let input = try folder.write("x.json", "[[1, 2, 3], [4, 5, 6]]")
+    let file = try dlrt("run", model, "--dim", "N=3", "--input", input)
+    #expect(file.code == 4 && file.errors.contains("'x': the dimension 'N' has two sizes"), "\(file.errors)")
+    #expect(try dlrt("run", model, "--dim", "N=2", "--shape", "x:2x3", "--input", input).code == 0)
   }
 
   @Test func outputsAreShown() throws {
@@ -158,6 +198,29 @@ import Testing
     #expect(outputs[4]["value"]?.elements.count == 2)
   }
 
+  @Test func wideFloatsAreShownWhole() throws {
+    let model = try folder.model { builder in
+      builder.output(builder.node("Neg", [builder.input("x", .float64, [.symbol("N")])]))
+    }
+    let input = try folder.write("x.json", "[1e300, -0.1]")
+    #expect(try dlrt("run", model, "--input", input).output.hasSuffix("\n  -1e+300, 0.1\n"))
+  }
+
+  @Test func keysOfMapsAreNamesOfMembers() throws {
+    let model = try folder.model { builder in
+      let x = builder.input("x", .float32, [.symbol("N"), 2])
+      for labels in [("classlabels_strings", .strings(["cat", "a\"b"])), ("classlabels_int64s", .ints([3, -4]))]
+        as [(String, Attribute)]
+      {
+        builder.output(builder.node("ZipMap", domain: "ai.onnx.ml", [x], [labels.0: labels.1]))
+      }
+    }
+    let answer = try dlrt("run", model, "--input", folder.write("x.json", "[[1, 2]]"), "--json")
+    let outputs = try #require(try parsed(answer.output)["outputs"]?.elements, "\(answer.errors)")
+    let keys = outputs.map { $0["value"]?.elements.first?.members.map { $0.key } ?? [] }
+    #expect(keys == [["cat", "a\"b"], ["3", "-4"]], "\(answer.output)")
+  }
+
   @Test func outputsAppearCompleteOrNotAtAll() throws {
     let model = try folder.negation()
     let results = "\(folder.path)/results"
@@ -175,7 +238,11 @@ import Testing
   }
 
   @Test func whatCannotBePrintedIsAnError() throws {
-    #expect(try dlrt("info", folder.negation(), output: "/dev/full").code == 1)
+    let model = try folder.negation()
+    for arguments in [["info", model], ["--help"], ["--version"], ["run", "--help"]] {
+      let answer = try RunningCommand.call(arguments, output: "/dev/full", in: folder)
+      #expect(answer.code == 1 && answer.errors.contains("standard output"), "\(arguments)")
+    }
   }
 
   @Test func infoTellsWhatAModelIs() throws {
@@ -191,7 +258,9 @@ import Testing
     let json = try parsed(dlrt("info", model, "--json", "--dim", "N=10").output)
     #expect(json["parameters"]?.integer == 32 && json["flops"]?.integer == 640 && json["steps"]?.integer == 1)
     #expect(json["inputs"]?.elements.first?["shape"]?.elements.first?.string == "N")
-    #expect(try dlrt("info", model, "--graph").output.contains("MatMul"))
+    let graph = try dlrt("info", model, "--graph").output
+    #expect(graph.contains("MatMul"))
+    #expect(try parsed(dlrt("info", model, "--graph", "--json").output)["graph"]?.string == graph)
     let plan = try parsed(dlrt("info", model, "--plan", "--json", "--dim", "N=10").output)
     #expect(plan["steps"]?.elements.first?["outputs"]?.elements.first?.elements.compactMap(\.integer) == [10, 4])
     #expect(try dlrt("info", model, "--plan").lines.count == 3)

@@ -25,8 +25,19 @@ enum RunningCommand {
     return own.split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 } + "/dlrt"
   }()
 
-  /// - Parameter output: where standard output goes instead of the answer.
-  static func call(_ arguments: [String], output: String? = nil, in folder: Folder) throws -> Answer {
+  /// - Parameters:
+  ///   - environment: variables beside those of the tests, as `NAME=VALUE`.
+  ///   - output: where standard output goes instead of the answer.
+  static func call(
+    _ arguments: [String], environment: [String] = [], output: String? = nil, in folder: Folder
+  ) throws -> Answer {
+    try call(bytes: arguments.map { Array($0.utf8) }, environment: environment, output: output, in: folder)
+  }
+
+  /// Arguments that need not be UTF-8.
+  static func call(
+    bytes arguments: [[UInt8]], environment: [String] = [], output: String? = nil, in folder: Folder
+  ) throws -> Answer {
     let files = ["stdout", "stderr"].map { "\(folder.path)/\($0).txt" }
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
@@ -34,10 +45,21 @@ enum RunningCommand {
     for (index, file) in [output ?? files[0], files[1]].enumerated() {
       posix_spawn_file_actions_addopen(&actions, Int32(index + 1), file, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
     }
-    var words: [UnsafeMutablePointer<CChar>?] = ([path] + arguments).map { strdup($0) } + [nil]
-    defer { for word in words { free(word) } }
+    var words: [UnsafeMutablePointer<CChar>?] = [strdup(path)]
+    for argument in arguments { words.append(strdup((argument + [0]).map { CChar(bitPattern: $0) })) }
+    words.append(nil)
+    let added: [UnsafeMutablePointer<CChar>?] = environment.map { strdup($0) }
+    defer { for word in words + added { free(word) } }
+    // The first of two variables of one name counts.
+    var variables = added
+    var next: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?> = environ
+    while let variable = next.pointee {
+      variables.append(variable)
+      next += 1
+    }
+    variables.append(nil)
     var process = pid_t()
-    try #require(posix_spawn(&process, path, &actions, nil, &words, environ) == 0, "cannot run \(path)")
+    try #require(posix_spawn(&process, path, &actions, nil, &words, &variables) == 0, "cannot run \(path)")
     var status: Int32 = 0
     while waitpid(process, &status, 0) < 0 && errno == EINTR {}
     try #require(status & 0x7f == 0, "ended by signal \(status & 0x7f)")

@@ -23,14 +23,15 @@ enum InfoCommand: Command {
 
   static func run(_ arguments: Arguments) throws -> Outcome {
     let path = arguments.positionals[0]
+    let threads = try arguments.threads()
+    let maker = try arguments.maker()
     let model = try arguments.model()
+    try arguments.check(maker, model, name)
     if arguments.has("--graph") {
-      Terminal.print(model.graphDescription, terminator: "")
+      show(model.graphDescription, asJSON: arguments.has("--json"))
       return .fine
     }
-    let maker = try arguments.maker()
-    try arguments.check(maker, model, name)
-    let session = try Session(model, options: SessionOptions(threads: try arguments.threads(), seed: 0))
+    let session = try Session(model, options: SessionOptions(threads: threads, seed: 0))
     let shapes = model.inputs.map { port in port.isOptional ? port.shape?.sizes : maker.shape(of: port) }
     // A model may refuse the sizes that open dimensions get here; what it is can still be told.
     let plan = Result { try session.plan(shapes: shapes) }
@@ -103,6 +104,14 @@ enum InfoCommand: Command {
     }
     for (key, value) in metadata.properties.sorted(by: { $0.key < $1.key }) {
       Terminal.print("metadata    \(key) = \(value)")
+    }
+  }
+
+  private static func show(_ graph: String, asJSON: Bool) {
+    if asJSON {
+      Terminal.print(JSON.object([("graph", .string(graph))]).text)
+    } else {
+      Terminal.print(graph, terminator: "")
     }
   }
 

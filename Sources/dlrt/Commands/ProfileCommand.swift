@@ -23,10 +23,11 @@ enum ProfileCommand: Command {
   ]
 
   static func run(_ arguments: Arguments) throws -> Outcome {
+    let threads = try arguments.threads()
     let runs = try arguments.int("--runs", in: 1...100_000) ?? 10
     let maker = try arguments.maker()
     let model = try arguments.model()
-    let session = try Session(model, options: SessionOptions(threads: try arguments.threads(), seed: 0))
+    let session = try Session(model, options: SessionOptions(threads: threads, seed: 0))
     try arguments.check(maker, model, name)
     let inputs = try maker.inputs(for: model)
     _ = try session.run(inputs)

@@ -34,15 +34,14 @@ enum RunCommand: Command {
     let top = try arguments.int("--top", in: 1...1_000_000) ?? 5
     let seed = try arguments.seed("--seed") ?? 0
     let maker = try arguments.maker()
+    let threads = try arguments.threads()
     let limit = try arguments.int("--memory-limit", in: 1...1 << 40)
     let timeout = try arguments.double("--timeout", atLeast: 0)
     let model = try arguments.model()
     try arguments.check(maker, model, name)
     let labels = try arguments.string("--labels").map(Labels.init(path:)) ?? Labels(model.metadata)
     let session = try Session(
-      model,
-      options: SessionOptions(
-        threads: try arguments.threads(), memoryLimit: limit.map { $0 << 20 }, seed: seed))
+      model, options: SessionOptions(threads: threads, memoryLimit: limit.map { $0 << 20 }, seed: seed))
     var reader = InputReader(model: model, maker: maker)
     if let folder = arguments.string("--inputs") { try reader.readFolder(folder) }
     for text in arguments.all("--input") { try reader.read(text) }
