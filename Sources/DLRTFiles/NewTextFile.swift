@@ -1,6 +1,4 @@
-import DLRT
 import DLRTOnnx
-import Glibc
 
 /// Writes text files that appear only when they are complete.
 package enum NewTextFile {
@@ -10,8 +8,7 @@ package enum NewTextFile {
 
   package static func write(_ bytes: [UInt8], to path: String) throws {
     let file = try NewFile(path: path)
-    let isWritten = bytes.withUnsafeBytes { file.append($0) }
-    guard isWritten else { throw DLRTError(.io, "cannot write '\(path)': \(String(cString: strerror(errno)))") }
+    try bytes.withUnsafeBytes { try file.append($0) }
     try file.commit()
   }
 }

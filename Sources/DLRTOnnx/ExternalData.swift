@@ -56,6 +56,10 @@ final class ExternalData {
         if second >= 0 { return second }
       }
     }
+    if -first == ENOENT, let resolved = Self.resolve(modelPath) {
+      let beside = connx_open_beneath(Self.directory(of: resolved), location)
+      if beside >= 0 { return beside }
+    }
     let reason =
       switch -first {
       case EXDEV, ELOOP: "it lies outside the model's directory"

@@ -43,7 +43,19 @@ final class Writer {
   /// Writes a file that is either whole or not there.
   func write(path: String) throws(DLRTError) {
     let file = try NewFile(path: path)
-    try write { file.append($0) }
+    var failure: DLRTError?
+    do throws(DLRTError) {
+      try write { bytes in
+        do throws(DLRTError) {
+          try file.append(bytes)
+        } catch {
+          failure = error
+        }
+        return failure == nil
+      }
+    } catch {
+      throw failure ?? error
+    }
     try file.commit()
   }
 

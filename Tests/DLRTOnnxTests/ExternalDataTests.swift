@@ -1,42 +1,6 @@
 import DLRTGraph
 import DLRTOnnx
-import Glibc
 import Testing
-
-/// A directory with `model.onnx` and its data, gone afterwards.
-private final class Folder {
-  let path: String
-  private var made: [String] = []
-
-  init() throws {
-    var template = Array("/tmp/dlrt-onnx-XXXXXX".utf8CString)
-    path = template.withUnsafeMutableBufferPointer { buffer in
-      buffer.baseAddress.flatMap { mkdtemp($0) }.map { String(cString: $0) } ?? ""
-    }
-    try #require(!path.isEmpty)
-  }
-
-  deinit {
-    for name in made.reversed() { remove(path + "/" + name) }
-    rmdir(path)
-  }
-
-  /// The address of a name that is to be removed in the end.
-  private func new(_ name: String) -> String {
-    made.append(name)
-    return path + "/" + name
-  }
-
-  func write(_ name: String, _ bytes: [UInt8]) throws {
-    let file = try NewFile(path: new(name))
-    #expect(bytes.withUnsafeBytes { file.append($0) })
-    try file.commit()
-  }
-
-  func make(_ name: String) { mkdir(new(name), 0o755) }
-  func makePipe(_ name: String) { mkfifo(new(name), 0o600) }
-  func link(_ name: String, to target: String) { symlink(target, new(name)) }
-}
 
 private func model(_ entries: [(String, String)]) -> Proto {
   .model(
@@ -121,6 +85,18 @@ private func weight(_ path: String) throws -> [Float]? {
     folder.link("snapshot/model.onnx", to: "../blobs/1")
     folder.link("snapshot/w.bin", to: "../blobs/2")
     #expect(try weight(folder.path + "/snapshot/model.onnx") == [1, 2])
+  }
+
+  @Test func dataLieWhereTheModelsLinkLeads() throws {
+    let folder = try Folder()
+    folder.make("home")
+    try folder.write("home/1.onnx", model([("location", "w.bin"), ("offset", "4")]).bytes)
+    try folder.write("home/w.bin", data)
+    folder.link("model.onnx", to: "home/1.onnx")
+    #expect(try weight(folder.path + "/model.onnx") == [1, 2])
+    // A file beside the link comes first.
+    try folder.write("w.bin", [UInt8](littleEndian: [9, 3, 4] as [Float]))
+    #expect(try weight(folder.path + "/model.onnx") == [3, 4])
   }
 
   @Test func refusesExternalDataWithoutAPath() {
