@@ -10,7 +10,17 @@ package enum ValueFile {
   /// - Throws: `DLRTError` with `io`, or `invalidInput` when the bytes are no such value.
   package static func read(path: String, type: ValueType) throws(DLRTError) -> (name: String, value: Value) {
     let file = try MappedFile(path: path)
-    return try read(file.bytes, owner: file, type: type)
+    // Copied, since nobody promises that an input's file stays as it is.
+    let storage = try TensorStorage(byteCount: file.bytes.count)
+    try file.copy(file.bytes, to: storage.base)
+    do {
+      let bytes = UnsafeRawBufferPointer(start: storage.base, count: file.bytes.count)
+      return try read(bytes, owner: storage, type: type)
+    } catch {
+      var located = error
+      located.tensor = [path, error.tensor ?? ""].filter { !$0.isEmpty }.joined(separator: ": ")
+      throw located
+    }
   }
 
   /// Reads from memory that `owner` keeps unchanged.
@@ -47,7 +57,7 @@ package enum ValueFile {
       }
     } catch {
       var copy = error
-      if copy.code == .invalidModel { copy.code = .invalidInput }
+      if copy.code == .invalidModel || copy.code == .unsupportedModel { copy.code = .invalidInput }
       throw copy
     }
   }

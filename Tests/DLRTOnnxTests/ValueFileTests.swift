@@ -1,5 +1,6 @@
 import DLRTGraph
 import DLRTOnnx
+import Glibc
 import Testing
 
 @Suite struct ValueFileTests {
@@ -72,9 +73,24 @@ import Testing
     #expect(error?.code == .invalidInput)
   }
 
-  @Test func refusesDamage() {
-    let buffer = Buffer([0x08, 0x80])
+  /// Cut short, empty, of an unknown element type, of a segment.
+  @Test(arguments: [[0x08, 0x80], [], [0x10, 99], [0x08, 1, 0x10, 7, 0x1a, 0]] as [[UInt8]])
+  func refusesDamage(_ bytes: [UInt8]) throws {
+    let buffer = Buffer(bytes)
     #expect(failure { try ValueFile.read(buffer.bytes, owner: buffer, type: .tensor(.int64)) }?.code == .invalidInput)
+    let folder = try Folder()
+    try folder.write("x.pb", bytes)
+    let error = failure { try ValueFile.read(path: folder.path + "/x.pb", type: .tensor(.int64)) }
+    #expect(error?.code == .invalidInput && error?.tensor?.contains("/x.pb") == true)
+  }
+
+  @Test func valuesOutliveTheirFiles() throws {
+    let folder = try Folder()
+    let values = (0..<5000).map { Float($0) }
+    try folder.write("x.pb", ValueFile.bytes(.tensor(try Tensor(values, shape: [5000])), name: "x"))
+    let value = try ValueFile.read(path: folder.path + "/x.pb", type: .tensor(.float32)).value
+    #expect(truncate(folder.path + "/x.pb", 0) == 0)
+    #expect(try value.tensor?.array(of: Float.self) == values)
   }
 
   @Test func anUnwritablePlaceIsAnError() throws {

@@ -92,6 +92,8 @@ import Testing
       let answer = try dlrt("run", model, "--input", file)
       #expect(answer.code == 4 && answer.errors.contains(word), "\(file): \(answer.errors)")
     }
+    let notATensor = try dlrt("run", model, "--input", folder.write("e.pb", ""))
+    #expect(notATensor.code == 4 && notATensor.errors.contains("e.pb"), "\(notATensor.errors)")
     #expect(try dlrt("run", model, "--inputs", folder.path).code == 4)
   }
 
