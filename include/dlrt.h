@@ -52,7 +52,7 @@ typedef enum dlrt_status {
   DLRT_ERROR_INVALID_INPUT = 3,      /* an input does not fit the model: name, element type, shape or values */
   DLRT_ERROR_INVALID_ARGUMENT = 4,   /* a null pointer, a wrong size, an index out of range */
   DLRT_ERROR_LIMIT_EXCEEDED = 5,     /* memory: the caller's limit or the system's */
-  DLRT_ERROR_CANCELLED = 6,          /* by dlrt_session_cancel */
+  DLRT_ERROR_CANCELLED = 6,          /* by dlrt_session_cancel, or by the session's timeout */
   DLRT_ERROR_IO = 7,                 /* a file could not be opened, read or mapped */
   DLRT_ERROR_INTERNAL = 8,           /* a promise inside dlrt was broken: please report it */
   DLRT_ERROR_OPERATOR_FAILED = 9,    /* an operator of the user's own failed, or broke its promises */
@@ -291,10 +291,10 @@ typedef struct dlrt_operator {
 
   /* Reads the attributes of one node at load, all of them, and puts what it makes of them into call->state; of inputs
    * and outputs there are only the numbers. May be NULL for an operator without attributes. A node may be made several
-   * times. */
+   * times. When it fails, it has freed what it has made: the state is not used. */
   dlrt_status (*create)(dlrt_call *call);
 
-  /* Frees a node's state. May be NULL. */
+  /* Frees a node's state, if that is not NULL. May be NULL. */
   void (*destroy)(void *state);
 
   /* Sets type, rank and dims of every output, from those of the inputs; it is called at load, and for each new
@@ -359,7 +359,8 @@ struct dlrt_operator_api {
   dlrt_status (*make_string)(dlrt_call *call, const void *bytes, size_t length, dlrt_string *string);
 
   /* For compute: calls body(argument, i) for every i below count, on the run's threads, and returns when all are done.
-   * The calls must be independent. */
+   * The calls must be independent. They may call fail, check_cancelled and make_string; what fails first among them is
+   * what a failing compute fails with. */
   dlrt_status (*parallel)(dlrt_call *call, size_t count, void (*body)(void *argument, size_t index), void *argument);
 
   /* For compute, in long loops: fails when the run shall stop. */

@@ -3,43 +3,47 @@ import DLRT
 import DLRTGraph
 import DLRTOperators
 
-/// What stands behind `dlrt_call.library` while C code runs.
+/// What stands behind `dlrt_call.library` while C code runs. Bodies of `parallel` share it, so it does not change.
 struct CallContext {
   /// While `create` runs.
-  var create: CreateContext?
+  let create: CreateContext?
   /// While `compute` runs.
   private var run: UnsafePointer<OperatorCall>?
   private var outputs: UnsafeMutablePointer<dlrt_tensor>?
-  /// What `fail`, or a function of the table that failed last, has to say.
-  var failure: DLRTError?
+  private var failure: UnsafeMutablePointer<CallFailure>?
 
   init(create: CreateContext? = nil) { self.create = create }
 
   /// Calls `body` with a context for `compute`.
   static func withCompute(
     _ run: borrowing OperatorCall, _ outputs: UnsafeMutablePointer<dlrt_tensor>,
-    _ body: (inout CallContext) throws -> Void
+    _ body: (CallContext) throws -> Void
   ) throws {
     try withUnsafePointer(to: run) { run in
       var context = CallContext()
       context.run = run
       context.outputs = outputs
-      try body(&context)
+      try body(context)
     }
   }
 
   /// Calls one of the operator's functions, and throws what it fails with.
-  mutating func call(
+  func call(
     _ call: inout dlrt_call, _ name: StaticString,
     _ function: (@convention(c) (UnsafeMutablePointer<dlrt_call>?) -> dlrt_status)?
   ) throws {
     guard let function else { throw DLRTError(.internalError, "\(name) is NULL") }
-    let status = withUnsafeMutablePointer(to: &self) { context in
-      call.library = UnsafeMutableRawPointer(context)
-      return function(&call)
+    var failure = CallFailure()
+    let status = withUnsafeMutablePointer(to: &failure) { failure in
+      var context = self
+      context.failure = failure
+      return withUnsafeMutablePointer(to: &context) { context in
+        call.library = UnsafeMutableRawPointer(context)
+        return function(&call)
+      }
     }
     guard status != DLRT_OK else { return }
-    throw failure ?? DLRTError(status: status, "\(name) fails with status \(status.rawValue)")
+    throw failure.reason ?? DLRTError(status: status, "\(name) fails with status \(status.rawValue)")
   }
 
   /// The context of a call that C code hands back.
@@ -49,17 +53,22 @@ struct CallContext {
 
   /// Does what a function of the table is asked for; an error becomes a status, and the reason if the call fails.
   static func reporting(
-    _ call: UnsafeMutablePointer<dlrt_call>?, _ body: (inout CallContext) throws -> Void
+    _ call: UnsafeMutablePointer<dlrt_call>?, _ body: (CallContext) throws -> Void
   ) -> dlrt_status {
     guard let context = of(call) else { return DLRT_ERROR_INVALID_ARGUMENT }
     do {
-      try body(&context.pointee)
+      try body(context.pointee)
       return DLRT_OK
     } catch {
       let failure = DLRTError(reporting: error)
-      context.pointee.failure = failure
+      context.pointee.report(failure)
       return failure.status
     }
+  }
+
+  /// Keeps an error as the reason, should the call fail.
+  func report(_ error: DLRTError) {
+    if let failure { CallFailure.record(error, in: failure) }
   }
 
   static func required<Value>(_ value: Value?, _ name: StaticString) throws -> Value {
@@ -112,7 +121,10 @@ extension CallContext {
     try running { run in
       let body = try Self.required(body, "the body of parallel")
       guard count >= 0 else { throw DLRTError(.operatorFailed, "no such number of chunks") }
+      let failure = try Self.required(failure, "the call's library")
+      let isOuter = CallFailure.beginParallel(failure)
       run.parallel(count) { body(argument, $0) }
+      if isOuter { CallFailure.endParallel(failure) }
     }
   }
 

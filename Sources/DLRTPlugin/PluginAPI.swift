@@ -21,7 +21,7 @@ enum PluginAPI {
     api.add = { PluginRegistry.add(to: $0, $1) }
     api.fail = { call, status, message in
       let text = message.map { String(cString: $0) } ?? "the operator fails"
-      CallContext.of(call)?.pointee.failure = DLRTError(status: status, text)
+      CallContext.of(call)?.pointee.report(DLRTError(status: status, text))
       return status == DLRT_OK ? DLRT_ERROR_OPERATOR_FAILED : status
     }
     addAttributes(&api)

@@ -21,13 +21,14 @@ final class PluginOperator: CustomOperator, @unchecked Sendable {
     var call = dlrt_call(definition, state: nil)
     call.input_count = attributes.inputCount
     call.output_count = attributes.outputCount
-    var calling = CallContext(create: context)
-    try calling.call(&call, "create", create)
+    try CallContext(create: context).call(&call, "create", create)
     attributes = context.attributes
     state = call.state
   }
 
-  deinit { definition.functions.destroy?(state) }
+  deinit {
+    if let state { definition.functions.destroy?(state) }
+  }
 
   func infer(_ inputs: [TensorDescription?]) throws -> [TensorDescription] {
     var sizes = SizeNumbers()
@@ -43,8 +44,7 @@ final class PluginOperator: CustomOperator, @unchecked Sendable {
           call.input_count = given.count
           call.outputs = stated.baseAddress
           call.output_count = stated.count
-          var context = CallContext()
-          try context.call(&call, "infer", definition.functions.infer)
+          try CallContext().call(&call, "infer", definition.functions.infer)
         }
       }
     }

@@ -45,7 +45,10 @@ extension SizedStructure {
     copy.size = size
     withUnsafeBytes(of: copy) { bytes in
       let known = UnsafeRawBufferPointer(rebasing: bytes.prefix(size))
-      UnsafeMutableRawBufferPointer(start: pointer, count: size).copyMemory(from: known)
+      let target = UnsafeMutableRawBufferPointer(start: pointer, count: size)
+      target.copyMemory(from: known)
+      // What a newer caller has more is zero: its default.
+      for index in known.count..<size { target[index] = 0 }
     }
   }
 }

@@ -69,6 +69,7 @@ static enum {
   ALLOCATES_TOO_MUCH,
   ATTRIBUTE_IN_COMPUTE,
   NULL_BODY,
+  BODIES_FAIL,
 } mischief;
 
 static int made, destroyed, released;
@@ -97,7 +98,7 @@ static dlrt_status create(dlrt_call *call) {
 }
 
 static void destroy(void *state) {
-  if (state == NULL) return;
+  CHECK(state != NULL);
   free(state);
   destroyed++;
 }
@@ -127,6 +128,14 @@ static dlrt_status infer(dlrt_call *call) {
   return DLRT_OK;
 }
 
+/* The first failure of all is the first of some part. */
+static void fail_twice(void *argument, size_t index) {
+  dlrt_call *call = argument;
+  (void)index;
+  call->api->fail(call, DLRT_ERROR_INVALID_INPUT, "a part of the work says no");
+  for (int i = 0; i < 50; i++) call->api->fail(call, DLRT_ERROR_LIMIT_EXCEEDED, "the same part says something else");
+}
+
 static dlrt_status compute(dlrt_call *call) {
   const dlrt_operator_api *api = call->api;
   int64_t dims[2] = {3, 1};
@@ -143,6 +152,10 @@ static dlrt_status compute(dlrt_call *call) {
     case ATTRIBUTE_IN_COMPUTE: return api->get_float(call, "gain", &number);
     case WRONG_RANK: return DLRT_OK;
     case NULL_BODY: return api->parallel(call, 3, NULL, NULL);
+    case BODIES_FAIL:
+      CHECK(api->allocate(call, 0, 2, dims) == DLRT_ERROR_OPERATOR_FAILED);
+      CHECK(api->parallel(call, 64, fail_twice, call) == DLRT_OK);
+      return DLRT_ERROR_INVALID_INPUT;
     default: break;
   }
   CHECK(call->outputs[0].data == NULL && call->outputs[0].type == DLRT_TYPE_FLOAT32 && call->outputs[0].rank == -1);
@@ -212,6 +225,7 @@ static void test_mischief(void) {
   expect(ALLOCATES_TOO_MUCH, DLRT_ERROR_LIMIT_EXCEEDED, "");
   expect(ATTRIBUTE_IN_COMPUTE, DLRT_ERROR_OPERATOR_FAILED, "only create");
   expect(NULL_BODY, DLRT_ERROR_OPERATOR_FAILED, "NULL");
+  for (int i = 0; i < 20; i++) expect(BODIES_FAIL, DLRT_ERROR_INVALID_INPUT, "a part of the work says no");
 }
 
 /* A tensor of another rank than the model says is no error of the operator's: it has no elements, and so it runs. */
