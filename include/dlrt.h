@@ -17,7 +17,8 @@
  *   dlrt_model_release(&model);
  *
  * Errors. Every function that can fail returns a status; dlrt_last_error() then says what happened, in words, on the
- * same thread. A function that fails leaves its results as they were, or NULL for handles.
+ * same thread. A function that fails leaves its results as they were, or NULL for handles; of a run that fails, see
+ * dlrt_tensor. Paths are UTF-8.
  *
  * Ownership. What is created here is released here, by the function of the same name. Release functions take the
  * address of the handle, set it to NULL, and accept NULL, so releasing twice is harmless. Strings and arrays that a
@@ -203,7 +204,9 @@ void dlrt_session_release(dlrt_session **session);
  *     DLRT_ERROR_BUFFER_TOO_SMALL, and byte_size of every output that is too small says what it needs.
  *   data == NULL: the library provides the memory and sets data, capacity and owner, until dlrt_tensor_release.
  *   owner != NULL: memory from an earlier run; the run releases it and provides anew.
- * Strings, and everything they point to, always come in memory that the library provides. */
+ * Strings, and everything they point to, always come in memory that the library provides: with a buffer of the caller's
+ * for them the run fails.
+ * When a run fails, what the caller's buffers hold is undefined; all else stays, but for byte_size as said above. */
 typedef struct dlrt_tensor {
   const char *name; /* the model's name for it; NULL: its position in the array is its position in the model */
   dlrt_type type;

@@ -53,6 +53,15 @@ func required<Value>(_ value: Value?, _ name: StaticString) throws -> Value {
   return value
 }
 
+/// The text behind a pointer that must not be null. What is not UTF-8 is refused: repaired, it would be another path.
+func text(_ start: UnsafePointer<CChar>?, _ name: StaticString) throws -> String {
+  let start = try required(start, name)
+  guard let text = String(validatingCString: start) else {
+    throw DLRTError(.invalidArgument, "\(name) is not UTF-8", got: "'\(String(cString: start))'")
+  }
+  return text
+}
+
 @c @implementation
 public func dlrt_last_error() -> UnsafePointer<CChar>? { LastError.message ?? text("") }
 

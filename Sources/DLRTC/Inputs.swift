@@ -62,7 +62,8 @@ extension Tensor {
     }
     guard tensor.byte_size == byteCount else {
       throw refuse(
-        "byte_size does not fit the shape", expected: "\(byteCount) for \(type) \(shape)", got: "\(tensor.byte_size)")
+        "byte_size does not fit the shape", expected: "\(byteCount) for \(type) \(shape)",
+        got: "\(UInt(bitPattern: tensor.byte_size))")
     }
     guard let data = tensor.data ?? (byteCount == 0 ? UnsafeMutableRawPointer(bitPattern: 64) : nil) else {
       throw refuse("data is NULL")

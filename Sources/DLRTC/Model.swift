@@ -85,8 +85,7 @@ public func dlrt_model_load(
   _ model: UnsafeMutablePointer<OpaquePointer?>?
 ) -> dlrt_status {
   loading(options, model) { options in
-    let path = String(cString: try required(path, "path"))
-    return try Model(contentsOf: path, options: options)
+    try Model(contentsOf: text(path, "path"), options: options)
   }
 }
 
@@ -126,7 +125,8 @@ private func describe(
     let ports = ports(Handle.object(try required(model, "model")))
     let info = try required(info, "info")
     guard ports.indices.contains(index) else {
-      throw DLRTError(.invalidArgument, "index out of range", expected: "less than \(ports.count)", got: "\(index)")
+      throw DLRTError(
+        .invalidArgument, "index out of range", expected: "less than \(ports.count)", got: "\(UInt(bitPattern: index))")
     }
     try ports[index].info.write(to: info)
   }

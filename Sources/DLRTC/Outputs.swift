@@ -47,28 +47,29 @@ struct OutputBinding {
   /// The caller's buffer as memory that a run may write an output to; nil when it must be copied there instead.
   func memory(_ index: Int, _ type: DataType, _ shape: [Int]) -> Tensor? {
     guard let tensor = positions[index].map({ wanted[$0] }), tensor.owner == nil, let data = tensor.data,
-      type != .string, let byteCount = try? Tensor.byteCount(type, shape), byteCount <= tensor.capacity
+      type != .string, let byteCount = try? Tensor.byteCount(type, shape), tensor.holds(byteCount)
     else { return nil }
     let view = Tensor(type, shape, TensorStorage(borrowing: data, byteCount: byteCount, owner: nil))
     return view.isAligned ? view : nil
   }
 
-  /// Fills in the caller's tensors; nothing changes but `byte_size` when one of them is too small.
+  /// Fills in the caller's tensors. When one of them cannot take its result, nothing changes but the bytes of those that the
+  /// run has written to and, where they are too small, `byte_size`.
   mutating func deliver(_ results: [Value]) throws {
     let tensors = try positions.enumerated().compactMap { index, position in
       try position.map { (position: $0, name: names[index], tensor: try deliverable(results[index], names[index])) }
     }
+    for (position, name, tensor) in tensors where tensor.type == .string && wanted[position].isBuffer {
+      throw DLRTError(.invalidArgument, "strings come in the library's memory only: data must be NULL", tensor: name)
+    }
     var tooSmall: BufferTooSmall?
-    for (position, name, tensor) in tensors where isTooSmall(wanted[position], tensor) {
+    for (position, name, tensor) in tensors {
+      if !wanted[position].isBuffer || wanted[position].holds(tensor.byteCount) { continue }
       wanted[position].byte_size = tensor.byteCount
       tooSmall = tooSmall ?? BufferTooSmall(output: name, needed: tensor.byteCount, capacity: wanted[position].capacity)
     }
     if let tooSmall { throw tooSmall }
-    for (position, name, tensor) in tensors { try wanted[position].take(tensor, name) }
-  }
-
-  private func isTooSmall(_ target: dlrt_tensor, _ tensor: Tensor) -> Bool {
-    target.owner == nil && target.data != nil && target.capacity < tensor.byteCount
+    for (position, _, tensor) in tensors { try wanted[position].take(tensor) }
   }
 
   private func deliverable(_ value: Value, _ name: String) throws -> Tensor {
@@ -85,11 +86,14 @@ struct OutputBinding {
 }
 
 extension dlrt_tensor {
-  fileprivate mutating func take(_ tensor: Tensor, _ name: String) throws {
+  /// Whether the caller says where the result goes.
+  fileprivate var isBuffer: Bool { owner == nil && data != nil }
+
+  /// Whether there is room; a size_t beyond Int.max arrives as a negative number.
+  fileprivate func holds(_ byteCount: Int) -> Bool { UInt(bitPattern: capacity) >= UInt(bitPattern: byteCount) }
+
+  fileprivate mutating func take(_ tensor: Tensor) throws {
     if owner == nil, let data {
-      guard tensor.type != .string else {
-        throw DLRTError(.invalidArgument, "strings come in the library's memory only: data must be NULL", tensor: name)
-      }
       if tensor.byteCount > 0, tensor.pointer != UnsafeRawPointer(data) {
         memcpy(data, tensor.pointer, tensor.byteCount)
       }

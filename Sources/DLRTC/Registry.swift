@@ -25,6 +25,6 @@ public func dlrt_registry_add(
 public func dlrt_registry_load(_ registry: OpaquePointer?, _ path: UnsafePointer<CChar>?) -> dlrt_status {
   reporting {
     let object = Handle.object(try required(registry, "registry"), as: PluginRegistry.self)
-    try object.load(String(cString: try required(path, "path")))
+    try object.load(text(path, "path"))
   }
 }

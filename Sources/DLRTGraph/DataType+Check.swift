@@ -28,7 +28,8 @@ extension DataType {
   private func missingString(_ bytes: UnsafeRawBufferPointer) -> Fault? {
     for index in 0..<bytes.count / size {
       let string = bytes.loadUnaligned(fromByteOffset: index * size, as: StringRef.self)
-      guard string.count >= 0, string.count == 0 || string.start != nil else {
+      guard string.count >= 0 else { return Fault(message: "string \(index) is too long", expected: nil) }
+      guard string.count == 0 || string.start != nil else {
         return Fault(message: "string \(index) has no bytes", expected: nil)
       }
     }

@@ -105,6 +105,8 @@ static void test_loading(void) {
   dlrt_model *model = NULL;
   CHECK_FAILS(DLRT_ERROR_IO, dlrt_model_load("/nonexistent/model.onnx", NULL, &model));
   CHECK(model == NULL && strstr(dlrt_last_error(), "/nonexistent/model.onnx") != NULL);
+  CHECK_FAILS(DLRT_ERROR_INVALID_ARGUMENT, dlrt_model_load("\xff.onnx", NULL, &model));
+  CHECK(model == NULL && strstr(dlrt_last_error(), "not UTF-8") != NULL);
   CHECK_FAILS(DLRT_ERROR_INVALID_MODEL, dlrt_model_load_memory("\xff\xff\xff", 3, NULL, &model));
   CHECK(model == NULL);
 
@@ -141,6 +143,13 @@ static void test_inspection(void) {
   CHECK(strcmp(info.name, "probabilities") == 0 && info.rank == 2 && info.dims[1] == CLASSES);
   CHECK_FAILS(DLRT_ERROR_INVALID_ARGUMENT, dlrt_model_input(model, 1, &info));
   CHECK_FAILS(DLRT_ERROR_INVALID_ARGUMENT, dlrt_model_output(model, (size_t)-1, &info));
+  CHECK(strstr(dlrt_last_error(), "-1") == NULL);
+  struct {
+    dlrt_value_info known;
+    uint64_t unknown;
+  } newer = {.known = {.size = sizeof newer}, .unknown = 42};
+  CHECK(dlrt_model_input(model, 0, &newer.known) == DLRT_OK);
+  CHECK(newer.known.rank == 4 && newer.known.size == sizeof newer && newer.unknown == 0);
   info.size = 3;
   CHECK_FAILS(DLRT_ERROR_INVALID_ARGUMENT, dlrt_model_input(model, 0, &info));
   CHECK(strcmp(dlrt_model_metadata(model, "dlrt.labels"), "0,1,2,3,4,5,6,7,8,9") == 0);
@@ -243,6 +252,45 @@ static void test_outputs(void) {
   dlrt_model_release(&model);
 }
 
+/* y = Neg(x) for x: float32[2], s = Identity(t) for t: string[1]. */
+static const unsigned char mixed_model[] = {
+    8, 8, 18, 0, 58, 106, 10, 13, 10, 1, 120, 18, 1, 121, 26, 0, 34, 3, 78, 101, 103, 10, 18, 10, 1, 116, 18, 1, 115,
+    26, 0, 34, 8, 73, 100, 101, 110, 116, 105, 116, 121, 18, 1, 103, 90, 15, 10, 1, 120, 18, 10, 10, 8, 8, 1, 18, 4,
+    10, 2, 8, 2, 90, 15, 10, 1, 116, 18, 10, 10, 8, 8, 8, 18, 4, 10, 2, 8, 1, 98, 15, 10, 1, 121, 18, 10, 10, 8, 8, 1,
+    18, 4, 10, 2, 8, 2, 98, 15, 10, 1, 115, 18, 10, 10, 8, 8, 8, 18, 4, 10, 2, 8, 1, 66, 4, 10, 0, 16, 13};
+
+static void test_failing_outputs(void) {
+  dlrt_model *model = NULL;
+  CHECK(dlrt_model_load_memory(mixed_model, sizeof mixed_model, NULL, &model) == DLRT_OK);
+  dlrt_session *session = start(model);
+  float x[2] = {1, 2}, y[2] = {77, 77};
+  char text[64];
+  dlrt_string t = {"abc", 3};
+  dlrt_tensor inputs[2] = {{.type = DLRT_TYPE_FLOAT32, .rank = 1, .dims = {2}, .data = x, .byte_size = sizeof x},
+                           {.type = DLRT_TYPE_STRING, .rank = 1, .dims = {1}, .data = &t, .byte_size = sizeof t}};
+
+  /* Strings do not go into a buffer, whatever its size; then no output is delivered. */
+  for (size_t capacity = 0; capacity <= sizeof text; capacity += sizeof text) {
+    dlrt_tensor outputs[2] = {{0}, {.data = text, .capacity = capacity}};
+    CHECK_FAILS(DLRT_ERROR_INVALID_ARGUMENT, dlrt_session_run(session, inputs, 2, outputs, 2));
+    CHECK(strstr(dlrt_last_error(), "data must be NULL") != NULL);
+    CHECK(outputs[0].data == NULL && outputs[0].owner == NULL && outputs[0].type == DLRT_TYPE_UNDEFINED);
+  }
+
+  /* Room without end. */
+  dlrt_tensor outputs[2] = {{.data = y, .capacity = SIZE_MAX}, {0}};
+  CHECK(dlrt_session_run(session, inputs, 2, outputs, 2) == DLRT_OK);
+  CHECK(outputs[0].data == y && y[0] == -1 && y[1] == -2 && outputs[0].byte_size == sizeof y);
+  CHECK(outputs[1].data != NULL && ((dlrt_string *)outputs[1].data)->length == 3);
+  dlrt_tensor_release(&outputs[1]);
+
+  t.length = (size_t)-5;
+  CHECK_FAILS(DLRT_ERROR_INVALID_ARGUMENT, dlrt_session_run(session, inputs, 2, outputs, 2));
+  CHECK(strstr(dlrt_last_error(), "too long") != NULL);
+  dlrt_session_release(&session);
+  dlrt_model_release(&model);
+}
+
 static void test_inputs(void) {
   dlrt_model *model = load();
   dlrt_session *session = start(model);
@@ -277,6 +325,8 @@ static void test_inputs(void) {
   CHECK_REFUSED(DLRT_ERROR_INVALID_ARGUMENT, bad.dims[0] = -1);
   CHECK_REFUSED(DLRT_ERROR_INVALID_ARGUMENT, bad.dims[0] = INT64_MAX);
   CHECK_REFUSED(DLRT_ERROR_INVALID_ARGUMENT, bad.byte_size -= 1);
+  CHECK_REFUSED(DLRT_ERROR_INVALID_ARGUMENT, bad.byte_size = SIZE_MAX);
+  CHECK(strstr(dlrt_last_error(), "-1") == NULL);
   CHECK_REFUSED(DLRT_ERROR_INVALID_ARGUMENT, bad.data = NULL);
 
   dlrt_tensor twice[2] = {good, good};
@@ -371,6 +421,7 @@ int main(int argc, char **argv) {
   test_inspection();
   test_options();
   test_outputs();
+  test_failing_outputs();
   test_inputs();
   test_cancel();
   test_threads();

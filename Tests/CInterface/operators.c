@@ -268,6 +268,7 @@ static void test_registration(void) {
   CHECK_FAILS(DLRT_ERROR_INVALID_ARGUMENT, dlrt_registry_load(registry, NULL));
   CHECK_FAILS(DLRT_ERROR_IO, dlrt_registry_load(registry, "no such plugin.so"));
   CHECK(strstr(dlrt_last_error(), "no such plugin.so") != NULL);
+  CHECK_FAILS(DLRT_ERROR_INVALID_ARGUMENT, dlrt_registry_load(registry, "\xff.so"));
   CHECK_FAILS(DLRT_ERROR_OPERATOR_FAILED, dlrt_registry_load(registry, "/lib/x86_64-linux-gnu/libm.so.6"));
   CHECK(strstr(dlrt_last_error(), "dlrt_plugin_register") != NULL);
 
