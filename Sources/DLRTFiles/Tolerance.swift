@@ -18,24 +18,34 @@ package struct Tolerance: Sendable {
 
 /// The tolerances of test folders: a `cases.json` in a parent folder lists them by path.
 package struct ToleranceTable {
-  private var tables: [String: JSONDocument?] = [:]
+  private enum Table {
+    case missing
+    case read(JSONDocument)
+  }
+
+  private var tables: [String: Table] = [:]
 
   package init() {}
 
-  package mutating func tolerance(for folder: String) -> Tolerance {
-    let parts = folder.split(separator: "/", omittingEmptySubsequences: true).map(String.init)
-    let root = folder.hasPrefix("/") ? "/" : ""
+  /// - Throws: `DLRTError` for a table that cannot be read.
+  package mutating func tolerance(for folder: String) throws -> Tolerance {
     var result = Tolerance()
-    // Two levels, as in `node/test_add` beside `cases.json`.
-    guard parts.count >= 3 || parts.count == 2 else { return result }
-    let base = root + parts.dropLast(2).joined(separator: "/")
-    let path = base.isEmpty ? "cases.json" : base + "/cases.json"
-    if tables[path] == nil { tables[path] = .some(try? JSONDocument(path: path)) }
-    guard let document = tables[path] ?? nil, let entry = document.value[parts.suffix(2).joined(separator: "/")] else {
-      return result
-    }
+    // Two levels, as in `node/test_add` beside `cases.json`, however the folder is called.
+    let parts = (WholeFile.resolve(folder) ?? folder).split(separator: "/").map(String.init)
+    guard parts.count >= 2 else { return result }
+    let path = "/" + (parts.dropLast(2) + ["cases.json"]).joined(separator: "/")
+    guard case .read(let document) = try table(path),
+      let entry = document.value[parts.suffix(2).joined(separator: "/")]
+    else { return result }
     result.relative = entry["rtol"]?.number ?? result.relative
     result.absolute = entry["atol"]?.number ?? result.absolute
     return result
+  }
+
+  private mutating func table(_ path: String) throws -> Table {
+    if let known = tables[path] { return known }
+    let table = WholeFile.exists(path) ? Table.read(try JSONDocument(path: path)) : .missing
+    tables[path] = table
+    return table
   }
 }

@@ -30,6 +30,13 @@ package enum WholeFile {
 
   package static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
+  /// The path from the root on, without links; nil where there is nothing.
+  static func resolve(_ path: String) -> String? {
+    guard let resolved = realpath(path, nil) else { return nil }
+    defer { free(resolved) }
+    return String(cString: resolved)
+  }
+
   /// The names in a folder, sorted; empty when there is none.
   package static func names(in folder: String) -> [String] {
     guard let stream = opendir(folder) else { return [] }

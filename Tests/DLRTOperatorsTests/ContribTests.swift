@@ -21,9 +21,9 @@ struct ContribTests {
   }
 
   @Test(arguments: cases, [true, false])
-  func answersOfAnotherRuntime(_ folder: String, _ optimizes: Bool) {
+  func answersOfAnotherRuntime(_ folder: String, _ optimizes: Bool) throws {
     var tolerances = ToleranceTable()
-    let tolerance = tolerances.tolerance(for: folder)
+    let tolerance = try tolerances.tolerance(for: folder)
     let runner = TestRunner(
       modelOptions: Model.Options(optimizes: optimizes), sessionOptions: SessionOptions(threads: 2))
     let verdict = runner.run(folder, tolerance)

@@ -2,6 +2,7 @@ import DLRT
 import DLRTFiles
 import DLRTGraph
 import DLRTOnnx
+import Glibc
 import Testing
 
 /// `dlrt test`: its report is what scripts rely on.
@@ -36,6 +37,31 @@ import Testing
     #expect(failure.contains("wrong") && failure.contains("element [0, 1] is -2.0, expected -2.5 (2 of 3 differ)"))
     #expect(try test("--quiet", folder.path).output == "1 passed, 1 failed, 1 skipped\n")
     #expect(try test("\(folder.path)/right").code == 0)
+  }
+
+  @Test func whereNothingIsRunNothingIsProved() throws {
+    let answer = try test("\(folder.path)/empty")
+    #expect(answer.code == 1 && answer.lines.last == "0 passed, 0 failed, 1 skipped")
+    let lost = try test("\(folder.path)/right", "--json", "\(folder.path)/none/outcome.json")
+    #expect(lost.code == 4 && lost.lines.last == "1 passed, 0 failed, 0 skipped")
+  }
+
+  @Test func tablesOfTolerancesAreFoundByAnyPath() throws {
+    let group = try folder.make("group")
+    for name in ["case", "case/test_data_set_0"] { _ = try folder.make("group/\(name)") }
+    _ = try folder.negation("group/case/model.onnx")
+    for (file, values) in [("input_0", [1, 2, 3]), ("output_0", [-1, -2.5, -3])] as [(String, [Float])] {
+      let value = Value.tensor(try Tensor(values, shape: [1, 3]))
+      try ValueFile.write(value, name: file, path: "\(group)/case/test_data_set_0/\(file).pb")
+    }
+    #expect(symlink("group/case", "\(folder.path)/link") == 0)
+    let paths = ["\(group)/case", "\(group)/./case/", "\(group)/case/../case", "\(folder.path)/link"]
+    for path in paths { #expect(try test(path).code == 1, "\(path)") }
+    let table = try folder.write("cases.json", #"{"group/case": {"atol": 0.6}}"#)
+    for path in paths { #expect(try test(path).code == 0, "\(path)") }
+    _ = try folder.write("cases.json", "{")
+    let broken = try test("\(group)/case")
+    #expect(broken.code == 4 && broken.errors.contains(table), "\(broken.errors)")
   }
 
   @Test func tolerancesAreObeyed() throws {

@@ -36,7 +36,7 @@ enum TestCommand: Command {
     let folders = arguments.positionals.flatMap(TestFolder.folders(at:))
     for (index, folder) in folders.enumerated() {
       Terminal.progress("\(index + 1)/\(folders.count) \(folder)")
-      var tolerance = tolerances.tolerance(for: folder)
+      var tolerance = try tolerances.tolerance(for: folder)
       if let rtol { tolerance.relative = rtol }
       if let atol { tolerance.absolute = atol }
       let verdict = runner.run(folder, tolerance)
@@ -59,14 +59,21 @@ enum TestCommand: Command {
       list.append(.object(members))
     }
     Terminal.endProgress()
+    let summary = "\(passed) passed, \(failed) failed, \(skipped) skipped"
     if let path = arguments.string("--json") {
       let text =
         JSON.object([
           ("passed", .int(passed)), ("failed", .int(failed)), ("skipped", .int(skipped)), ("cases", .array(list)),
         ]).text + "\n"
-      try NewTextFile.write(text, to: path)
+      do {
+        try NewTextFile.write(text, to: path)
+      } catch {
+        Terminal.print(summary)
+        throw error
+      }
     }
-    Terminal.print("\(passed) passed, \(failed) failed, \(skipped) skipped")
-    return failed == 0 ? .fine : .checkFailed
+    Terminal.print(summary)
+    // Where nothing was run nothing is proved.
+    return failed == 0 && passed > 0 ? .fine : .checkFailed
   }
 }
