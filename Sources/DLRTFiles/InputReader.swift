@@ -7,6 +7,8 @@ package struct InputReader {
   private let model: Model
   private let maker: InputMaker
   private var values: [Value?]
+  /// The inputs that single files gave.
+  private var isSet: Set<Int> = []
 
   package init(model: Model, maker: InputMaker) {
     self.model = model
@@ -45,23 +47,31 @@ package struct InputReader {
     case .npz:
       let arrays = try NumPy.readArchive(WholeFile.read(path), name: path).map { (name: $0.name, content: $0.tensor) }
       for (index, tensor) in try members(arrays, for: given, path) {
-        values[index] = .tensor(try fitted(tensor, index))
+        try set(index, .tensor(fitted(tensor, index)), path)
       }
     case .json:
       let document = try JSONDocument(path: path)
       if document.value.isObject {
         let lists = document.value.members.map { (name: $0.key, content: $0.value) }
         for (index, value) in try members(lists, for: given, path) {
-          values[index] = .tensor(try JSONTensor.read(value, port: model.inputs[index]))
+          try set(index, .tensor(JSONTensor.read(value, port: model.inputs[index])), path)
         }
       } else {
         let index = try given ?? nextInput(path)
-        values[index] = .tensor(try JSONTensor.read(document.value, port: model.inputs[index]))
+        try set(index, .tensor(JSONTensor.read(document.value, port: model.inputs[index])), path)
       }
     case let kind:
       let index = try given ?? nextInput(path)
-      values[index] = try value(path, kind, index)
+      try set(index, value(path, kind, index), path)
     }
+  }
+
+  /// Of a data set, whose files are read first, a single file may replace a value; another one may not.
+  private mutating func set(_ index: Int, _ value: Value, _ path: String) throws {
+    guard isSet.insert(index).inserted else {
+      throw DLRTError(.invalidInput, "the input is given twice", tensor: model.inputs[index].name, got: path)
+    }
+    values[index] = value
   }
 
   /// The inputs that a file of several is for: those of its members' names, or the one that the caller has named, which

@@ -37,6 +37,19 @@ package struct JSONValue {
   package var isArray: Bool { dlf_json_get_kind(pointer) == DLF_JSON_ARRAY }
   package var isObject: Bool { dlf_json_get_kind(pointer) == DLF_JSON_OBJECT }
 
+  /// What the value is, for messages: numbers and truth values as they are.
+  var kind: String {
+    switch dlf_json_get_kind(pointer) {
+    case DLF_JSON_ARRAY: "a list"
+    case DLF_JSON_OBJECT: "an object"
+    case DLF_JSON_STRING: "a string"
+    case DLF_JSON_BOOL: dlf_json_bool(pointer) ? "true" : "false"
+    case DLF_JSON_INTEGER: "\(dlf_json_integer(pointer))"
+    case DLF_JSON_REAL: "\(dlf_json_real(pointer))"
+    default: "null"
+    }
+  }
+
   package var string: String? {
     var length = 0
     guard let start = dlf_json_string(pointer, &length) else { return nil }

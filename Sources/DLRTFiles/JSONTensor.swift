@@ -25,23 +25,27 @@ enum JSONTensor {
     _ value: JSONValue, _ shape: ArraySlice<Int>, _ name: String, _ leaves: inout [JSONValue]
   ) throws {
     guard let size = shape.first else {
-      guard !value.isArray, !value.isObject else { throw ragged(name) }
+      guard !value.isArray, !value.isObject else { throw ragged(name, "an element", value) }
       return leaves.append(value)
     }
     let elements = value.elements
-    guard value.isArray, elements.count == size else { throw ragged(name) }
+    guard value.isArray, elements.count == size else { throw ragged(name, "a list of \(size)", value) }
     for element in elements { try collect(element, shape.dropFirst(), name, &leaves) }
   }
 
-  private static func ragged(_ name: String) -> DLRTError {
-    DLRTError(.invalidInput, "the lists are not all of one length", tensor: name)
+  private static func ragged(_ name: String, _ expected: String, _ value: JSONValue) -> DLRTError {
+    let got = value.isArray ? "a list of \(value.elements.count)" : value.kind
+    return DLRTError(
+      .invalidInput, "the lists are not all of one length", tensor: name, expected: "\(expected) as in the first",
+      got: got)
   }
 
   private static func tensor(_ leaves: [JSONValue], _ type: DataType, _ shape: [Int], _ name: String) throws -> Tensor {
     func all<T>(_ expected: String, _ convert: (JSONValue) -> T?) throws -> [T] {
-      try leaves.map { leaf in
+      try leaves.enumerated().map { index, leaf in
         guard let value = convert(leaf) else {
-          throw DLRTError(.invalidInput, "an element does not fit", tensor: name, expected: expected)
+          throw DLRTError(
+            .invalidInput, "element \(index) does not fit", tensor: name, expected: expected, got: leaf.kind)
         }
         return value
       }

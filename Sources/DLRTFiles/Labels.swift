@@ -6,7 +6,11 @@ package struct Labels {
 
   package init(path: String) throws {
     // By bytes: "\r\n" is one character.
-    let lines = try WholeFile.read(path).split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+    let bytes = try WholeFile.read(path)
+    // Editors of Windows begin a text with a mark of its encoding.
+    let mark: [UInt8] = [0xef, 0xbb, 0xbf]
+    let text = bytes.starts(with: mark) ? bytes.dropFirst(mark.count) : bytes[...]
+    let lines = text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
     let names = lines.map { line in
       String(decoding: line.last == UInt8(ascii: "\r") ? line.dropLast() : line, as: UTF8.self)
     }

@@ -19,6 +19,7 @@ package enum NumPy {
       throw DLRTError(.invalidInput, "the array is too large", tensor: name, got: "\(header.type) \(header.shape)")
     }
     let data = try reader.take(byteCount)
+    guard reader.left == 0 else { throw reader.malformed("the file has \(reader.left) bytes after the array's") }
     let tensor = try Tensor(uninitialized: header.shape, type: header.type)
     data.withUnsafeBytes { source in
       if let start = source.baseAddress { tensor.mutablePointer.copyMemory(from: start, byteCount: byteCount) }
@@ -86,6 +87,7 @@ private struct NumPyHeader {
     guard let type = Self.types[String(code.dropFirst())] else {
       throw DLRTError(.invalidInput, "the array's element type is not supported", tensor: name, got: code)
     }
+    guard let mark = code.first, "<>|=".contains(mark) else { throw malformed("the array's byte order is not known") }
     self.type = type
     isBigEndian = code.hasPrefix(">")
     isFortranOrder = order.hasPrefix("True")

@@ -31,6 +31,7 @@ import Testing
     #expect(try values[1]?.tensor?.array(of: Int64.self) == [5, 6])
     #expect(try values[2]?.tensor?.strings() == ["x", "ü"])
     expectError(.invalidInput, "more files") { try first.read(floats) }
+    expectError(.invalidInput, "'t'", "given twice") { try first.read("t=" + text) }
     var second = reader()
     try second.read("b=c=" + whole)
     try second.read(floats)
@@ -120,8 +121,11 @@ import Testing
   }
 
   @Test func wrongElementsAreRefused() {
-    expectError(.invalidInput, "'x'", "int8") { _ = try read("[128]", .tensor(.int8)) }
-    expectError(.invalidInput, "'x'") { _ = try read("[1.5]", .tensor(.int64)) }
+    expectError(.invalidInput, "'x'", "int8", "got 128") { _ = try read("[128]", .tensor(.int8)) }
+    expectError(.invalidInput, "'x'", "element 1", "got 1.5") { _ = try read("[1, 1.5]", .tensor(.int64)) }
+    expectError(.invalidInput, "'x'", "numbers, got a string") { _ = try read("[[1, \"a\"]]") }
+    expectError(.invalidInput, "'x'", "a list of 1 as in the first, got a list of 2") { _ = try read("[[1], [2, 3]]") }
+    expectError(.invalidInput, "'x'", "an element as in the first, got a list of 1") { _ = try read("[1, [2]]") }
     expectError(.invalidInput, "'x'") { _ = try read("[1]", .tensor(.bfloat16)) }
     expectError(.invalidInput, "'x'") { _ = try read("[1]", .sequence(.tensor(.float32))) }
     for text in ["", "[1", "[1,]", "nan", "[1e999]", String(repeating: "[", count: 100_000)] {
@@ -142,6 +146,7 @@ import Testing
     let folder = try TemporaryFolder()
     let labels = try Labels(path: folder.write("l.txt", Array("cat\r\nbig dog\n\nü\n".utf8)))
     #expect((0..<5).map(labels.name) == ["cat", "big dog", "", "ü", nil])
+    #expect(try Labels(path: folder.write("m.txt", Array("\u{feff}cat".utf8))).name(0) == "cat")
     #expect(try Labels(model([], properties: ["dlrt.labels": "a,b"]).metadata).count == 2)
   }
 }

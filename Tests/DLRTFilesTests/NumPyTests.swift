@@ -55,6 +55,11 @@ import Testing
     expectError(.invalidInput, "a.npy") { _ = try read(npy(descr, "(1,)", bytes(six))) }
   }
 
+  @Test func otherFilesThanTheHeadersAreRefused() {
+    expectError(.invalidInput, "a.npy", "after") { _ = try read(npy("<f4", "(6,)", bytes(six) + [0])) }
+    expectError(.invalidInput, "a.npy", "byte order") { _ = try read(npy("xf4", "(6,)", bytes(six))) }
+  }
+
   @Test func everyTruncationIsRefused() {
     let file = npy("<f4", "(2, 3)", bytes(six))
     for count in 0..<file.count {
