@@ -74,7 +74,7 @@ struct Arguments {
     return value
   }
 
-  /// `NAME=V` options as a table.
+  /// `NAME=V` options as a table; the last of a name counts, so that scripts may put a default first.
   func dims(_ name: String = "--dim") throws -> [String: Int] {
     var result: [String: Int] = [:]
     for text in all(name) {
@@ -87,7 +87,7 @@ struct Arguments {
     return result
   }
 
-  /// `NAME:1x3x224x224` options as a table; `NAME:` alone is a scalar.
+  /// `NAME:1x3x224x224` options as a table, in which the last of a name counts; `NAME:` alone is a scalar.
   func shapes(_ name: String = "--shape") throws -> [String: [Int]] {
     var result: [String: [Int]] = [:]
     for text in all(name) {

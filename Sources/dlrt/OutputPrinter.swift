@@ -33,7 +33,8 @@ struct OutputPrinter {
     }
   }
 
-  func json(_ outputs: [Value], of model: Model, seed: UInt64?) -> JSON {
+  /// - Parameter random: the names of the inputs that had random values, from `seed`.
+  func json(_ outputs: [Value], of model: Model, random: [String], seed: UInt64) -> JSON {
     let list = zip(model.outputs, outputs).map { port, value in
       var members: [(String, JSON)] = [("name", .string(port.name))]
       if let tensor = value.tensor {
@@ -49,7 +50,7 @@ struct OutputPrinter {
       return JSON.object(members)
     }
     var members: [(String, JSON)] = [("outputs", .array(list))]
-    if let seed { members.append(("seed", .unsigned(seed))) }
+    if !random.isEmpty { members += [("seed", .unsigned(seed)), ("random", .array(random.map(JSON.string)))] }
     return .object(members)
   }
 

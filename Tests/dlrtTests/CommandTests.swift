@@ -40,6 +40,7 @@ import Testing
       ["run", model, "--seed", "x"], ["run", model, "--timeout", "nan"], ["test"], ["test", "\(folder.path)/none"],
       ["bench", model, "--seconds", "-1"], ["help", "walk"], ["run", model, "--shape", "x:1xx3"],
       ["run", model, "--shape", "x:1x3x"], ["run", model, "--shape", "x:2x3", "--dim", "N=3"],
+      ["operators", "--json", "--markdown"],
     ] {
       let answer = try RunningCommand.call(arguments, in: folder)
       #expect(answer.code == 2, "\(arguments): \(answer.errors)")
@@ -112,9 +113,11 @@ import Testing
       first.code == 0 && first.errors.contains("random") && first.errors.contains("seed 7")
         && first.errors.contains("'x'"))
     #expect(first.lines[0].contains("[2, 3]"))
+    #expect(try dlrt("run", model, "--dim", "N=1", "--dim", "N=2").lines[0].contains("[2, 3]"))
     #expect(try dlrt("run", model, "--seed", "7", "--dim", "N=2").output == first.output)
     #expect(try dlrt("run", model, "--seed", "8", "--dim", "N=2").output != first.output)
-    #expect(try parsed(dlrt("run", model, "--seed", "12", "--json").output)["seed"]?.integer == 12)
+    let json = try parsed(dlrt("run", model, "--seed", "12", "--json").output)
+    #expect(json["seed"]?.integer == 12 && json["random"]?.elements.map(\.string) == ["x"])
     #expect(try dlrt("run", model, "--seed", "18446744073709551615", "--json").output.contains("18446744073709551615"))
     let given = try dlrt("run", model, "--input", folder.write("x.json", "[[1, 2, 3]]"), "--json")
     #expect(given.errors.isEmpty)

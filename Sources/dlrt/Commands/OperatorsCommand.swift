@@ -18,6 +18,9 @@ enum OperatorsCommand: Command {
   ]
 
   static func run(_ arguments: Arguments) throws -> Outcome {
+    if arguments.has("--json") && arguments.has("--markdown") {
+      throw UsageError("'--json' and '--markdown' are two forms of one list: choose one")
+    }
     let wanted = Set(arguments.positionals.map { $0.lowercased() })
     let all = OperatorRegistry.standard.kinds.filter { $0.schema.op.domain != OperatorName.internalDomain }
     let chosen = all.filter { kind in
