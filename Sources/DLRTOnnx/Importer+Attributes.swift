@@ -25,6 +25,21 @@ struct ReadAttributes {
   var hasBodies: Bool { !bodies.isEmpty }
 }
 
+extension Attribute {
+  /// What the value takes beside the file.
+  fileprivate var ownBytes: Int {
+    switch self {
+    case .tensor(let tensor): tensor.isOwned ? tensor.byteCount : 0
+    case .tensors(let tensors): tensors.reduce(0) { $0 + ($1.isOwned ? $1.byteCount : 0) }
+    case .ints(let values): values.count * MemoryLayout<Int>.size
+    case .floats(let values): values.count * MemoryLayout<Float>.size
+    case .string(let text): text.utf8.count
+    case .strings(let texts): texts.reduce(0) { $0 + $1.utf8.count }
+    default: 0
+    }
+  }
+}
+
 extension Importer {
   func attributes(of source: SourceNode, _ scope: Scope) throws -> ReadAttributes {
     var result = ReadAttributes()
@@ -43,7 +58,9 @@ extension Importer {
         guard isList || graphs.count == 1 else { throw Self.empty(name) }
         result.bodies.append((name, graphs, isList))
       } else {
-        result.values[name] = try value(attribute, name)
+        let read = try value(attribute, name)
+        try charge(read.ownBytes, scope)
+        result.values[name] = read
       }
     }
     return result

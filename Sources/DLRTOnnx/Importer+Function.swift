@@ -20,7 +20,7 @@ extension Importer {
     let frame = Frame(
       opsets: try opsets(function.opsets), attributes: try attributes(of: call, calling: function, scope),
       prefix: scope.full(call.label), depth: scope.frame.depth + 1)
-    let inner = Scope(scope.builder, frame: frame, outer: nil)
+    let inner = try Scope(scope.builder, frame: frame, outer: nil, depth: scope.depth + 1)
     for (index, name) in formals.enumerated() {
       try inner.define(name, index < inputs.count ? inputs[index] : nil, what: "a function's input")
     }

@@ -28,6 +28,9 @@ struct SourceNode {
   /// A constant is a value, not a node, in the graph.
   var isConstant: Bool { op == OperatorName("Constant") }
 
+  /// What the names that the node brings into a graph take.
+  var nameBytes: Int { outputs.reduce(name.utf8.count) { $0 + $1.utf8.count } }
+
   /// What messages call the node.
   var label: String { name.isEmpty ? outputs.first { !$0.isEmpty } ?? "" : name }
 
@@ -44,7 +47,7 @@ extension Importer {
   /// Makes a graph and, where `outer` is given, finds what it captures.
   func build(_ source: COnnxGraph, frame: Frame, outer: Scope?) throws -> GraphBuilder {
     let builder = GraphBuilder(name: try source.name.name(of: "a graph"))
-    let scope = Scope(builder, frame: frame, outer: outer)
+    let scope = try Scope(builder, frame: frame, outer: outer, depth: (outer?.depth ?? 0) + 1)
     let (constants, steps) = (source.inputs.count + source.initializers.count, source.nodes.count)
     scope.reserve(constants + steps)
     builder.graph.reserve(values: constants + steps, nodes: steps)
@@ -75,6 +78,7 @@ extension Importer {
       let name = try tensor.values.first?.name.name(of: "a sparse initializer") ?? ""
       data.append((name, try decoder.decode(tensor, name: name)))
     }
+    try charge(data.reduce(0) { $0 + ($1.tensor.isOwned ? $1.tensor.byteCount : 0) }, scope)
     var defaults: [String: Tensor] = Dictionary(minimumCapacity: data.count)
     for entry in data {
       guard !entry.name.isEmpty, defaults.updateValue(entry.tensor, forKey: entry.name) == nil else {
@@ -112,6 +116,8 @@ extension Importer {
   /// Gives every output of every node its value, so that nodes may stand in any order.
   func defineOutputs(of nodes: [SourceNode], _ scope: Scope, existing: [String: ValueID] = [:]) throws {
     let builder = scope.builder
+    let prefix = scope.frame.prefix.utf8.count
+    try charge(nodes.reduce(0) { $0 + $1.nameBytes + ($1.outputs.count + 1) * prefix }, scope)
     for node in nodes {
       try node.located {
         for name in node.outputs where !name.isEmpty {

@@ -17,6 +17,10 @@ final class Importer {
   /// A function of a few bytes may call others twice each, and so on: bounds on what it grows to.
   static let deepestCall = 32
   static let mostNodes = 1 << 18
+  /// Graphs within graphs and calls within calls multiply, and whoever reads them recurses.
+  static let deepestScope = 64
+  /// What calls of functions may still make anew.
+  private var callBytes = 1 << 30
 
   struct FunctionKey: Hashable {
     let op: OperatorName
@@ -114,6 +118,15 @@ final class Importer {
   func report(_ op: OperatorName, version: Int, node: String, _ message: String) {
     guard missingOperators.insert("\(op) \(version)").inserted else { return }
     missing.append(DLRTError(.unsupportedModel, message, node: node, operatorName: op.description))
+  }
+
+  /// Counts names and values that a call of a function makes anew: a small file may call a large function often.
+  func charge(_ bytes: Int, _ scope: Scope) throws(DLRTError) {
+    guard scope.frame.depth > 0 else { return }
+    callBytes -= bytes
+    guard callBytes >= 0 else {
+      throw DLRTError(.limitExceeded, "the model has more than 1 GiB of names and values when functions are expanded")
+    }
   }
 
   func countNode() throws(DLRTError) {

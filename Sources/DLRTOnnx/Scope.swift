@@ -40,14 +40,20 @@ struct Frame {
 final class Scope {
   let builder: GraphBuilder
   let frame: Frame
+  /// How many graphs and function calls lead here.
+  let depth: Int
   private let outer: Scope?
   /// nil for a function's formal input that the call leaves out.
   private var names: [String: ValueID?] = [:]
 
-  init(_ builder: GraphBuilder, frame: Frame, outer: Scope?) {
+  init(_ builder: GraphBuilder, frame: Frame, outer: Scope?, depth: Int) throws(DLRTError) {
+    guard depth <= Importer.deepestScope else {
+      throw DLRTError(.limitExceeded, "graphs and calls of functions nest more than \(Importer.deepestScope) deep")
+    }
     self.builder = builder
     self.frame = frame
     self.outer = outer
+    self.depth = depth
   }
 
   /// The value of a name: own ones first, then those of the graphs around. The outer optional is nil for a name that

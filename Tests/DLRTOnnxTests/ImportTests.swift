@@ -269,6 +269,35 @@ private func oneNode(_ node: Proto, ir: Int = 10, opsets: [(String, Int)] = [(""
     #expect(failure { try load(call(functions)) }?.code == .limitExceeded)
   }
 
+  /// Functions that each call the next within graphs within graphs.
+  private func nested(_ functions: Int, _ graphs: Int) -> Proto {
+    call(
+      (0..<functions).map { level in
+        let isLast = level == functions - 1
+        var node = Proto.node(isLast ? "Relu" : "F\(level + 1)", ["a"], ["o"], domain: isLast ? "" : "d")
+        for _ in 0..<graphs {
+          let body = Proto.graph([node], outputs: [.value("o")])
+          node = .node("If", ["a"], ["o"], .attribute("then_branch", 5) { $0.message(6, body) })
+        }
+        let name = level == 0 ? "F" : "F\(level)"
+        return .function(name, domain: "d", inputs: ["a"], outputs: ["o"], opsets: [("", 21), ("d", 1)], [node])
+      })
+  }
+
+  @Test func boundsGraphsAndCallsTogether() {
+    #expect(failure { try load(nested(4, 10)) } == nil)
+    #expect(failure { try load(nested(8, 12)) }?.code == .limitExceeded)
+  }
+
+  @Test func boundsWhatCallsMakeAnew() {
+    // A name of a megabyte before that of each of 600 nodes and of their outputs.
+    let nodes = (0..<600).map { Proto.node("Relu", [$0 == 0 ? "a" : "v\($0)"], [$0 == 599 ? "o" : "v\($0 + 1)"]) }
+    let function = Proto.function("F", domain: "d", inputs: ["a"], outputs: ["o"], nodes)
+    let name = String(repeating: "y", count: 1 << 20)
+    #expect(failure { try load(call([function], outputs: [name])) }?.code == .limitExceeded)
+    #expect(failure { try load(call([function])) } == nil)
+  }
+
   @Test func refusesCallsThatDoNotFit() {
     let function = Proto.function("F", domain: "d", inputs: ["a"], outputs: ["o"], [.node("Relu", ["a"], ["o"])])
     #expect(failure { try load(call([function], inputs: ["x", "x"])) }?.code == .invalidModel)
