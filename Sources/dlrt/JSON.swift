@@ -9,22 +9,55 @@ indirect enum JSON {
   case number(Double)
   case string(String)
   case array([JSON])
+  /// So many elements, each made when it is written: of a large tensor.
+  case list(Int, (Int) -> JSON)
   /// Keys stay in this order.
   case object([(String, JSON)])
 
   /// Compact text on one line.
   var text: String {
+    var result = ""
+    write { result += $0 }
+    return result
+  }
+
+  /// Gives the text to `sink` part by part.
+  func write(_ sink: (String) -> Void) {
+    var part = ""
+    append(to: &part, sink)
+    sink(part)
+  }
+
+  private static let partSize = 1 << 16
+
+  private func append(to part: inout String, _ sink: (String) -> Void) {
     switch self {
-    case .null: return "null"
-    case .bool(let value): return value ? "true" : "false"
-    case .int(let value): return String(value)
-    case .unsigned(let value): return String(value)
+    case .null: part += "null"
+    case .bool(let value): part += value ? "true" : "false"
+    case .int(let value): part += String(value)
+    case .unsigned(let value): part += String(value)
     // JSON has no names for these.
-    case .number(let value): return value.isFinite ? String(value) : "null"
-    case .string(let value): return Self.quoted(value)
-    case .array(let values): return "[" + values.map(\.text).joined(separator: ", ") + "]"
+    case .number(let value): part += value.isFinite ? String(value) : "null"
+    case .string(let value): part += Self.quoted(value)
+    case .array(let values): JSON.list(values.count) { values[$0] }.append(to: &part, sink)
+    case .list(let count, let element):
+      part += "["
+      for index in 0..<count {
+        if index > 0 { part += ", " }
+        element(index).append(to: &part, sink)
+      }
+      part += "]"
     case .object(let members):
-      return "{" + members.map { "\(Self.quoted($0.0)): \($0.1.text)" }.joined(separator: ", ") + "}"
+      part += "{"
+      for (index, member) in members.enumerated() {
+        part += (index > 0 ? ", " : "") + Self.quoted(member.0) + ": "
+        member.1.append(to: &part, sink)
+      }
+      part += "}"
+    }
+    if part.utf8.count >= Self.partSize {
+      sink(part)
+      part = ""
     }
   }
 
@@ -37,7 +70,7 @@ indirect enum JSON {
       case "\n": result += "\\n"
       case "\t": result += "\\t"
       case "\r": result += "\\r"
-      case _ where scalar.value < 0x20:
+      case _ where scalar.isControl:
         let hex = String(scalar.value, radix: 16)
         result += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
       default: result.unicodeScalars.append(scalar)
@@ -45,6 +78,11 @@ indirect enum JSON {
     }
     return result + "\""
   }
+}
+
+extension Unicode.Scalar {
+  /// Whether terminals take it, or what follows it, for a command; line feeds and tabs, too.
+  var isControl: Bool { value < 0x20 || (0x7f...0x9f).contains(value) }
 }
 
 extension Double {

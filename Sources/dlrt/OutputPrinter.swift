@@ -1,5 +1,6 @@
 import DLRT
 import DLRTFiles
+import DLRTGraph
 
 /// Shows the outputs of a run: ranked classes where an output holds scores, else the first elements.
 struct OutputPrinter {
@@ -13,20 +14,20 @@ struct OutputPrinter {
   func show(_ outputs: [Value], of model: Model) {
     for (port, value) in zip(model.outputs, outputs) {
       guard let tensor = value.tensor else {
-        Terminal.print("\(port.name): \(describe(value))")
+        Terminal.print("\(port.name.harmless()): \(describe(value))")
         continue
       }
-      Terminal.print("\(port.name): \(tensor.type) \(tensor.shape)")
+      Terminal.print("\(port.name.harmless()): \(tensor.type) \(tensor.shape)")
       let rankings = rankings(tensor)
       for (row, ranking) in rankings.enumerated() {
         if rankings.count > 1 { Terminal.print("  row \(row)") }
         for entry in ranking {
           let label = labels.name(entry.index) ?? "class \(entry.index)"
-          Terminal.print("  \(entry.value.fixed(4).leftPadded(to: 9))  \(label)")
+          Terminal.print("  \(entry.value.fixed(4).leftPadded(to: 9))  \(label.harmless())")
         }
       }
       if rankings.isEmpty {
-        let elements = texts(tensor).prefix(Self.mostShown)
+        let elements = texts(first(min(tensor.count, Self.mostShown), of: tensor))
         let rest = tensor.count > Self.mostShown ? ", … \(tensor.count) in all" : ""
         Terminal.print("  " + elements.joined(separator: ", ") + rest)
       }
@@ -77,14 +78,19 @@ struct OutputPrinter {
   }
 
   private func data(_ tensor: Tensor) -> JSON {
-    if let strings = try? tensor.strings() { return .array(strings.map(JSON.string)) }
-    if let values = try? tensor.array(of: UInt64.self) { return .array(values.map(JSON.unsigned)) }
-    if let integers = Elements.integers(tensor) { return .array(integers.map(JSON.int)) }
-    return .array(Elements.doubles(tensor).map(JSON.number))
+    if let strings = try? tensor.strings() { return .list(strings.count) { .string(strings[$0]) } }
+    if let values = try? tensor.array(of: UInt64.self) { return .list(values.count) { .unsigned(values[$0]) } }
+    if let integers = Elements.integers(tensor) { return .list(integers.count) { .int(integers[$0]) } }
+    let numbers = Elements.doubles(tensor)
+    return .list(numbers.count) { .number(numbers[$0]) }
+  }
+
+  private func first(_ count: Int, of tensor: Tensor) -> Tensor {
+    Tensor(tensor.type, [count], tensor.storage, byteOffset: tensor.byteOffset)
   }
 
   private func texts(_ tensor: Tensor) -> [String] {
-    if let strings = try? tensor.strings() { return strings.map { "\"\($0)\"" } }
+    if let strings = try? tensor.strings() { return strings.map { "\"\($0.harmless())\"" } }
     if let values = try? tensor.array(of: UInt64.self) { return values.map { String($0) } }
     if let integers = Elements.integers(tensor) { return integers.map { String($0) } }
     // A narrower float is not shown with the digits that it does not have.

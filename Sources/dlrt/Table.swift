@@ -13,6 +13,7 @@ struct Table {
   mutating func add(_ row: [String]) { rows.append(row.map(Self.cut)) }
 
   private static func cut(_ text: String) -> String {
+    let text = text.harmless()
     guard text.count > widest else { return text }
     return "\(text.prefix(widest / 2 - 1))…\(text.suffix(widest / 2))"
   }

@@ -3,8 +3,16 @@ import Synchronization
 
 /// Standard output and error.
 enum Terminal {
-  static func print(_ text: String, terminator: String = "\n") { write(text + terminator, to: STDOUT_FILENO) }
-  static func error(_ text: String) { write(text + "\n", to: STDERR_FILENO) }
+  static func print(_ text: String, terminator: String = "\n") {
+    write(text.harmless(keepsLines: true) + terminator, to: STDOUT_FILENO)
+  }
+
+  static func print(_ json: JSON) {
+    json.write { write($0, to: STDOUT_FILENO) }
+    write("\n", to: STDOUT_FILENO)
+  }
+
+  static func error(_ text: String) { write(text.harmless(keepsLines: true) + "\n", to: STDERR_FILENO) }
 
   /// Whether a person looks at standard error, so that progress is worth showing.
   static let showsProgress = isatty(STDERR_FILENO) == 1
@@ -35,5 +43,24 @@ enum Terminal {
       }
       start += count
     }
+  }
+}
+
+extension String {
+  /// The text without what commands a terminal or, unless they stay, fakes lines: a model's names may hold anything.
+  func harmless(keepsLines: Bool = false) -> String {
+    func isHarmful(_ scalar: Unicode.Scalar) -> Bool {
+      scalar.isControl && !(keepsLines && (scalar == "\n" || scalar == "\t"))
+    }
+    guard unicodeScalars.contains(where: isHarmful) else { return self }
+    var result = ""
+    for scalar in unicodeScalars {
+      if isHarmful(scalar) {
+        result += "\\u{\(String(scalar.value, radix: 16))}"
+      } else {
+        result.unicodeScalars.append(scalar)
+      }
+    }
+    return result
   }
 }

@@ -203,6 +203,33 @@ import Testing
     #expect(outputs[4]["value"]?.elements.count == 2)
   }
 
+  @Test func namesDoNotCommandTheTerminal() throws {
+    let name = "x\u{1b}[2J\u{9b}2J\u{7f}\nmemory"
+    let model = try folder.model { builder in
+      builder.output(builder.node("Neg", [builder.input(name, .float32, [3])], name: name))
+    }
+    for arguments in [["info"], ["info", "--graph"], ["info", "--plan"], ["run"], ["run", "--shape", "q:1"]] {
+      let answer = try RunningCommand.call([arguments[0], model] + arguments.dropFirst(), in: folder)
+      let controls = (answer.output + answer.errors).unicodeScalars.filter { scalar in
+        scalar != "\n" && (scalar.value < 0x20 || (0x7f...0x9f).contains(scalar.value))
+      }
+      #expect(controls.isEmpty, "\(arguments)")
+    }
+    #expect(try dlrt("info", model).lines.filter { $0.hasPrefix("memory") }.count == 1)
+    let json = try dlrt("info", model, "--json").output
+    #expect(!json.unicodeScalars.contains("\u{9b}") && !json.unicodeScalars.contains("\u{7f}"))
+    #expect(try parsed(json)["inputs"]?.elements.first?["name"]?.string == name)
+  }
+
+  @Test func largeOutputsAreWhole() throws {
+    let model = try folder.negation()
+    let answer = try parsed(dlrt("run", model, "--dim", "N=20000", "--json").output)
+    #expect(answer["outputs"]?.elements.first?["data"]?.elements.count == 60000)
+    let lines = try dlrt("run", model, "--dim", "N=20000").lines
+    #expect(lines.count == 2 && lines[1].hasSuffix(", … 60000 in all"))
+    #expect(lines[1].split(separator: ",").count == 17)
+  }
+
   @Test func wideFloatsAreShownWhole() throws {
     let model = try folder.model { builder in
       builder.output(builder.node("Neg", [builder.input("x", .float64, [.symbol("N")])]))

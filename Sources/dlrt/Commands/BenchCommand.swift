@@ -91,7 +91,7 @@ enum BenchCommand: Command {
       members.append(("runs", .int(times.count)))
       members += memory.map { ($0.0, .number($0.1)) }
       members += [("threads", .int(session.threads)), ("isa", .string(Version.instructionSet))]
-      Terminal.print(JSON.object(members).text)
+      Terminal.print(JSON.object(members))
       return
     }
     for (name, value) in figures { Terminal.print("\(name.padded(to: 12)) \(value.fixed(3).leftPadded(to: 12))") }

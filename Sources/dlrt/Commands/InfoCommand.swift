@@ -38,7 +38,7 @@ enum InfoCommand: Command {
     if arguments.has("--plan") {
       try show(plan.get(), asJSON: arguments.has("--json"))
     } else if arguments.has("--json") {
-      Terminal.print(json(model, path, plan).text)
+      Terminal.print(json(model, path, plan))
     } else {
       show(model, plan)
     }
@@ -80,14 +80,14 @@ enum InfoCommand: Command {
   private static func show(_ model: Model, _ plan: Result<PlanSummary, any Error>) {
     let metadata = model.metadata
     let producer = [metadata.producerName, metadata.producerVersion].filter { !$0.isEmpty }.joined(separator: " ")
-    if !producer.isEmpty { Terminal.print("producer    \(producer)") }
+    if !producer.isEmpty { Terminal.print("producer    \(producer.harmless())") }
     let opsets = metadata.opsets.sorted { $0.key < $1.key }.map { "\($0.key.isEmpty ? "ai.onnx" : $0.key) \($0.value)" }
     Terminal.print("format      IR \(metadata.irVersion), opset \(opsets.joined(separator: ", "))")
     for (title, ports) in [("input", model.inputs), ("output", model.outputs)] {
       for port in ports {
         let shape = port.shape.map { "\($0)" } ?? ""
         let suffix = port.isOptional ? " (optional)" : ""
-        Terminal.print("\(title.padded(to: 11)) \(port.name): \(port.type) \(shape)\(suffix)")
+        Terminal.print("\(title.padded(to: 11)) \(port.name.harmless()): \(port.type) \(shape.harmless())\(suffix)")
       }
     }
     let operators = model.operatorCounts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
@@ -103,13 +103,13 @@ enum InfoCommand: Command {
       Terminal.print("a run       cannot be planned for these sizes: \(error)")
     }
     for (key, value) in metadata.properties.sorted(by: { $0.key < $1.key }) {
-      Terminal.print("metadata    \(key) = \(value)")
+      Terminal.print("metadata    \(key.harmless()) = \(value.harmless())")
     }
   }
 
   private static func show(_ graph: String, asJSON: Bool) {
     if asJSON {
-      Terminal.print(JSON.object([("graph", .string(graph))]).text)
+      Terminal.print(JSON.object([("graph", .string(graph))]))
     } else {
       Terminal.print(graph, terminator: "")
     }
@@ -124,7 +124,7 @@ enum InfoCommand: Command {
           ("outputs", .array(step.outputs.map { .array($0.map(JSON.int)) })),
         ])
       }
-      Terminal.print(JSON.object([("arena_bytes", .int(plan.arenaBytes)), ("steps", .array(steps))]).text)
+      Terminal.print(JSON.object([("arena_bytes", .int(plan.arenaBytes)), ("steps", .array(steps))]))
       return
     }
     var table = Table(["step", "operator", "kernel", "outputs", "MFLOP", "bytes", "node"], rightAligned: [0, 4, 5])

@@ -29,7 +29,7 @@ enum OperatorsCommand: Command {
     }
     let entries = chosen.map { Entry($0, OperatorProbe().find($0)) }
     if arguments.has("--json") {
-      Terminal.print(JSON.object([("operators", .array(entries.map(\.json)))]).text)
+      Terminal.print(JSON.object([("operators", .array(entries.map(\.json)))]))
     } else if arguments.has("--markdown") {
       Terminal.print(OperatorPage(entries).text, terminator: "")
     } else {

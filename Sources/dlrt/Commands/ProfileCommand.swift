@@ -45,7 +45,7 @@ enum ProfileCommand: Command {
     if let path = arguments.string("--trace") { try NewTextFile.write(trace(last).text + "\n", to: path) }
     let steps = medians(recorded, like: last)
     if arguments.has("--json") {
-      Terminal.print(json(steps).text)
+      Terminal.print(json(steps))
     } else {
       show(steps)
     }

@@ -56,7 +56,7 @@ enum RunCommand: Command {
     if let folder = arguments.string("--outputs") { try OutputFolder.write(outputs, of: model, to: folder) }
     let printer = OutputPrinter(labels: labels, top: top, topIsAsked: arguments.string("--top") != nil)
     if arguments.has("--json") {
-      Terminal.print(printer.json(outputs, of: model, random: randomNames, seed: seed).text)
+      Terminal.print(printer.json(outputs, of: model, random: randomNames, seed: seed))
     } else {
       printer.show(outputs, of: model)
     }
