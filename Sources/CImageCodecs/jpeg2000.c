@@ -6,6 +6,9 @@
 #if __has_include(<openjpeg-2.5/openjpeg.h>)
 #include <openjpeg-2.5/openjpeg.h>
 
+/* Colours and transparency. The decoder takes memory for each component that a file has. */
+enum { most_components = 4 };
+
 typedef struct memory_file {
   const uint8_t *bytes;
   size_t count;
@@ -119,6 +122,8 @@ dlc_status dlc_jpeg2000(dlc_source source, dlc_image *image) {
     if (!p_opj_setup_decoder(codec, &parameters) || !p_opj_read_header(stream, codec, &decoded) ||
         decoded->numcomps == 0 || decoded->x1 < decoded->x0 || decoded->y1 < decoded->y0)
       status = dlc_fail(image, DLC_MALFORMED, "no JPEG 2000 image");
+    else if (decoded->numcomps > most_components)
+      status = dlc_fail(image, DLC_LIMIT, "a JPEG 2000 image of more than 4 components");
   }
   if (status == DLC_OK) status = dlc_prepare(image, source, decoded->x1 - decoded->x0, decoded->y1 - decoded->y0);
   if (status == DLC_OK && !p_opj_decode(codec, stream, decoded))

@@ -23,6 +23,19 @@ private func bitmap(_ width: Int, _ height: Int, bits: Int, compression: Int = 0
     + rows
 }
 
+/// A bare JPEG 2000 code stream of 16 by 16 pixels: sizes, coding, quantisation, one tile.
+private func codeStream(components: Int) -> [UInt8] {
+  func big(_ number: Int, _ size: Int) -> [UInt8] { little(number, size).reversed() }
+  func segment(_ mark: UInt8, _ content: [UInt8]) -> [UInt8] { [0xff, mark] + big(content.count + 2, 2) + content }
+  var sizes = big(0, 2) + big(16, 4) + big(16, 4) + big(0, 8) + big(16, 4) + big(16, 4) + big(0, 8)
+  sizes += big(components, 2)
+  for _ in 0..<components { sizes += [7, 1, 1] }
+  let data = [UInt8](repeating: 0, count: 4096)
+  var stream: [UInt8] = [0xff, 0x4f] + segment(0x51, sizes) + segment(0x52, [0, 0, 0, 1, 0, 0, 4, 4, 0, 1])
+  stream += segment(0x5c, [0x40, 0x40]) + segment(0x90, big(0, 2) + big(14 + data.count, 4) + [0, 1])
+  return stream + [0xff, 0x93] + data + [0xff, 0xd9]
+}
+
 @Suite struct ImageTests {
   @Test func bitmapsOfAllDepths() throws {
     // Two pixels, red and green; rows are filled up to four bytes and stand upside down.
@@ -62,6 +75,11 @@ private func bitmap(_ width: Int, _ height: Int, bits: Int, compression: Int = 0
     #expect(try decoded(Array("P6 1 1 255\n".utf8) + [1, 2, 3]).array(of: UInt8.self) == [1, 2, 3])
     let pam = "P7\nWIDTH 1\nHEIGHT 1\nDEPTH 4\nMAXVAL 255\nTUPLTYPE RGB_ALPHA\nENDHDR\n"
     #expect(try decoded(Array(pam.utf8) + [1, 2, 3, 4]).array(of: UInt8.self) == [1, 2, 3])
+  }
+
+  /// JPEG 2000 knows thousands of components, for each of which the decoder would take memory.
+  @Test func imagesOfManyComponentsAreRefused() {
+    #expect(throws: DLRTError.self) { try decoded(codeStream(components: 5)) }
   }
 
   @Test func whatIsNoImageGivesAnEmptyOne() throws {

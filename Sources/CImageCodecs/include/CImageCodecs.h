@@ -14,7 +14,7 @@ extern "C" {
 typedef enum dlc_status {
   DLC_OK = 0,
   DLC_MALFORMED, /* the bytes are no such image */
-  DLC_LIMIT,     /* more pixels than the caller allows, or no memory */
+  DLC_LIMIT,     /* more pixels than the caller allows, more components than pixels have, or no memory */
   DLC_MISSING    /* the library is not installed, or was not there when dlrt was built */
 } dlc_status;
 
