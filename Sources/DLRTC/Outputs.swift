@@ -98,9 +98,9 @@ extension dlrt_tensor {
         memcpy(data, tensor.pointer, tensor.byteCount)
       }
     } else {
-      releaseOwner()
       // A result may be a view of memory that ends with the run.
       let own = tensor.isOwned ? tensor : try tensor.copied()
+      releaseOwner()
       data = own.mutablePointer
       capacity = own.byteCount
       owner = Unmanaged.passRetained(OutputOwner(own)).toOpaque()

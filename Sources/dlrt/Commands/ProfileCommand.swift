@@ -42,13 +42,13 @@ enum ProfileCommand: Command {
     }
     Terminal.endProgress()
     guard let last = recorded.last else { return .fine }
-    if let path = arguments.string("--trace") { try NewTextFile.write(trace(last).text + "\n", to: path) }
     let steps = medians(recorded, like: last)
     if arguments.has("--json") {
       Terminal.print(json(steps))
     } else {
       show(steps)
     }
+    if let path = arguments.string("--trace") { try NewTextFile.write(trace(last).text + "\n", to: path) }
     return .fine
   }
 

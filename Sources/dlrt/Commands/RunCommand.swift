@@ -53,13 +53,14 @@ enum RunCommand: Command {
     // UInt64 of a huge number of seconds would trap.
     let nanoseconds = timeout.map { UInt64(min($0, 1e9) * 1e9) }
     let outputs = try session.run(inputs, options: RunOptions(timeoutNanoseconds: nanoseconds))
-    if let folder = arguments.string("--outputs") { try OutputFolder.write(outputs, of: model, to: folder) }
     let printer = OutputPrinter(labels: labels, top: top, topIsAsked: arguments.string("--top") != nil)
     if arguments.has("--json") {
       Terminal.print(printer.json(outputs, of: model, random: randomNames, seed: seed))
     } else {
       printer.show(outputs, of: model)
     }
+    // What cannot be written has been shown at least.
+    if let folder = arguments.string("--outputs") { try OutputFolder.write(outputs, of: model, to: folder) }
     return .fine
   }
 }
