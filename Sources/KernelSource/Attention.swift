@@ -181,11 +181,20 @@ private func prepare(
 /// Turns the prepared scores of one query into exponentials below `top`; returns their sum, 0 where nothing is seen.
 private func exponentiate(_ args: dlk_attention_args, _ scores: Target, _ count: Int, _ top: Float) -> Float {
   if count == 0 { return 0 }
-  if top == -.infinity {
+  // The maximum passes over NaN, of which a query with a NaN has nothing else.
+  if top == -.infinity && !hasNaN(scores, count) {
     clear(scores, count)
     return 0
   }
   return exponentials(Source(scores), scores, count, top, scale: scalesLate(args) ? args.scale : 1)
+}
+
+private func hasNaN(_ scores: Target, _ count: Int) -> Bool {
+  var found = false
+  forEachVector(count) { at, present in
+    if dlk_has_nan(dlk_load_partial(scores + at, present)) { found = true }
+  }
+  return found
 }
 
 /// out = P · V, or out + P · V, for some keys.

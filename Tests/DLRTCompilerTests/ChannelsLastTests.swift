@@ -185,6 +185,19 @@ import Testing
     try check(n, transposes: 2)
   }
 
+  /// A single number that a convolution of lower rank makes is read where that has put it.
+  @Test func anImageTimesANumberFromASequence() throws {
+    var b = GraphBuilder()
+    let image = b.node(
+      "Conv", [b.input("x", .float32, [1, 8, 6, 5]), b.constant(try Self.numbers([8, 8, 1, 1], 2))])
+    let number = b.node("Conv", [b.input("s", .float32, [1, 3, 4]), b.constant(try Self.numbers([1, 3, 4], 3))])
+    b.output(b.node("Mul", [image, number]))
+    let inputs: [Value?] = [.tensor(try Self.numbers([1, 8, 6, 5], 4)), .tensor(try Self.numbers([1, 3, 4], 5))]
+    let expected = try Session(b.model(optimizes: false)).run(inputs)[0]
+    #expect(
+      try Comparison.difference(b.run(inputs)[0], expected, Tolerance(relative: 1e-4, absolute: 1e-4)) == nil)
+  }
+
   @Test func constantsOfChannelsGoIntoTheWeights() throws {
     var n = Network()
     let scaled = n.b.node("Mul", [try n.weights([1, 8, 1, 1]), try n.conv(n.x)])

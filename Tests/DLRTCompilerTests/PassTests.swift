@@ -112,6 +112,14 @@ import Testing
     try check(b, inputs, leaves: ["ai.dlrt::FusedMatMul": 1])
   }
 
+  /// The last axis of such a product is the matrix's rows, of which a bias would be one for all.
+  @Test func whatIsAddedToAMatrixTimesAVectorIsNoBias() throws {
+    var b = GraphBuilder()
+    let product = b.node("MatMul", [b.input("x", .float32, [5, 7]), b.constant(try input([7], seed: 2))])
+    b.output(b.node("Add", [product, b.constant(try input([5], seed: 3))]))
+    try check(b, [input([5, 7])], leaves: ["ai.dlrt::FusedMatMul": 1])
+  }
+
   /// Heads split from one axis: [N, T, 32] as 4 heads of 8.
   @Test(arguments: [true, false], [true, false]) func attention(_ mergesHeads: Bool, _ masked: Bool) throws {
     var b = GraphBuilder()

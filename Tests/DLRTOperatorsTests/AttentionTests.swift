@@ -98,6 +98,19 @@ import Testing
     #expect(y[0] != 0)
   }
 
+  /// Also where some keys are hidden, and where there are more keys than are worked on at once.
+  @Test(arguments: [3, 5000]) func notANumberInAQueryShows(_ keys: Int) throws {
+    var numbers = RandomNumbers(seed: 18)
+    var query = try numbers.tensor([1, 1, 2, 4]).array(of: Float.self)
+    query[5] = .nan
+    let inputs = try [Tensor(query, shape: [1, 1, 2, 4])] + (0..<2).map { _ in try numbers.tensor([1, 1, keys, 4]) }
+    let mask = try Tensor((0..<2 * keys).map { $0 % keys < keys / 2 }, shape: [2, keys])
+    for mask in [nil, mask] {
+      let y = try OperatorRun.tensor("Attention", inputs + [mask]).array(of: Float.self)
+      #expect(y[..<4].allSatisfy(\.isFinite) && y[4...].allSatisfy(\.isNaN))
+    }
+  }
+
   @Test func operandsThatDoNotFit() throws {
     func zeros(_ shape: [Int]) throws -> Tensor { try Tensor(zeros: shape, type: .float32) }
     let q = try zeros([1, 4, 2, 8])

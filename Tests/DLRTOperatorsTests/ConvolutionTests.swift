@@ -210,6 +210,22 @@ private func zeros(_ shape: [Int], _ type: DataType = .float32) throws -> Tensor
     #expect(y.elements(Float.self) == [10.5, 20.5, 0.5, 0.5, 20.5, 40.5])
   }
 
+  /// What is packed for a small image, whose output lacks some remainders by the stride, serves a larger one.
+  @Test(arguments: [[1, 4], [4, 1], [1, 2, 3]]) func transposedImagesOfSeveralSizes(_ sizes: [Int]) throws {
+    var numbers = RandomNumbers(seed: 19)
+    var b = GraphBuilder()
+    let w = b.constant(try numbers.tensor([8, 8, 4, 4]))
+    let attributes: [String: Attribute] = ["strides": .ints([4, 4]), "pads": .ints([1, 1, 1, 1])]
+    for size in sizes {
+      b.output(b.node("ConvTranspose", [b.input("x\(size)", .float32, [1, 8, .symbol("H\(size)"), 3]), w], attributes))
+    }
+    let inputs = try sizes.map { Value?.some(.tensor(try numbers.tensor([1, 8, $0, 3]))) }
+    let (got, expected) = try (b.run(inputs), Session(b.model(optimizes: false)).run(inputs))
+    for (a, e) in zip(got, expected) {
+      #expect(try Comparison.difference(a, e, Tolerance(relative: 1e-5, absolute: 1e-4)) == nil)
+    }
+  }
+
   @Test func outputShapeOfTheTransposedForm() throws {
     let x = try floats([1, 2, 3], [1, 1, 3])
     let w = try floats([1, 1, 1], [1, 1, 3])

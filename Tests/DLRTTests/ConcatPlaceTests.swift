@@ -117,6 +117,20 @@ import Testing
     #expect(try copies(check(network, results, shape, 6)) == 3)
   }
 
+  /// The result takes no memory that its own step reads a part from.
+  @Test func aPartAndTheWholeInOneStep() throws {
+    let shape = [1, 16, 12, 11]
+    var network = Network(seed: 3, shape)
+    try network.conv(0, 32, kernel: 3)
+    try network.conv(0, 32, kernel: 3)
+    network.concat([1, 2])
+    let (part, whole) = (network.values[1].id, network.values[3].id)
+    let y = network.builder.node("Conv", [part, try network.weights([64, 32, 1, 1])])
+    network.add(network.builder.node("Relu", [network.builder.node("Add", [y, whole])]), 64)
+    try network.conv(4, 8, kernel: 1)
+    _ = try check(network, [network.values[5].id], shape, 8)
+  }
+
   /// Each layer reads all before it, as in DenseNet.
   @Test func denseBlock() throws {
     let shape = [1, 24, 14, 13]

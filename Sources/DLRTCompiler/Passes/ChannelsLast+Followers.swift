@@ -272,7 +272,7 @@ extension ChannelsLastWalk {
   /// An operand that broadcasts in the new layout as its old form did in the old one; nil if there is none.
   private mutating func operand(_ value: ValueID, _ rank: Int) throws -> ValueID? {
     guard let shape = matcher.shape(value) else { return nil }
-    if shape.rank < rank, shape.elementCount == 1 { return value }
+    if shape.rank < rank, shape.elementCount == 1 { return twin(value) ?? value }
     if let known = matcher.constant(value), shape.rank <= rank {
       let padded = try known.reshaped(Array(repeating: 1, count: rank - known.rank) + known.shape)
       return constant(try padded.transposed(Layout.toChannelsLast(rank)))

@@ -57,7 +57,7 @@ private struct FusedProduct {
       else { return nil }
       transB = !node.attributes["transB"].isAbsent(or: 0)
       if let c = node.input(2) {
-        guard Self.isBias(c, for: output, matcher) else { return nil }
+        guard isBias(c, for: output, matcher) else { return nil }
         bias = c
       }
     default: return nil
@@ -79,9 +79,10 @@ private struct FusedProduct {
     return attributes
   }
 
-  /// A constant [N] for a value [.., N].
-  private static func isBias(_ value: ValueID, for result: ValueID, _ matcher: Matcher) -> Bool {
-    guard let constant = matcher.constant(value), constant.rank == 1, constant.type == .float32,
+  /// A constant [N] for a value [.., N]. A matrix by a vector gives a value whose last axis is the matrix's rows.
+  private func isBias(_ value: ValueID, for result: ValueID, _ matcher: Matcher) -> Bool {
+    guard let factor = matcher.shape(b), factor.rank >= 2, let constant = matcher.constant(value),
+      constant.rank == 1, constant.type == .float32,
       let shape = matcher.shape(result), shape.rank > 0
     else { return false }
     return shape[shape.rank - 1] == .known(constant.count)
@@ -106,7 +107,7 @@ private struct FusedProduct {
       scale *= Float(node.op.name == "Mul" ? number : 1 / number)
     case OperatorName("Add"):
       guard addend == nil, let (_, other) = matcher.split(node, { $0 == result }), other != result else { return false }
-      if isPlain, Self.isBias(other, for: result, matcher) {
+      if isPlain, isBias(other, for: result, matcher) {
         bias = other
       } else if matcher.type(other) == .float32, matcher.haveEqualShapes(other, result) {
         addend = other

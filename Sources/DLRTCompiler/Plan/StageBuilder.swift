@@ -258,7 +258,7 @@ extension StageBuilder {
     for (index, output) in outputs.enumerated() {
       guard let output else { continue }
       bytes = bytes &+ (planning.outputs[index]?.byteCount ?? 0) &* images
-      try place(output, index, op, node, position, isPart: planning.outputs[index]?.view != nil)
+      try place(output, index, of: id, position, isPart: planning.outputs[index]?.view != nil)
     }
     return Draft(id: id, step: step, weights: request.uses.weights, bytes: bytes, outputs: outputs)
   }
@@ -290,7 +290,7 @@ extension StageBuilder {
   }
 
   private mutating func place(
-    _ output: ValueID, _ index: Int, _ op: any Operator, _ node: Node, _ position: Int, isPart: Bool
+    _ output: ValueID, _ index: Int, of id: NodeID, _ position: Int, isPart: Bool
   ) throws {
     let last = lastUse[output] ?? position
     // Another step has written a part of it.
@@ -306,10 +306,12 @@ extension StageBuilder {
       return
     }
     if index == 0, !isPart {
-      for candidate in op.inPlaceInputs {
-        guard let input = node.input(candidate), let shared = bufferOf[input], case .arena = buffers[shared].kind,
-          buffers[shared].last <= position, buffers[shared].size == size, operand(input).byteCount == size,
-          node.inputs.count(where: { $0.flatMap { bufferOf[$0] } == shared }) == 1
+      // Another input may be read out of the same memory, as a part of what a Concat makes is.
+      let read = views.inputs(of: id).map { $0.flatMap { bufferOf[$0] } }
+      for candidate in program.op(id)?.inPlaceInputs ?? [] {
+        guard let input = program.graph[id].input(candidate), let shared = bufferOf[input],
+          case .arena = buffers[shared].kind, buffers[shared].last <= position, buffers[shared].size == size,
+          operand(input).byteCount == size, read.count(where: { $0 == shared }) == 1
         else { continue }
         bufferOf[output] = shared
         buffers[shared].last = max(buffers[shared].last, last)

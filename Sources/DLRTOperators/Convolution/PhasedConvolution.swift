@@ -80,7 +80,6 @@ struct PhasedConvolution: Sendable {
       for h in 0..<axes[1].stride {
         for w in 0..<axes[2].stride {
           let own = zip(axes, [d, h, w]).map { AxisPhase($0, remainder: $1) }
-          if own.contains(where: { $0.count == 0 }) { continue }
           let args = Self.arguments(problem, axes, own, outputStride: pixel)
           let taps = own.map(\.taps.count).product
           let pixels = own.map(\.count).product
@@ -96,7 +95,8 @@ struct PhasedConvolution: Sendable {
             Phase(
               axes: own, args: args, cut: cut, place: zip([d, h, w], rowStrides).reduce(0) { $0 + $1.0 * $1.1 },
               firstUnit: units, firstWeight: weights, weightsPerGroup: perGroup))
-          units += cut.count
+          // A phase beyond a small output has weights all the same: their places are one for all sizes.
+          units += pixels == 0 ? 0 : cut.count
           weights += perGroup * problem.groups
         }
       }

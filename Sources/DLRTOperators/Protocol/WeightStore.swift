@@ -11,12 +11,15 @@ package final class WeightStore: Sendable {
     let offset: Int
     let shape: [Int]
     let format: String
+    /// Whatever a format leaves open, nobody is given less than he reads.
+    let byteCount: Int
 
-    init(_ tensor: Tensor, _ format: String) {
+    init(_ tensor: Tensor, _ format: String, byteCount: Int = 0) {
       storage = ObjectIdentifier(tensor.storage)
       offset = tensor.byteOffset
       shape = tensor.shape
       self.format = format
+      self.byteCount = byteCount
     }
   }
 
@@ -109,7 +112,7 @@ extension WeightStore {
   package func weight(
     _ tensor: Tensor, format: String, byteCount: Int, _ pool: ThreadPool, _ fill: @escaping PackedWeight.Fill
   ) throws -> PackedWeight {
-    let key = Key(tensor, format)
+    let key = Key(tensor, format, byteCount: byteCount)
     let (found, isLasting) = state.withLock { ($0.entries[key]?.weight, $0.lasting.contains(key.storage)) }
     if let found { return found }
     guard isLasting else {
