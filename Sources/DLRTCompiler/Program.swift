@@ -16,6 +16,8 @@ package struct Program: Sendable {
   package private(set) var readers: ReaderTable
   /// By node index: the inputs of which the present facts of its outputs were inferred.
   private var inferredFrom: [[ValueID?]?] = []
+  /// Bytes of the constants that the graph came with.
+  package let givenBytes: Int
   package let registry: OperatorRegistry
   private let makeSubgraph: @Sendable (Program) throws -> any Subgraph
 
@@ -27,6 +29,7 @@ package struct Program: Sendable {
     _ graph: Graph, registry: OperatorRegistry, makeSubgraph: @escaping @Sendable (Program) throws -> any Subgraph
   ) throws {
     self.graph = graph
+    givenBytes = graph.constantBytes
     self.registry = registry
     self.makeSubgraph = makeSubgraph
     producers = graph.producers()

@@ -97,6 +97,9 @@ extension Graph {
     return node.outputs.lazy.compactMap { $0 }.first.map { self[$0].name } ?? ""
   }
 
+  /// Bytes of all constants.
+  package var constantBytes: Int { values.reduce(0) { $0 &+ ($1.constant?.byteCount ?? 0) } }
+
   package func constant(_ id: ValueID?) -> Tensor? { id.flatMap { self[$0].constant } }
 }
 

@@ -104,7 +104,7 @@ private func score(_ args: dlk_attention_args, _ row: Int, _ count: Int, _ keys:
   product.a_row_stride = args.q_row_stride
   product.b = args.k
   (product.epilogue.scale, product.epilogue.addend_scale) = (1, 1)
-  if args.k_row_stride != 0 {
+  if args.k_packed == 0 {
     product.n = Int64(keys.count)
     product.b += keys.lowerBound &* Int(args.k_row_stride)
     (product.b_row_stride, product.b_column_stride) = (1, args.k_row_stride)

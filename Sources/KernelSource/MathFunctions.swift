@@ -161,18 +161,23 @@ import CKernelSupport
   return (sine, cosine, dlk_to_i32(n))
 }
 
+/// Whether the parts of π/2 serve for a number. A lane's result does not depend on its neighbours'.
+@inline(__always) private func isNearZero(_ x: VF) -> VI { dlk_less_or_equal(dlk_abs(x), constant(25_000)) }
+
 /// The sine of x + quarter · π/2.
 @inline(__always) func sine(_ x: VF, quarter: Int32) -> VF {
-  if dlk_has_zero(dlk_less_or_equal(dlk_abs(x), constant(25_000))) { return dlk_sine_slow(x, quarter) }
   let (sine, cosine, n) = sineAndCosine(x)
   let quadrant = n &+ VI(repeating: quarter)
   let value = dlk_select(dlk_is_set(quadrant, 1), cosine, sine)
-  return dlk_select(dlk_is_set(quadrant, 2), -value, value)
+  let near = dlk_select(dlk_is_set(quadrant, 2), -value, value)
+  let keep = isNearZero(x)
+  return dlk_has_zero(keep) ? dlk_sine_slow(x, quarter, near, keep) : near
 }
 
 @inline(__always) func tangent(_ x: VF) -> VF {
-  if dlk_has_zero(dlk_less_or_equal(dlk_abs(x), constant(25_000))) { return dlk_tangent_slow(x) }
   let (sine, cosine, quadrant) = sineAndCosine(x)
   let isOdd = dlk_is_set(quadrant, 1)
-  return dlk_select(isOdd, -cosine, sine) / dlk_select(isOdd, sine, cosine)
+  let near = dlk_select(isOdd, -cosine, sine) / dlk_select(isOdd, sine, cosine)
+  let keep = isNearZero(x)
+  return dlk_has_zero(keep) ? dlk_tangent_slow(x, near, keep) : near
 }

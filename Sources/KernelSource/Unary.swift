@@ -207,7 +207,7 @@ private struct LeakyRelu: UnaryFunction {
 
 private struct ThresholdedRelu: UnaryFunction {
   let threshold: VF
-  @inline(__always) func callAsFunction(_ x: VF) -> VF { dlk_select(dlk_less_or_equal(x, threshold), VF(), x) }
+  @inline(__always) func callAsFunction(_ x: VF) -> VF { dlk_select(dlk_less(threshold, x), x, VF()) }
 }
 
 /// positive · x above zero, negative · (e^(inner · x) − 1) below.

@@ -148,6 +148,26 @@ import Testing
     try check(n, transposes: 2)
   }
 
+  /// Sizes that only the run knows leave the rank, by which the result finds back to the old layout.
+  @Test func sizesOfTheRun() throws {
+    var b = GraphBuilder()
+    let x = b.input("x", .float32, [2, 8, 4, 4])
+    let y = b.node("Conv", [x, b.constant(try Self.numbers([8, 8, 1, 1], 2))])
+    b.output(b.node("Resize", [y, nil, nil, b.input("sizes", .int64, [.symbol("k")])], ["mode": .string("nearest")]))
+    b.output(b.node("Resize", [y, nil, b.input("scales", .float32, nil)], ["mode": .string("linear")]))
+    for part in b.nodes("Split", [y, b.input("parts", .int64, [.symbol("l")])], ["axis": .int(-3)], outputs: 2) {
+      b.output(part)
+    }
+    let inputs: [Value?] = [
+      .tensor(try Self.numbers([2, 8, 4, 4], 3)), .tensor(try Tensor(int64: [2, 8, 7, 6])),
+      .tensor(try Tensor([Float(1), 1, 2, 1.5], shape: [4])), .tensor(try Tensor(int64: [3, 5])),
+    ]
+    let expected = try Session(b.model(optimizes: false)).run(inputs)
+    for (got, expected) in zip(try b.run(inputs), expected) {
+      #expect(try Comparison.difference(got, expected, Tolerance(relative: 1e-4, absolute: 1e-4)) == nil)
+    }
+  }
+
   @Test func upsamplingByTransposedConvolutions() throws {
     var n = Network()
     let up = n.b.node(

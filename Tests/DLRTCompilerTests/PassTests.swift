@@ -53,6 +53,35 @@ import Testing
     try check(b, [input([4])], leaves: ["ai.dlrt::FusedElementwise": 1])
   }
 
+  /// A number that is only near the pattern's was learned.
+  @Test(arguments: [Float(1.0015), 0.9985]) func learnedFactorsStay(_ factor: Float) throws {
+    var b = GraphBuilder()
+    let x = b.input("x", .float32, [16])
+    b.output(b.node("Mul", [b.node("Mul", [x, b.node("Sigmoid", [x])]), try scalar(factor, &b)]))
+    let cube = b.node("Pow", [x, try scalar(3 * factor, &b)])
+    b.output(cube)
+    let (model, plain) = try (b.model(), b.model(optimizes: false))
+    #expect(model.operatorCounts["Swish"] == nil)
+    let inputs: [Value?] = [.tensor(try input([16]))]
+    for (got, expected) in zip(try Session(model).run(inputs), try Session(plain).run(inputs)) {
+      #expect(try Comparison.difference(got, expected, Tolerance(relative: 1e-5, absolute: 1e-6)) == nil)
+    }
+  }
+
+  /// A number of rank 3 makes a result of rank 3.
+  @Test func numbersOfAHigherRank() throws {
+    var b = GraphBuilder()
+    let x = b.input("x", .float32, [3, 5])
+    func number(_ value: Float) throws -> ValueID { b.constant(try Tensor([value], shape: [1, 1, 1])) }
+    let scaled = b.node("Sigmoid", [b.node("Mul", [x, try number(1.7)])])
+    b.output(b.node("Mul", [x, scaled]))
+    let square = b.node("ReduceMean", [b.node("Mul", [x, x]), b.constant(try Tensor(int64: [-1]))])
+    let root = b.node("Sqrt", [b.node("Add", [square, try number(1e-5)])])
+    b.output(b.node("Mul", [b.node("Div", [x, root]), b.constant(try input([5], seed: 2))]))
+    let outputs = try b.run([.tensor(try input([3, 5]))])
+    #expect(outputs.map { $0.tensor?.shape } == [[1, 3, 5], [1, 3, 5]])
+  }
+
   @Test func swishAndHardSwishAndMish() throws {
     var b = GraphBuilder()
     let x = b.input("x", .float32, [16])
@@ -144,6 +173,21 @@ import Testing
     try check(b, inputs, leaves: rest.merging(["Attention": 1, "MatMul": 3]) { $1 })
   }
 
+  /// Turning heads and positions as one axis is not what turning the keys of each head is.
+  @Test func keysOfHeadsThatAreJoinedWithPositions() throws {
+    var b = GraphBuilder()
+    let (batch, heads, positions, size) = (2, 3, 5, 4)
+    let (q, k) = (b.input("q", .float32, [2, 3, 5, 4]), b.input("k", .float32, [2, 3, 5, 4]))
+    let joined = b.node("Reshape", [k, b.constant(try Tensor(int64: [batch, heads * positions, size]))])
+    let turned = b.node("Transpose", [joined], ["perm": .ints([0, 2, 1])])
+    let keys = b.node("Reshape", [turned, b.constant(try Tensor(int64: [batch, heads, size, positions]))])
+    let weights = b.node("Softmax", [b.node("MatMul", [q, keys])], ["axis": .int(-1)])
+    b.output(b.node("MatMul", [weights, b.input("v", .float32, [2, 3, 5, 4])]))
+    let inputs = try (1...3).map { Value?.some(.tensor(try input([2, 3, 5, 4], seed: $0))) }
+    let expected = try Session(b.model(optimizes: false)).run(inputs)[0]
+    #expect(try Comparison.difference(b.run(inputs)[0], expected, Tolerance(relative: 1e-4, absolute: 1e-4)) == nil)
+  }
+
   /// As PyTorch writes it: both operands scaled, Kᵀ made with batch and heads as one axis, heads of K and V repeated, and
   /// no probabilities where all keys are hidden.
   @Test(arguments: [1, 2]) func attentionOfPyTorch(_ copies: Int) throws {
@@ -199,6 +243,20 @@ import Testing
     b.output(b.node("MatMul", [b.node("Softmax", [masked], ["axis": .int(-1)]), x]))
     try check(
       b, [input([2, 4, 6, 8]), input([1, 1, 1, width], seed: 5)], leaves: ["Attention": 1, "Expand": 1])
+  }
+
+  /// Factors one after the other may stay in float32's range where their product does not.
+  @Test func factorsThatVanishTogether() throws {
+    var b = GraphBuilder()
+    let product = b.node("MatMul", [b.input("x", .float32, [2, 2]), b.constant(try input([2, 2], seed: 2))])
+    b.output(b.node("Mul", [b.node("Mul", [product, try scalar(1e-25, &b)]), try scalar(1e-25, &b)]))
+    let x = try Tensor([Float](repeating: 1e35, count: 4), shape: [2, 2])
+    let expected = try Session(b.model(optimizes: false)).run([.tensor(x)])[0].tensor
+    let got = try b.run([.tensor(x)])[0].tensor
+    #expect(
+      try zip(got?.array(of: Float.self) ?? [], expected?.array(of: Float.self) ?? []).allSatisfy {
+        ($0 - $1).magnitude <= 1e-5 * $1.magnitude
+      })
   }
 
   @Test func gemmTakesItsActivation() throws {

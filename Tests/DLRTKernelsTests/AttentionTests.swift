@@ -59,8 +59,8 @@ import Testing
     (args.queries, args.keys, args.depth, args.value_depth) = (
       Int64(queries), Int64(keys), Int64(depth), Int64(valueDepth)
     )
-    (args.q, args.q_row_stride, args.k) = (q.pointer, Int64(depth), packed.pointer)
-    if random.int(0...2) == 0 { (args.k, args.k_row_stride) = (k.pointer, Int64(depth)) }
+    (args.q, args.q_row_stride, args.k, args.k_packed) = (q.pointer, Int64(depth), packed.pointer, 1)
+    if random.int(0...2) == 0 { (args.k, args.k_row_stride, args.k_packed) = (k.pointer, Int64(depth), 0) }
     (args.v, args.v_row_stride) = (v.pointer, Int64(valueDepth))
     (args.out, args.out_row_stride, args.scale) = (out.base, Int64(valueDepth), 0.7)
     args.workspace = workspace.base

@@ -83,6 +83,18 @@ import Testing
   }
 
   @Test(arguments: KernelLibrary.available)
+  func unaryDoesNotMindNeighbours(isa: ISA) {
+    let kernels = KernelLibrary.table(for: isa)
+    for function in 0..<DLK_UNARY_COUNT.rawValue {
+      let x = Guarded<Float>(960) { Float($0) / 48 }, among = Guarded<Float>(960) { $0 % 3 == 0 ? 1e6 : Float($0) / 48 }
+      kernels.pointee.unary(dlk_unary(rawValue: function), 0.5, 0.25, x.pointer, x.base, 960)
+      kernels.pointee.unary(dlk_unary(rawValue: function), 0.5, 0.25, among.pointer, among.base, 960)
+      let isSame = (0..<960).allSatisfy { $0 % 3 == 0 || x[$0] == among[$0] || (x[$0].isNaN && among[$0].isNaN) }
+      #expect(isSame, "function \(function)")
+    }
+  }
+
+  @Test(arguments: KernelLibrary.available)
   func unaryTouchesItsElementsOnly(isa: ISA) {
     let kernels = KernelLibrary.table(for: isa)
     for function in 0..<DLK_UNARY_COUNT.rawValue {

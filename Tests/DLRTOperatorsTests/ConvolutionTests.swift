@@ -217,7 +217,8 @@ private func zeros(_ shape: [Int], _ type: DataType = .float32) throws -> Tensor
     let w = b.constant(try numbers.tensor([8, 8, 4, 4]))
     let attributes: [String: Attribute] = ["strides": .ints([4, 4]), "pads": .ints([1, 1, 1, 1])]
     for size in sizes {
-      b.output(b.node("ConvTranspose", [b.input("x\(size)", .float32, [1, 8, .symbol("H\(size)"), 3]), w], attributes))
+      b.output(
+        b.node("ConvTranspose", [b.input("x\(size)", .float32, [1, 8, .symbol("H\(size)"), 3]), w], attributes))
     }
     let inputs = try sizes.map { Value?.some(.tensor(try numbers.tensor([1, 8, $0, 3]))) }
     let (got, expected) = try (b.run(inputs), Session(b.model(optimizes: false)).run(inputs))

@@ -90,6 +90,11 @@ import Testing
     #expect(try OperatorRun.tensor("Not", [Tensor(flags, shape: [x.count])]).array() == flags.map { !$0 })
   }
 
+  @Test func noNumberIsBeyondAThreshold() throws {
+    let y = try OperatorRun.tensor("ThresholdedRelu", [Tensor([Float.nan, 1, 2], shape: [3])])
+    #expect(try y.array(of: Float.self) == [0, 0, 2])
+  }
+
   @Test func maximumPropagatesNaN() throws {
     for type in [DataType.float32, .float64] {
       let x = try OperatorRun.tensor("Cast", [Tensor([Float.nan, 1, 2], shape: [3])], ["to": .int(Int(type.rawValue))])

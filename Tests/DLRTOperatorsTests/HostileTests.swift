@@ -170,6 +170,31 @@ private struct Hostile: CustomTestStringConvertible {
     ] { hostile.checkRefused() }
   }
 
+  /// Sums and differences of what a model says may have no number.
+  @Test func sizesBeyondCounting() throws {
+    func range(_ bounds: [Int]) throws -> [Tensor?] { try bounds.map { try Tensor(int64: [$0], shape: []) } }
+    for hostile in [
+      Hostile("Range", try range([0, Int.min, -1])),
+      Hostile("Pad", [try ones(4), try Tensor(int64: [Int.min, Int.max])]),
+      Hostile("Split", [try ones(4), try Tensor(int64: [Int.max, 3, 2])], outputs: 3),
+      Hostile("Split", [try ones(4), try Tensor(int64: [Int.max, Int.max, 10, 0])], outputs: 4),
+      Hostile(
+        "LSTM",
+        [
+          try ones(3, 0, 4), try Tensor(zeros: [1, 0, 4], type: .float32),
+          try Tensor(zeros: [1, 0, 1 << 62], type: .float32),
+        ]),
+      Hostile(
+        "Conv", [try ones(1, 4, 2, 2), try Tensor(zeros: [0, 1 << 62, 2, 2], type: .float32)], ["group": .int(4)]),
+    ] { hostile.checkRefused() }
+    let scales = try Tensor([Float(1), 1, 1e-20, 1e-20], shape: [4])
+    for mode in ["linear", "cubic"] {
+      let y = try OperatorRun.tensor(
+        "Resize", [try ones(1, 1, 4, 4), nil, scales], ["mode": .string(mode), "antialias": .int(1)], constants: [2])
+      #expect(y.shape == [1, 1, 0, 0])
+    }
+  }
+
   @Test func moreEqualPartsThanOutputs() throws {
     // The parts that nobody asked for take no memory.
     let results = try OperatorRun.tensors("Split", [try ones(7)], ["num_outputs": .int(Int.max)], outputs: 3)

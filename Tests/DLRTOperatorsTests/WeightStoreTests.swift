@@ -57,6 +57,21 @@ import Testing
     #expect(store.byteCount == 64)
   }
 
+  /// What is made of several constants is shared where all are the same, and last.
+  @Test func weightsOfSeveralConstants() throws {
+    let store = WeightStore()
+    let (lasting, one, two, passing) = (try weights(8), try weights(1), try weights(1), try weights(1))
+    store.keep([lasting, one, two])
+    func packed(_ companions: Tensor?...) throws -> TensorStorage {
+      try store.packed(lasting, with: companions, format: "test") { _ in try TensorStorage(byteCount: 32) }
+    }
+    #expect(try packed(one, nil) === packed(one, nil))
+    #expect(try packed(one, nil) !== packed(two, nil))
+    #expect(try packed(one, nil) !== packed(nil, one))
+    #expect(try packed(passing) !== packed(passing))
+    #expect(store.byteCount == 3 * 32)
+  }
+
   @Test func whatOnePlanFoundIsThereAtOnce() throws {
     let count = Counter()
     let packed = try weight(WeightStore(), weights(8), 4 << 20, count)

@@ -131,6 +131,25 @@ import Testing
     _ = try check(network, [network.values[5].id], shape, 8)
   }
 
+  /// One part is made before the shape of the other is known.
+  @Test func partsOfSeveralStages() throws {
+    var b = GraphBuilder()
+    var numbers = RandomNumbers(seed: 9)
+    let w = b.constant(try numbers.tensor([32, 32, 3, 3]))
+    let pads: [String: Attribute] = ["pads": .ints([1, 1, 1, 1])]
+    let early = b.node("Conv", [b.input("x", .float32, [1, 32, 8, 8]), w], pads)
+    let image = b.node("Reshape", [b.input("y", .float32, [1, 32, 64]), b.input("sizes", .int64, [4])])
+    let whole = b.node("Concat", [early, b.node("Conv", [image, w], pads)], ["axis": .int(1)])
+    b.output(b.node("Conv", [whole, b.constant(try numbers.tensor([16, 64, 1, 1]))]))
+    let inputs: [Value?] = [
+      .tensor(try numbers.tensor([1, 32, 8, 8])), .tensor(try numbers.tensor([1, 32, 64])),
+      .tensor(try Tensor(int64: [1, 32, 8, 8])),
+    ]
+    let expected = try Session(b.model(optimizes: false)).run(inputs)[0].tensor
+    let got = try b.run(inputs)[0].tensor
+    #expect(try got?.isNear(#require(expected), 1e-2) == true)
+  }
+
   /// Each layer reads all before it, as in DenseNet.
   @Test func denseBlock() throws {
     let shape = [1, 24, 14, 13]

@@ -59,6 +59,20 @@ import Testing
     #expect(try builder.runAll([int64s([0], []), floats([0, 1]), floats([1, 2])])[1].shape() == [0, 2])
   }
 
+  /// What a body captures is not taken for an input that the file leaves out.
+  @Test func capturesBehindInputsThatAreAbsent() throws {
+    var body = GraphBuilder("body")
+    _ = body.input("i", .int64, [])
+    _ = body.input("go", .bool, [])
+    let step = body.input("step", .float32, [2])
+    body.output(body.constant(try Tensor(scalar: true)), body.node("Neg", [step]))
+    var builder = GraphBuilder()
+    let (count, step2) = (builder.input("count", .int64, []), builder.input("step", .float32, [2]))
+    builder.output(builder.node("Loop", [count, nil, step2], ["body": .graph(body.graph)], captures: 1))
+    let model = try Model(bytes: builder.file())
+    #expect(try Session(model).run([int64s([2], []), floats([1, 2])])[0].floats() == [-1, -2, -1, -2])
+  }
+
   @Test func errorsInBodiesNameTheInnerNode() throws {
     var body = GraphBuilder("body")
     let x = body.input("x", .float32, nil)

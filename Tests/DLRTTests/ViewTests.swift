@@ -73,6 +73,54 @@ import Testing
     for threads in [1, 2] { #expect(try run(b, [x], threads: threads).result.isNear(expected)) }
   }
 
+  /// What a reader looks at where it was made is made there, and not where another view of it is wanted.
+  @Test func attentionOfTransposedAttention() throws {
+    var numbers = RandomNumbers(seed: 24)
+    let inputs = try [[2, 3, 4, 8], [2, 3, 5, 8], [2, 3, 5, 8], [2, 4, 5, 8], [2, 4, 5, 8]].map {
+      try numbers.tensor($0)
+    }
+    let first = try OperatorRun.tensor("Attention", Array(inputs[..<3]))
+    let moved = try OperatorRun.tensor("Transpose", [first], ["perm": .ints([0, 2, 1, 3])])
+    let expected = try OperatorRun.tensor("Attention", [moved] + inputs[3...])
+    var b = GraphBuilder()
+    let values = inputs.enumerated().map { b.input("i\($0)", .float32, Shape($1.shape)) }
+    let y = b.node("Transpose", [b.node("Attention", Array(values[..<3]))], ["perm": .ints([0, 2, 1, 3])])
+    b.output(b.node("Attention", [y] + values[3...]))
+    #expect(try run(b, inputs).result.isNear(expected))
+  }
+
+  /// Elements of a head stay adjacent where attention writes them.
+  @Test(arguments: [[0, 1, 3, 2], [0, 3, 1, 2], [3, 2, 1, 0]]) func headsTurnedInside(_ order: [Int]) throws {
+    var numbers = RandomNumbers(seed: 25)
+    let inputs = try (0..<3).map { _ in try numbers.tensor([2, 3, 5, 4]) }
+    let attended = try OperatorRun.tensor("Attention", inputs)
+    let expected = try OperatorRun.tensor("Transpose", [attended], ["perm": .ints(order)])
+    var b = GraphBuilder()
+    let values = inputs.enumerated().map { b.input("i\($0)", .float32, Shape($1.shape)) }
+    b.output(b.node("Transpose", [b.node("Attention", values)], ["perm": .ints(order)]))
+    #expect(try run(b, inputs).result.isNear(expected))
+  }
+
+  /// Keys that are one key again and again, and a single one out of many, for few queries and for many.
+  @Test(arguments: [1, 4, 40]) func keysWithoutAStride(_ queries: Int) throws {
+    var numbers = RandomNumbers(seed: 26)
+    let q = try numbers.tensor([1, 2, queries, 8])
+    let (one, values) = (try numbers.tensor([1, 2, 1, 8]), try numbers.tensor([1, 2, 5, 8]))
+    let many = try OperatorRun.tensor("Expand", [one, Tensor(int64: [1, 2, 5, 8])])
+    var b = GraphBuilder()
+    let inputs = [q, one, values].enumerated().map { b.input("i\($0)", .float32, Shape($1.shape)) }
+    let keys = b.node("Expand", [inputs[1], b.constant(try Tensor(int64: [1, 2, 5, 8]))])
+    b.output(b.node("Attention", [inputs[0], keys, inputs[2]]))
+    #expect(try run(b, [q, one, values]).result.isNear(OperatorRun.tensor("Attention", [q, many, values])))
+
+    var single = GraphBuilder()
+    let x = [q, values].enumerated().map { single.input("i\($0)", .float32, Shape($1.shape)) }
+    let key = single.node("Gather", [x[1], single.constant(try Tensor(int64: [3]))], ["axis": .int(2)])
+    single.output(single.node("Attention", [x[0], key, key]))
+    let chosen = try OperatorRun.tensor("Gather", [values, Tensor(int64: [3])], ["axis": .int(2)])
+    #expect(try run(single, [q, values]).result.isNear(OperatorRun.tensor("Attention", [q, chosen, chosen])))
+  }
+
   /// A mask that serves all heads need not be repeated for each.
   @Test(arguments: [DataType.float32, .bool]) func expandedMask(_ type: DataType) throws {
     var numbers = RandomNumbers(seed: 23)

@@ -8,8 +8,9 @@ typedef struct dlk_attention_args {
   int64_t depth, value_depth;     ///< elements of a query or key, of a value
   const float *q;
   int64_t q_row_stride;           ///< floats
-  const float *k;                 ///< the keys as `pack_b` leaves them: B[depth][keys], that is Kᵀ; or plainly
-  int64_t k_row_stride;           ///< 0: packed; otherwise k is [keys][depth], which is good for a few queries
+  const float *k;                 ///< [keys][depth], which is good for a few queries; or packed
+  int64_t k_row_stride;           ///< of keys that are not packed
+  int32_t k_packed;               ///< boolean: the keys are as `pack_b` leaves them: B[depth][keys], that is Kᵀ
   const float *v;                 ///< [keys][value_depth]
   int64_t v_row_stride;
   float *out;                     ///< [queries][value_depth]

@@ -200,20 +200,24 @@ DLK_INLINE dlk_vf dlk_from_bits(dlk_vi a) { return (dlk_vf)a; }
 /// `a` where it is NaN, else a NaN.
 DLK_INLINE dlk_vf dlk_nan(dlk_vf a) { return dlk_select(a == a, (dlk_vf){0} + __builtin_nanf(""), a); }
 
-/// The sine of `a + quarter · π/2`, lane by lane, for any argument. Out of line: it would crowd the loops that hardly
-/// call it.
-static __attribute__((noinline, unused)) dlk_vf dlk_sine_slow(dlk_vf a, int32_t quarter) {
-  dlk_vf result = a;
+/// `near` where `keep` says so; elsewhere the sine of `a + quarter · π/2`, for any argument. Out of line: it would crowd
+/// the loops that hardly call it.
+static __attribute__((noinline, unused)) dlk_vf dlk_sine_slow(dlk_vf a, int32_t quarter, dlk_vf near, dlk_vi keep) {
+  dlk_vf result = near;
 #pragma clang loop unroll(disable)
-  for (unsigned i = 0; i < sizeof(dlk_vf) / 4; i++) result[i] = quarter ? __builtin_cosf(a[i]) : __builtin_sinf(a[i]);
+  for (unsigned i = 0; i < sizeof(dlk_vf) / 4; i++) {
+    if (!keep[i]) result[i] = quarter ? __builtin_cosf(a[i]) : __builtin_sinf(a[i]);
+  }
   return result;
 }
 
-/// The tangent, lane by lane, for any argument.
-static __attribute__((noinline, unused)) dlk_vf dlk_tangent_slow(dlk_vf a) {
-  dlk_vf result = a;
+/// `near` where `keep` says so; elsewhere the tangent of `a`, for any argument.
+static __attribute__((noinline, unused)) dlk_vf dlk_tangent_slow(dlk_vf a, dlk_vf near, dlk_vi keep) {
+  dlk_vf result = near;
 #pragma clang loop unroll(disable)
-  for (unsigned i = 0; i < sizeof(dlk_vf) / 4; i++) result[i] = __builtin_tanf(a[i]);
+  for (unsigned i = 0; i < sizeof(dlk_vf) / 4; i++) {
+    if (!keep[i]) result[i] = __builtin_tanf(a[i]);
+  }
   return result;
 }
 

@@ -7,7 +7,7 @@ extension ChannelsLastWalk {
   mutating func shuffle(_ id: NodeID, _ node: Node) throws -> Bool {
     guard node.op.name == "Reshape", let twin = twin(node.input(0)), let input = matcher.shape(node.input(0)),
       let parted = node.output(0), let shape = matcher.shape(parted), shape.rank == input.rank + 1,
-      let groups = shape[1].value, let members = shape[2].value, input[1] == .known(groups * members),
+      let groups = shape[1].value, let members = shape[2].value, input[1] == .known(groups) * .known(members),
       (2..<input.rank).allSatisfy({ input[$0].provablyEquals(shape[$0 + 1]) }), input[0].provablyEquals(shape[0]),
       let second = matcher.onlyReader(of: parted), let turned = turned(second, shape.rank),
       let third = matcher.onlyReader(of: turned), matcher[third].op == OperatorName("Reshape"),

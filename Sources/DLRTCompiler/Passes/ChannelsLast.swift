@@ -121,9 +121,10 @@ extension ChannelsLastWalk {
     return twin
   }
 
-  /// Puts a node that makes its outputs in the new layout in the place of one.
+  /// Puts a node that makes its outputs in the new layout in the place of one; not where the way back is unknown.
   mutating func convert(_ id: NodeID, _ node: Node) {
     var node = node
+    guard node.outputs.allSatisfy({ $0 == nil || rank($0) != nil }) else { return }
     for (index, output) in node.outputs.enumerated() {
       guard let output else { continue }
       let twin = patch.value(described(output, matcher.shape(output)?.channelsLast))

@@ -16,8 +16,10 @@ struct FoldChannelAffine: Pass {
       guard let output = program.graph[id].output(0), matcher.type(output) == .float32,
         let affine = try ChannelAffine(id, matcher)
       else { continue }
-      if let convolution = foldable(affine, matcher), changed.insert(convolution).inserted {
-        try fold(affine, into: convolution, matcher, &patch)
+      if let convolution = matcher.ownConvolution(of: affine.input), convolution.channels == affine.scale.count,
+        changed.insert(convolution.id).inserted
+      {
+        try fold(affine, into: convolution, &patch)
         patch.replace(output, with: affine.input)
         patch.remove(id)
       } else if program.graph[id].op == OperatorName("BatchNormalization") {
@@ -27,38 +29,22 @@ struct FoldChannelAffine: Pass {
     return patch
   }
 
-  /// The convolution that makes the affine's input for nobody else, if its weights are constant.
-  private func foldable(_ affine: ChannelAffine, _ matcher: Matcher) -> NodeID? {
-    guard matcher.useCount(affine.input) == 1, let id = matcher.producer(affine.input) else { return nil }
-    let node = matcher[id]
-    guard node.op == OperatorName("Conv") || node.op == OperatorName("ConvTranspose"),
-      let weights = matcher.constant(node.input(1)), weights.rank >= 2,
-      node.input(2) == nil || matcher.constant(node.input(2))?.count == affine.scale.count,
-      case .int(let groups) = node.attributes["group"] ?? .int(1), groups > 0
-    else { return nil }
-    let isTransposed = node.op == OperatorName("ConvTranspose")
-    let perGroup = isTransposed ? weights.shape[1] : weights.shape[0] / groups
-    return weights.shape[0] % groups == 0 && perGroup * groups == affine.scale.count ? id : nil
-  }
-
   private func fold(
-    _ affine: ChannelAffine, into id: NodeID, _ matcher: Matcher, _ patch: inout GraphPatch
+    _ affine: ChannelAffine, into convolution: ConstantConvolution, _ patch: inout GraphPatch
   ) throws {
-    var node = matcher[id]
-    guard let weights = matcher.constant(node.input(1)) else { return }
-    let channels = affine.scale.count
+    let (weights, channels) = (convolution.weights, convolution.channels)
     // [M, C / group, kernel…], or of ConvTranspose [C, M / group, kernel…], where the group of an input channel says
     // which outputs it feeds.
     var blocks = 1
     var channelsPerBlock = channels
     var blocksPerGroup = 1
-    if node.op != OperatorName("Conv"), case .int(let groups) = node.attributes["group"] ?? .int(1) {
+    if convolution.isTransposed {
       blocks = weights.shape[0]
-      channelsPerBlock = channels / groups
-      blocksPerGroup = blocks / groups
+      channelsPerBlock = channels / convolution.groups
+      blocksPerGroup = blocks / convolution.groups
     }
     let scaled = try Tensor(uninitialized: weights.shape, type: .float32)
-    let run = weights.count / max(blocks * channelsPerBlock, 1)
+    let run = weights.count / (blocks * channelsPerBlock)
     weights.withUnsafeBytes { bytes in
       guard let source = bytes.baseAddress else { return }
       weights.storage.preparePages(bytes)
@@ -74,13 +60,14 @@ struct FoldChannelAffine: Pass {
       }
     }
     var bias = affine.shift
-    if let old = matcher.constant(node.input(2))?.elements(Float.self) {
+    if let old = convolution.bias?.elements(Float.self) {
       for channel in bias.indices { bias[channel] += old[channel] * affine.scale[channel] }
     }
+    var node = convolution.node
     let newWeights = patch.constant(scaled)
     let newBias = patch.constant(try Tensor(bias, shape: [channels]))
     node.inputs = [node.input(0), newWeights, newBias]
-    patch.update(id, node)
+    patch.update(convolution.id, node)
   }
 
   private func rewrite(
@@ -135,6 +122,8 @@ private struct ChannelAffine {
         parameters.allSatisfy({ $0.type == .float32 })
       else { return nil }
       let values = parameters.map { $0.elements(Float.self) }
+      // Nobody has compared them where the input's channels are unknown.
+      guard values.allSatisfy({ $0.count == values[0].count }) else { return nil }
       input = first
       scale = []
       shift = []
@@ -163,10 +152,11 @@ private struct ChannelAffine {
     guard scale.allSatisfy(\.isFinite) else { return nil }
   }
 
-  /// A constant that broadcasts along channels only, as one number for each channel of `input`.
+  /// A constant that broadcasts along channels only, as one number for each channel of `input`, which a convolution makes.
   private static func channels(_ value: ValueID, of input: ValueID, _ matcher: Matcher) -> [Float]? {
     guard let constant = matcher.constant(value), constant.type == .float32, let shape = matcher.shape(input),
-      shape.rank >= 3, constant.rank <= shape.rank, let channels = shape[1].value
+      shape.rank >= 3, constant.rank <= shape.rank, let channels = matcher.ownConvolution(of: input)?.channels,
+      shape[1] == .known(channels)
     else { return nil }
     if constant.count == 1 { return Array(repeating: constant.elements(Float.self)[0], count: channels) }
     guard constant.count == channels, constant.rank >= shape.rank - 1,

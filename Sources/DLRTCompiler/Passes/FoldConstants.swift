@@ -4,9 +4,10 @@ import DLRTOperators
 /// Runs nodes whose inputs are all fixed, once, at load.
 package struct FoldConstants: Pass {
   package let name = "fold-constants"
-  /// A folded result may not be larger than this, or than what it was made from: a model of a few bytes must not
-  /// become gigabytes.
+  /// A folded result may not be larger than this, or than what it was made from, and all of them together not larger
+  /// than `mostExtraBytes` and the model's constants: a model of a few bytes must not become gigabytes.
   private static let mostBytes = 1 << 20
+  private static let mostExtraBytes = 16 << 20
   private static let castLike = OperatorName("CastLike")
 
   package init() {}
@@ -14,15 +15,21 @@ package struct FoldConstants: Pass {
   package func patch(for program: Program, environment: PlanEnvironment) throws -> GraphPatch {
     var patch = GraphPatch(program.graph)
     var known: [ValueID: Fact] = [:]
+    var budget = Self.mostExtraBytes &+ 2 &* program.givenBytes &- program.graph.constantBytes
     for id in program.graph.order {
       let node = program.graph[id]
       guard let op = program.op(id), op.isDeterministic,
-        let results = try fold(node, id, op, program, known, environment)
+        let results = try fold(node, id, op, program, known, budget, environment)
       else { continue }
       for (output, tensor) in zip(node.outputs, results) {
         guard let output, let tensor else { continue }
         known[output] = Fact(constant: tensor)
+        budget -= tensor.byteCount
         patch.replace(output, with: patch.constant(tensor, name: program.graph[output].name))
+      }
+      // What was only a step on the way goes.
+      for case let input? in node.inputs where program.readers[input].count == 1 {
+        budget += known[input]?.constant?.byteCount ?? 0
       }
       patch.remove(id)
     }
@@ -31,7 +38,7 @@ package struct FoldConstants: Pass {
 
   private func fold(
     _ node: Node, _ id: NodeID, _ op: any Operator, _ program: Program, _ known: [ValueID: Fact],
-    _ environment: PlanEnvironment
+    _ budget: Int, _ environment: PlanEnvironment
   ) throws -> [Tensor?]? {
     // Most nodes read something that is not fixed: they are passed by before anything is made of what is.
     let isFixed = node.inputs.allSatisfy { input in
@@ -51,7 +58,7 @@ package struct FoldConstants: Pass {
         return try foldElements(node, program)
       }
       inputs.append(fact)
-      inputBytes += fact.constant?.byteCount ?? 0
+      if !node.inputs[..<index].contains(input) { inputBytes += fact.constant?.byteCount ?? 0 }
     }
     let label = program.graph.label(of: id)
     do {
@@ -59,7 +66,7 @@ package struct FoldConstants: Pass {
       guard inference.dataDependent.isEmpty, inference.outputs.allSatisfy({ $0?.type.dataType != nil }) else {
         return nil
       }
-      return try Evaluator(environment: environment, limit: max(Self.mostBytes, inputBytes)).evaluate(
+      return try Evaluator(environment: environment, limit: min(budget, max(Self.mostBytes, inputBytes))).evaluate(
         op, inputs: inputs, outputs: zip(node.outputs, inference.outputs).map { $0 == nil ? nil : $1 })
     } catch is Unresolved {
       return nil

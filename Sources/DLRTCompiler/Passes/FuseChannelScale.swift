@@ -15,7 +15,7 @@ struct FuseChannelScale: Pass {
         matcher.isPointwise(reader), program.graph[reader].input(0) == product,
         let weights = matcher.constant(program.graph[reader].input(1)),
         let (image, factors) = matcher.split(mul, { isImage($0, mul, product, matcher) }),
-        isWorthwhile(weights.shape, product, matcher)
+        isWorthwhile(weights, product, matcher)
       else { continue }
       var node = program.graph[reader]
       node.inputs += [ValueID?](repeating: nil, count: 5 - node.inputs.count)
@@ -36,10 +36,9 @@ struct FuseChannelScale: Pass {
   }
 
   /// Whether the weights are few beside an image; each image of a batch gets its own.
-  private func isWorthwhile(_ weights: [Int], _ product: ValueID, _ matcher: Matcher) -> Bool {
-    guard let shape = matcher.shape(product), shape.dims.dropFirst().allSatisfy({ $0.value != nil })
+  private func isWorthwhile(_ weights: Tensor, _ product: ValueID, _ matcher: Matcher) -> Bool {
+    guard weights.count > 0, let shape = matcher.shape(product), shape.dims.dropFirst().allSatisfy({ $0.value != nil })
     else { return false }
-    let (count, overflow) = weights[0].multipliedReportingOverflow(by: 2 * max(weights[1], 1))
-    return !overflow && count <= matcher.imageElements(product)
+    return weights.count <= matcher.imageElements(product) / 2
   }
 }

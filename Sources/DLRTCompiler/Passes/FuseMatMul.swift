@@ -104,7 +104,10 @@ private struct FusedProduct {
       guard let other = node.inputs.first(where: { $0 != result }) ?? nil, let number = matcher.scalar(other),
         node.op.name == "Mul" || (node.input(0) == result && number != 0)
       else { return false }
-      scale *= Float(node.op.name == "Mul" ? number : 1 / number)
+      let factor = scale * Float(node.op.name == "Mul" ? number : 1 / number)
+      // One product of factors may leave the range in which one after the other stays.
+      guard factor.isNormal else { return false }
+      scale = factor
     case OperatorName("Add"):
       guard addend == nil, let (_, other) = matcher.split(node, { $0 == result }), other != result else { return false }
       if isPlain, isBias(other, for: result, matcher) {

@@ -48,10 +48,17 @@ final class Matcher {
     return constant.firstNumber
   }
 
-  /// Whether a value is about a number, in the precision in which exporters write constants.
-  func isScalar(_ value: ValueID?, _ number: Double) -> Bool {
-    guard let found = scalar(value) else { return false }
-    return (found - number).magnitude <= 1e-3 * max(number.magnitude, 1e-3)
+  /// Whether a value is a whole number, which any type of elements holds exactly.
+  func isScalar(_ value: ValueID?, _ number: Int) -> Bool { scalar(value) == Double(number) }
+
+  /// How far, relatively, a number may be from another one that it stands for among elements of a value's type. A number
+  /// that is further away was learned, and means itself.
+  func rounding(_ value: ValueID) -> Double {
+    switch type(value) {
+    case .float16: 6e-4
+    case .bfloat16: 2.5e-3
+    default: 1e-6
+    }
   }
 
   /// Splits the two inputs of a commutative node into one that fits and the other.

@@ -19,7 +19,10 @@ struct RecognizeActivations: Pass {
         !covered.contains(output), matcher.type(output)?.isFloat == true
       else { continue }
       let product = Product(output, matcher)
-      guard let found = leakyRelu(node, matcher) ?? product?.activation(matcher) else { continue }
+      guard let found = leakyRelu(node, matcher) ?? product?.activation(matcher),
+        // Numbers of a higher rank give it to the result.
+        matcher.haveEqualShapes(found.x, output)
+      else { continue }
       covered.formUnion(product?.inner ?? [])
       let type = program.fact(output)?.type
       let made = patch.node(
@@ -45,6 +48,8 @@ private struct Product {
   private(set) var constant = 1.0
   /// Products within this one.
   private(set) var inner: Set<ValueID> = []
+  /// How far a number may be from what it stands for, by rounding to the type of its elements.
+  private let rounding: Double
 
   struct Activation {
     let op: String
@@ -53,6 +58,7 @@ private struct Product {
   }
 
   init?(_ root: ValueID, _ matcher: Matcher) {
+    rounding = matcher.rounding(root)
     var pending = [root]
     while let value = pending.popLast() {
       guard factors.count < 4 else { return nil }
@@ -73,7 +79,10 @@ private struct Product {
     }
   }
 
-  private func near(_ a: Double, _ b: Double) -> Bool { (a - b).magnitude <= 2e-3 * b.magnitude }
+  private func near(_ a: Double, _ b: Double) -> Bool { (a - b).magnitude <= rounding * b.magnitude }
+
+  /// The same of a number that exporters write with a few digits.
+  private func isAbout(_ a: Double, _ b: Double) -> Bool { (a - b).magnitude <= max(1e-4, rounding) * b.magnitude }
 
   func activation(_ matcher: Matcher) -> Activation? {
     guard factors.count == 2 else { return nil }
@@ -93,7 +102,7 @@ private struct Product {
       let (_, inner) = matcher.split(sum, { matcher.isScalar($0, 1) })
     else { return nil }
     if let erf = matcher.node(inner, "Erf"), let argument = erf.input(0).flatMap({ Product($0, matcher) }),
-      argument.factors == [x], near(argument.constant, 0.5.squareRoot())
+      argument.factors == [x], isAbout(argument.constant, 0.5.squareRoot())
     {
       return Activation(op: "Gelu", x: x)
     }
@@ -107,24 +116,25 @@ private struct Product {
 
   private func isTanhArgument(_ argument: Product, _ x: ValueID, _ matcher: Matcher) -> Bool {
     let scale = 0.7978845608
-    if argument.factors.count == 1, near(argument.constant, scale), let sum = matcher.node(argument.factors[0], "Add"),
+    if argument.factors.count == 1, isAbout(argument.constant, scale),
+      let sum = matcher.node(argument.factors[0], "Add"),
       let (_, cubic) = matcher.split(sum, { $0 == x }), let cube = Product(cubic, matcher)
     {
-      return cube.isCube(of: x, matcher) && near(cube.constant, 0.044715)
+      return cube.isCube(of: x, matcher) && isAbout(cube.constant, 0.044715)
     }
     // x · (1 + 0.044715 · x²)
-    guard argument.factors.count == 2, near(argument.constant, scale), argument.factors.contains(x),
+    guard argument.factors.count == 2, isAbout(argument.constant, scale), argument.factors.contains(x),
       let other = argument.factors.first(where: { $0 != x }), let sum = matcher.node(other, "Add"),
       let (_, quadratic) = matcher.split(sum, { matcher.isScalar($0, 1) }), let square = Product(quadratic, matcher)
     else { return false }
-    return near(square.constant, 0.044715) && (square.factors == [x, x] || square.isPower(of: x, 2, matcher))
+    return isAbout(square.constant, 0.044715) && (square.factors == [x, x] || square.isPower(of: x, 2, matcher))
   }
 
   private func isCube(of x: ValueID, _ matcher: Matcher) -> Bool {
     factors == [x, x, x] || isPower(of: x, 3, matcher)
   }
 
-  private func isPower(of x: ValueID, _ exponent: Double, _ matcher: Matcher) -> Bool {
+  private func isPower(of x: ValueID, _ exponent: Int, _ matcher: Matcher) -> Bool {
     guard factors.count == 1, let power = matcher.node(factors[0], "Pow") else { return false }
     return power.input(0) == x && matcher.isScalar(power.input(1), exponent)
   }

@@ -110,7 +110,8 @@ private struct AttentionPattern {
       guard let own = matcher.shape(value)?.dims.suffix(4) else { return false }
       return axes.enumerated().allSatisfy { index, axis in
         let (a, b) = (own[own.startIndex + axis], result[result.startIndex + index])
-        return !a.provablyDiffers(b) && (a == 1) == (b == 1)
+        // Of two names, one may stand for 1.
+        return a.provablyEquals(b) || !(a.isNamed && b.isNamed) && !a.provablyDiffers(b) && (a == 1) == (b == 1)
       }
     }
   }
@@ -183,7 +184,8 @@ private struct AttentionPattern {
       case .ints([0, 2, 1])? = transpose.attributes["perm"], let joined = matcher.node(transpose.input(0), "Reshape"),
       let source = joined.input(0), let from = matcher.shape(source), let to = matcher.shape(value), from.rank == 4,
       to.rank == 4, from[0].provablyEquals(to[0]), from[1].provablyEquals(to[1]), from[3].provablyEquals(to[2]),
-      let flat = matcher.shape(transpose.input(0)), flat.rank == 3, flat[2].provablyEquals(from[3])
+      let flat = matcher.shape(transpose.input(0)), flat.rank == 3, flat[1].provablyEquals(from[2]),
+      flat[2].provablyEquals(from[3])
     else { return nil }
     return (source, [0, 1, 3, 2])
   }

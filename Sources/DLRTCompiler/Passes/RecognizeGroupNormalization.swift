@@ -35,6 +35,9 @@ struct RecognizeGroupNormalization: Pass {
 
   /// `Reshape [N, C, spatial…] → [N, groups, …]`, a plain InstanceNormalization, and `Reshape` back.
   private struct Groups {
+    /// More than any network has; the pass writes down numbers for each.
+    static let mostChannels = 1 << 20
+
     let x: ValueID
     let result: ValueID
     let groups: Int
@@ -47,6 +50,7 @@ struct RecognizeGroupNormalization: Pass {
         let parted = matcher.node(node.input(0), "Reshape"), let x = parted.input(0), let input = matcher.shape(x),
         let middle = matcher.shape(output), middle.rank >= 3, input.rank >= 3, middle[0].provablyEquals(input[0]),
         let groups = middle[1].value, let channels = input[1].value, groups > 0, channels % groups == 0,
+        channels <= Self.mostChannels,
         matcher[first].op == OperatorName("Reshape"), matcher[first].input(0) == output,
         let result = matcher[first].output(0), matcher.haveEqualShapes(result, x)
       else { return nil }

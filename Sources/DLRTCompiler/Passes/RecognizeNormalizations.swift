@@ -25,6 +25,8 @@ struct RecognizeNormalizations: Pass {
         result = sum
       }
       let op = OperatorName(found.isCentered ? "LayerNormalization" : "RMSNormalization")
+      // Numbers of a higher rank give it to the result.
+      guard matcher.haveEqualShapes(found.x, result) else { continue }
       let fact = program.fact(result)
       let made = patch.node(
         op, name: node.name, attributes: ["axis": .int(-1), "epsilon": .float(Float(found.epsilon))], inputs: inputs,

@@ -12,7 +12,7 @@ struct TrimWindows: Pass {
     var patch = GraphPatch(program.graph)
     for id in program.graph.order {
       let node = program.graph[id]
-      guard let op = program.op(id) as? Conv, let weights = program.graph.constant(node.input(1)),
+      guard let op = program.op(id) as? Conv, let weights = program.graph.constant(node.input(1)), weights.count > 0,
         let shape = matcher.shape(node.input(0)), shape.rank == weights.rank
       else { continue }
       let spatial = shape.dims.dropFirst(2).compactMap(\.value)

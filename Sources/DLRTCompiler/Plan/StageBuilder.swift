@@ -12,13 +12,13 @@ struct StageBuilder {
   let pendingOutputs: [Int]
 
   let views: StageViews
-  private var groups: ImageGroups
+  private(set) var groups: ImageGroups
   private var stage = Stage()
   private var constantIndex: ValueTable<Int>
   /// The buffer that holds each value; values that are views or were computed in place share one.
   private var bufferOf: ValueTable<Int>
   /// The last step that reads each value, or beyond all steps for what must outlive them; nil where nobody reads.
-  private var lastUse: ValueTable<Int>
+  private(set) var lastUse: ValueTable<Int>
   private var buffers: [Buffer] = []
   /// By step of the stage.
   private var stepWeights: [StepWeights] = []
@@ -109,12 +109,12 @@ struct StageBuilder {
     }
     for (place, index) in inArena.enumerated() { buffers[index].offset = layout.buffers[place].offset }
     for (position, draft) in drafts.enumerated() {
-      emit(draft, at: position, workspace: scratch[position].map { layout.buffers[$0].offset } ?? 0)
+      try emit(draft, at: position, workspace: scratch[position].map { layout.buffers[$0].offset } ?? 0)
     }
     if stepWeights.contains(where: { !$0.all.isEmpty }) {
       stage.weights = StageWeights(stepWeights, environment.weights)
     }
-    finish(read: read, delivered: delivered)
+    try finish(read: read, delivered: delivered)
     return stage
   }
 }
@@ -140,86 +140,11 @@ extension StageBuilder {
 
   private func shape(_ value: ValueID) -> [Int] { facts[value]?.shape?.sizes ?? [] }
 
-  private func operand(_ value: ValueID, _ view: StridedView? = nil) -> Planning.Operand {
+  func operand(_ value: ValueID, _ view: StridedView? = nil) -> Planning.Operand {
     let fact = facts[value]
     return Planning.Operand(
       type: fact?.type ?? .tensor(.float32), shape: shape(value), constant: fact?.constant, view: view,
       isOpen: facts.dataDependent.contains(value))
-  }
-
-  /// A node with the operands that its step is made for.
-  private struct Request: Sendable {
-    let id: NodeID
-    let planning: Planning
-    /// What the step packs.
-    let uses: PackedWeightList
-    let outputs: [ValueID?]
-    /// The input whose bytes are the output's bytes: there is nothing to do.
-    let viewedInput: Int?
-
-    /// More than any machine addresses; operators make tables whose sizes follow the outputs'.
-    private static let mostBytes = 1 << 47
-
-    func checkSizes() throws(DLRTError) {
-      for case let output? in planning.outputs {
-        guard let type = output.type.dataType, try Tensor.byteCount(type, output.shape) > Self.mostBytes else {
-          continue
-        }
-        throw DLRTError(.limitExceeded, "an output is too large", got: "shape \(output.shape)")
-      }
-    }
-  }
-
-  private func request(for id: NodeID, _ group: ImageGroups.Group?) -> Request {
-    let node = program.graph[id]
-    let lastUse = lastUse
-    let outputs = views.outputs(of: id).map { output in output.flatMap { lastUse[$0] == nil ? nil : $0 } }
-    let uses = PackedWeightList()
-    let images = group == nil ? [] : program.op(id)?.imageInputs ?? []
-    // Operands have the shapes that the operator knows, wherever their elements are.
-    let planning = Planning(
-      inputs: node.inputs.enumerated().map { index, input in
-        let given = input.map { operand($0, views.view(of: index, id)) }
-        return images.contains(index) ? given?.firstImage : given
-      },
-      outputs: zip(node.outputs, outputs).enumerated().map { index, output in
-        guard output.1 != nil, let value = output.0 else { return nil }
-        let made = operand(value, index == 0 ? views.outputView(id) : nil)
-        return group == nil ? made : made.firstImage
-      }, environment: environment.noting(uses))
-    return Request(id: id, planning: planning, uses: uses, outputs: outputs, viewedInput: viewedInput(id, planning))
-  }
-
-  /// Whether an operator only shows its input, always or for these shapes.
-  private func viewedInput(_ id: NodeID, _ planning: Planning) -> Int? {
-    guard let op = program.op(id) else { return nil }
-    if let viewed = op.viewedInput { return viewed }
-    guard planning.outputs.count == 1, let output = planning.outputs[0], let input = planning.inputs.first ?? nil,
-      output.view == nil, input.type == output.type, input.count == output.count,
-      op.view(output: 0, StridedView(whole: input.shape), planning)?.isWhole(output.shape) == true
-    else { return nil }
-    return 0
-  }
-
-  /// Makes all steps, on several threads.
-  private func steps(for requests: [Request]) -> [Result<Step, any Error>] {
-    if environment.pool.threads == 1 { return requests.map { step(for: $0) } }
-    let results = Locked([Result<Step, any Error>?](repeating: nil, count: requests.count))
-    environment.pool.run(requests.count) { index in
-      let result = step(for: requests[index])
-      results.withLock { $0[index] = result }
-    }
-    return results.withLock { $0 }.map { $0 ?? .success(.nothing) }
-  }
-
-  private func step(for request: Request) -> Result<Step, any Error> {
-    guard let op = program.op(request.id), request.viewedInput == nil else { return .success(.nothing) }
-    do {
-      try request.checkSizes()
-      return .success(try op.plannedStep(request.planning))
-    } catch {
-      return .failure(error)
-    }
   }
 
   private mutating func draft(
@@ -368,7 +293,15 @@ extension StageBuilder {
     return Stage.Operand(location: location, type: type, shape: isDynamic ? [] : shape(value))
   }
 
-  private mutating func emit(_ draft: Draft, at position: Int, workspace: Int) {
+  /// A value that nobody makes would be read from anywhere.
+  private func checkMade(_ operand: Stage.Operand, _ value: ValueID, by reader: NodeID? = nil) throws {
+    guard operand.location == nil else { return }
+    throw DLRTError(
+      .internalError, "nobody makes a value that is read", node: reader.map { program.graph.label(of: $0) },
+      tensor: program.graph[value].name)
+  }
+
+  private mutating func emit(_ draft: Draft, at position: Int, workspace: Int) throws {
     if draft.outputs.isEmpty { return }
     let group = groups[position]
     let images = group?.images ?? 1
@@ -381,7 +314,9 @@ extension StageBuilder {
         stage.operands.append(.absent)
         continue
       }
-      stage.operands.append(located(input))
+      let operand = located(input)
+      try checkMade(operand, input, by: draft.id)
+      stage.operands.append(operand)
     }
     for output in draft.outputs { stage.operands.append(output.map { located($0) } ?? .absent) }
     if let firstRead = draft.step.firstRead {
@@ -407,9 +342,11 @@ extension StageBuilder {
     return operand(value).byteCount / images
   }
 
-  private mutating func finish(read: Set<ValueID>, delivered: [Int]) {
+  private mutating func finish(read: Set<ValueID>, delivered: [Int]) throws {
     for index in delivered {
-      let operand = finalOperand(program.graph.outputs[index])
+      let value = program.graph.outputs[index]
+      let operand = finalOperand(value)
+      try checkMade(operand, value)
       stage.outputs.append(Stage.Output(index: index, operand: operand))
     }
     for value in read.sorted(by: { $0.index < $1.index }) where program.graph[value].constant == nil {

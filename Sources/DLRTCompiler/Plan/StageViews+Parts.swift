@@ -7,7 +7,7 @@ import DLRTOperators
 extension StageViews {
   /// Later Concats come first, so that those before them can lie within them.
   mutating func placeParts(of nodes: [NodeID]) {
-    var sources = Set(inputs.values.flatMap { $0.values.map(\.value) })
+    var sources = sources
     sources.formUnion(outputs.values.map(\.value))
     for id in nodes.reversed() where !facts.waiting.contains(id) && !absorbed.contains(id) {
       guard let op = program.op(id) as? Concat, let value = program.graph[id].output(0), isPlain(value) else {
@@ -52,7 +52,7 @@ extension StageViews {
     _ value: ValueID, _ place: Source, for reader: NodeID, _ sources: Set<ValueID>
   ) -> Bool {
     guard isPlain(value), places[value] == nil, let maker = program.producers[value],
-      !facts.waiting.contains(maker), !absorbed.contains(maker), outputs[maker] == nil,
+      runsHere(maker), !facts.waiting.contains(maker), !absorbed.contains(maker), outputs[maker] == nil,
       program.graph[maker].output(0) == value, let op = program.op(maker), op.writes(place.view, planning(maker)),
       program.graph[reader].inputs.count(where: { $0 == value }) == 1,
       canLie(value, place.view, for: reader, sources)

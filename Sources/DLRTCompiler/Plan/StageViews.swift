@@ -19,11 +19,14 @@ struct StageViews {
   var places: [ValueID: Source] = [:]
   /// Nodes whose outputs others write for them.
   var absorbed: Set<NodeID> = []
+  /// The nodes of a stage that begins where another one has ended; nil where all are there.
+  private let here: Set<NodeID>?
 
   init(_ nodes: [NodeID], program: Program, environment: PlanEnvironment, facts: PlanFacts) {
     self.program = program
     self.environment = environment
     self.facts = facts
+    here = nodes.count == program.graph.order.count ? nil : Set(nodes)
     let able = nodes.filter { id in
       guard !facts.waiting.contains(id), let op = program.op(id) else { return false }
       return op.writesPermuted || !op.viewableInputs.isEmpty
@@ -32,7 +35,8 @@ struct StageViews {
       guard let op = program.op(id) else { continue }
       for index in op.viewableInputs { findSource(of: index, id, op) }
     }
-    for id in able where program.op(id)?.writesPermuted == true { findTarget(of: id) }
+    let sources = sources
+    for id in able where program.op(id)?.writesPermuted == true { findTarget(of: id, sources) }
     placeParts(of: nodes)
   }
 
@@ -49,6 +53,12 @@ struct StageViews {
     guard let target = outputs[id] else { return direct }
     return [target.value] + direct.dropFirst()
   }
+
+  /// Values that somebody reads through a view, and which must be where they are.
+  var sources: Set<ValueID> { Set(inputs.values.flatMap { $0.values.map(\.value) }) }
+
+  /// False for what an earlier stage has run: of its values only those are left that this stage was known to read.
+  func runsHere(_ id: NodeID) -> Bool { here?.contains(id) ?? true }
 
   func view(of input: Int, _ id: NodeID) -> StridedView? { inputs[id]?[input]?.view }
   func outputView(_ id: NodeID) -> StridedView? { outputs[id]?.view }
@@ -89,7 +99,8 @@ extension StageViews {
     var best: Source?
     var root = value
     let own = planning(id)
-    while let node = program.producers[root], !facts.waiting.contains(node), let input = program.graph[node].input(0),
+    while let node = program.producers[root], runsHere(node), !facts.waiting.contains(node),
+      let input = program.graph[node].input(0),
       isPlain(input), facts[input]?.type == facts[value]?.type,
       view(root, of: node, StridedView(whole: shape(input))) != nil
     {
@@ -105,9 +116,9 @@ extension StageViews {
   }
 
   /// The order of axes that the only reader of a node's output wants.
-  private mutating func findTarget(of id: NodeID) {
+  private mutating func findTarget(of id: NodeID, _ sources: Set<ValueID>) {
     let graph = program.graph
-    guard let value = graph[id].output(0), isPlain(value), !graph.outputs.contains(value),
+    guard let value = graph[id].output(0), isPlain(value), !sources.contains(value), !graph.outputs.contains(value),
       program.readers[value].count == 1, let reader = program.readers[value].first, !facts.waiting.contains(reader),
       let swapped = graph[reader].output(0), graph[reader].outputs.count == 1, isPlain(swapped),
       facts[swapped]?.type == facts[value]?.type, !absorbed.contains(id)
@@ -124,7 +135,7 @@ extension StageViews {
       guard from[axis] == 1 || place != nil else { return }
       strides.append(from[axis] == 1 ? 0 : new[place ?? axis])
     }
-    guard strides != own else { return }
+    guard strides != own, strides.last == own.last || from.last == 1 else { return }
     outputs[id] = Source(value: swapped, view: StridedView(strides: strides))
     absorbed.insert(reader)
   }

@@ -120,7 +120,7 @@ struct AttentionKernel: Sendable {
     if packedCount > 0 {
       pack(arguments, scratch)
       arguments.k = UnsafePointer(scratch)
-      arguments.k_row_stride = 0
+      arguments.k_packed = 1
     }
     if valueCount > 0, arguments.v_row_stride > arguments.value_depth {
       let target = scratch + packedCount, count = shape.valueSize
@@ -178,7 +178,7 @@ extension dlk_attention_args {
   fileprivate func skipping(_ count: Int) -> dlk_attention_args {
     var rest = self
     rest.keys &-= Int64(count)
-    rest.k += count &* Int(k_row_stride == 0 ? depth : k_row_stride)
+    rest.k += count &* Int(k_packed == 0 ? k_row_stride : depth)
     rest.v += count &* Int(v_row_stride)
     rest.mask = mask.map { $0 + count }
     rest.causal_offset &-= Int64(count)

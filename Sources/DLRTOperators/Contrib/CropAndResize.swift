@@ -80,6 +80,9 @@ private struct Cropping: Sendable {
     return place >= 0 && place <= last ? place : nil
   }
 
+  /// A float32 near the end of a long axis may have been rounded beyond it.
+  private func index(_ place: Float, _ size: Int) -> Int { min(Int(place), size &- 1) }
+
   private func crop(_ x: UnsafePointer<Float>, _ roi: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>) {
     let (rows, columns, width) = (output[2], output[3], image[3])
     for row in 0..<rows {
@@ -91,10 +94,10 @@ private struct Cropping: Sendable {
           continue
         }
         if isNearest {
-          target.pointee = x[Int(roundf(vertical)) &* width &+ Int(roundf(horizontal))]
+          target.pointee = x[index(roundf(vertical), image[2]) &* width &+ index(roundf(horizontal), width)]
           continue
         }
-        let (top, left) = (Int(vertical), Int(horizontal))
+        let (top, left) = (index(vertical, image[2]), index(horizontal, width))
         let (bottom, right) = (min(top &+ 1, image[2] &- 1), min(left &+ 1, width &- 1))
         let (down, across) = (vertical - Float(top), horizontal - Float(left))
         let above = x[top &* width &+ left] + (x[top &* width &+ right] - x[top &* width &+ left]) * across

@@ -111,10 +111,8 @@ package struct MatMulNBits: Operator {
     let (weights, n, k) = (weights, weights.rows, weights.columns)
     if let groups { try weights.check(groups.pointer.assumingMemoryBound(to: Int32.self)) }
     // The same bytes may be used with other scales.
-    let identity = [planning.constant(2), zeros, planning.constant(4)].map { tensor in
-      tensor.map { "\(ObjectIdentifier($0.storage).hashValue)+\($0.byteOffset)" } ?? ""
-    }
-    return try planning.packed(bytes, format: "nbits \(weights.bits) \(weights.block) \(identity)") { bytes in
+    let others = [planning.constant(2), zeros, planning.constant(4)]
+    return try planning.packed(bytes, with: others, format: "nbits \(weights.bits) \(weights.block)") { bytes in
       let width = Int(table.pointee.gemm_panel)
       let total = Int(table.pointee.packed_b_floats(Int64(k), Int64(n)))
       let storage = try TensorStorage(byteCount: total * 4)

@@ -57,7 +57,8 @@ package struct ConvolutionAttributes: Sendable {
 
   private func checkChannels(_ channels: Dim, _ weight: Shape, _ name: String) throws(DLRTError) {
     let expected = weight[1] * .known(group)
-    guard !channels.provablyDiffers(expected) else {
+    // A number beyond counting is unknown, and would fit any other.
+    guard !channels.provablyDiffers(expected), weight[1].value == nil || expected.value != nil else {
       throw DLRTError(
         .invalidModel, "channels do not fit the weights", tensor: name, expected: "\(expected)", got: "\(channels)")
     }
@@ -100,7 +101,7 @@ package struct ConvolutionProblem: Sendable, Hashable {
 
   /// Multiplications and additions; saturates where the number is beyond all measure.
   package var flops: Int {
-    let terms = Double(batch * groups) * Double(outputChannels) * Double(inputChannels)
+    let terms = Double(batch) * Double(groups) * Double(outputChannels) * Double(inputChannels)
     return Int(min(2 * terms * Double(geometry.kernelSize) * Double(geometry.outputSize), 1e18))
   }
 

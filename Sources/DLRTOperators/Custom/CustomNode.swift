@@ -11,6 +11,7 @@ struct CustomNode: Operator {
 
   private let custom: any CustomOperator
   let isDeterministic: Bool
+  var runsWithoutElements: Bool { true }
 
   init(_ attributes: inout AttributeReader) throws {
     throw DLRTError(.internalError, "a user's operator is made by its own registration")

@@ -1,6 +1,6 @@
 import CKernelSupport
 
-/// ONNX ThresholdedRelu (10–22): x above alpha, else 0; NaN stays NaN.
+/// ONNX ThresholdedRelu (10–22): x above alpha, else 0, also for NaN.
 package struct ThresholdedRelu: RealUnaryOperator {
   package static let schema = OperatorSchema.unary("ThresholdedRelu", versions: [10, 22])
 
@@ -12,5 +12,5 @@ package struct ThresholdedRelu: RealUnaryOperator {
 
   package var kernel: UnaryKernel? { UnaryKernel(DLK_UNARY_THRESHOLDED_RELU, alpha) }
 
-  package func apply(_ x: Double) -> Double { x > Double(alpha) ? x : x.isNaN ? x : 0 }
+  package func apply(_ x: Double) -> Double { x > Double(alpha) ? x : 0 }
 }

@@ -32,8 +32,7 @@ final class QuantizedProduct: Sendable {
     let bytes = matrices * product.packedWords * 4
     if let constant = planning.constant(b.input), !planning.has(bZero) || planning.constant(bZero) != nil {
       let zero = planning.constant(bZero)
-      let identity = zero.map { "\(ObjectIdentifier($0.storage).hashValue)+\($0.byteOffset)" } ?? ""
-      packed = try planning.packed(constant, format: "pairs \(identity)", byteCount: bytes) { source, target in
+      packed = try planning.packed(constant, with: [zero], format: "pairs", byteCount: bytes) { source, target in
         let wide = try TensorStorage(byteCount: max(b.byteCount, 1))
         let elements = wide.base.assumingMemoryBound(to: Int16.self)
         source.whole { b.widen(0..<b.rows, $0, zero?.pointer, elements) }

@@ -146,6 +146,11 @@ extension Inference {
 
   package mutating func setType(_ index: Int, _ type: DataType) { setType(index, .tensor(type)) }
 
+  /// States the rank of an output whose sizes may not be known.
+  package mutating func setRank(_ index: Int, _ type: DataType, _ rank: Int) {
+    set(index, type, Shape([Dim](repeating: .unknown, count: rank)))
+  }
+
   package mutating func set(_ index: Int, _ type: DataType, _ shape: Shape, elements: [Dim]? = nil) {
     guard index < outputs.count else { return }
     outputs[index] = Fact(type, shape, elements: elements)

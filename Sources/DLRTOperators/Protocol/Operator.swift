@@ -44,7 +44,8 @@ package protocol Operator: Sendable {
   /// Whether the step reads an input through a view.
   func reads(_ view: StridedView, input index: Int, _ planning: Planning) -> Bool
 
-  /// True when the step writes its first output with its axes in any order in memory.
+  /// True when the step writes its first output with its axes in any order in memory, but for the last one, whose elements
+  /// stay adjacent.
   var writesPermuted: Bool { get }
 
   /// Whether the step writes its first output into a part of another tensor's memory.
@@ -55,6 +56,9 @@ package protocol Operator: Sendable {
 
   /// True for an operator that only reads its input's shape, never its data.
   var readsOnlyShapes: Bool { get }
+
+  /// True for an operator whose step is wanted even where all that it makes are tensors without elements.
+  var runsWithoutElements: Bool { get }
 
   /// What an operator of one of the elementwise families does for float32.
   var elementwiseKernel: ElementwiseKernel? { get }
@@ -76,6 +80,7 @@ extension Operator {
   package var viewedInput: Int? { nil }
   package var isDeterministic: Bool { true }
   package var readsOnlyShapes: Bool { false }
+  package var runsWithoutElements: Bool { false }
   package var elementwiseKernel: ElementwiseKernel? { nil }
 }
 

@@ -100,14 +100,16 @@ extension Planning {
   /// contents are there when the step's body runs.
   ///
   /// - Parameters:
-  ///   - format: names the layout; equal formats of one tensor and instruction set give the same bytes.
+  ///   - companions: other constants of which the packed form is made.
+  ///   - format: names the layout; equal formats of the same tensors and instruction set give the same bytes.
   ///   - isLater: the body reads it only after `StepIO.nextWeights`, and then nothing that was there before.
   ///   - fill: writes `byteCount` bytes, as often as they are needed anew.
   package func packed(
-    _ tensor: Tensor, format: String, byteCount: Int, isLater: Bool = false, _ fill: @escaping PackedWeight.Fill
+    _ tensor: Tensor, with companions: [Tensor?] = [], format: String, byteCount: Int, isLater: Bool = false,
+    _ fill: @escaping PackedWeight.Fill
   ) throws -> TensorStorage {
     let weight = try environment.weights.weight(
-      tensor, format: "\(kernels.isa.name) \(format)", byteCount: byteCount, environment.pool, fill)
+      tensor, with: companions, format: "\(kernels.isa.name) \(format)", byteCount: byteCount, environment.pool, fill)
     if let uses = environment.uses {
       uses.note(weight, isLater: isLater)
     } else {
@@ -118,8 +120,8 @@ extension Planning {
 
   /// A constant in another form, made at once, in memory that `make` finds.
   package func packed(
-    _ tensor: Tensor, format: String, _ make: (Tensor) throws -> TensorStorage
+    _ tensor: Tensor, with companions: [Tensor?] = [], format: String, _ make: (Tensor) throws -> TensorStorage
   ) throws -> TensorStorage {
-    try environment.weights.packed(tensor, format: "\(kernels.isa.name) \(format)", make)
+    try environment.weights.packed(tensor, with: companions, format: "\(kernels.isa.name) \(format)", make)
   }
 }

@@ -7,25 +7,33 @@ import DLRTParallel
 /// is packed for that plan alone, so that plans leave nothing behind.
 package final class WeightStore: Sendable {
   private struct Key: Hashable {
-    let storage: ObjectIdentifier
-    let offset: Int
+    struct Place: Hashable {
+      let storage: ObjectIdentifier
+      let offset: Int
+
+      init(_ tensor: Tensor) { (storage, offset) = (ObjectIdentifier(tensor.storage), tensor.byteOffset) }
+    }
+
+    let place: Place
     let shape: [Int]
+    let companions: [Place?]
     let format: String
     /// Whatever a format leaves open, nobody is given less than he reads.
     let byteCount: Int
 
-    init(_ tensor: Tensor, _ format: String, byteCount: Int = 0) {
-      storage = ObjectIdentifier(tensor.storage)
-      offset = tensor.byteOffset
+    init(_ tensor: Tensor, _ companions: [Tensor?], _ format: String, byteCount: Int = 0) {
+      place = Place(tensor)
       shape = tensor.shape
+      self.companions = companions.map { $0.map(Place.init) }
       self.format = format
       self.byteCount = byteCount
     }
   }
 
   private struct Entry {
-    // Keeps the key's identity from being reused.
+    // Keep the key's identities from being reused.
     let source: Tensor
+    let companions: [Tensor?]
     let packed: TensorStorage
     /// nil for what was made at once.
     let weight: PackedWeight?
@@ -35,6 +43,11 @@ package final class WeightStore: Sendable {
     var entries: [Key: Entry] = [:]
     /// Storages that live as long as the model.
     var lasting: Set<ObjectIdentifier> = []
+
+    func isLasting(_ key: Key) -> Bool {
+      lasting.contains(key.place.storage)
+        && key.companions.allSatisfy { $0.map { lasting.contains($0.storage) } ?? true }
+    }
   }
 
   private let state = Locked(State())
@@ -61,18 +74,21 @@ package final class WeightStore: Sendable {
 // MARK: Made at once
 
 extension WeightStore {
-  /// - Parameter make: makes the packed form.
+  /// - Parameters:
+  ///   - companions: what else the packed form is made of.
+  ///   - make: makes the packed form.
   package func packed(
-    _ tensor: Tensor, format: String, _ make: (Tensor) throws -> TensorStorage
+    _ tensor: Tensor, with companions: [Tensor?] = [], format: String, _ make: (Tensor) throws -> TensorStorage
   ) throws -> TensorStorage {
-    try packed(tensor, format: format) { tensor, _ in try make(tensor) }
+    try packed(tensor, with: companions, format: format) { tensor, _ in try make(tensor) }
   }
 
   private func packed(
-    _ tensor: Tensor, format: String, _ make: (Tensor, _ isLasting: Bool) throws -> TensorStorage
+    _ tensor: Tensor, with companions: [Tensor?], format: String,
+    _ make: (Tensor, _ isLasting: Bool) throws -> TensorStorage
   ) throws -> TensorStorage {
-    let key = Key(tensor, format)
-    let (found, isLasting) = state.withLock { ($0.entries[key]?.packed, $0.lasting.contains(key.storage)) }
+    let key = Key(tensor, companions, format)
+    let (found, isLasting) = state.withLock { ($0.entries[key]?.packed, $0.isLasting(key)) }
     if let found { return found }
     tensor.withUnsafeBytes { tensor.storage.preparePages($0) }
     let made = try make(tensor, isLasting)
@@ -81,7 +97,7 @@ extension WeightStore {
     tensor.withUnsafeBytes { tensor.storage.releasePages($0) }
     return state.withLock { state in
       if let other = state.entries[key]?.packed { return other }
-      state.entries[key] = Entry(source: tensor, packed: made, weight: nil)
+      state.entries[key] = Entry(source: tensor, companions: companions, packed: made, weight: nil)
       // What is packed may be packed again: converted first, then laid out.
       state.lasting.insert(ObjectIdentifier(made))
       return made
@@ -93,7 +109,7 @@ extension WeightStore {
     if tensor.isAligned { return tensor }
     // Elements of strings refer to memory of their own.
     if tensor.type == .string { return try tensor.copied() }
-    let storage = try packed(tensor, format: "aligned") { tensor, isLasting in
+    let storage = try packed(tensor, with: [], format: "aligned") { tensor, isLasting in
       let count = tensor.byteCount
       let storage = try isLasting ? memory.take(count).storage : TensorStorage(byteCount: count)
       tensor.withUnsafeBytes { UnsafeMutableRawBufferPointer(start: storage.base, count: count).copyMemory(from: $0) }
@@ -108,12 +124,15 @@ extension WeightStore {
 extension WeightStore {
   /// A constant in a kernel's layout, to be borrowed by whoever reads it.
   ///
-  /// - Parameter fill: writes the packed form, `byteCount` bytes.
+  /// - Parameters:
+  ///   - companions: what else the packed form is made of.
+  ///   - fill: writes the packed form, `byteCount` bytes.
   package func weight(
-    _ tensor: Tensor, format: String, byteCount: Int, _ pool: ThreadPool, _ fill: @escaping PackedWeight.Fill
+    _ tensor: Tensor, with companions: [Tensor?] = [], format: String, byteCount: Int, _ pool: ThreadPool,
+    _ fill: @escaping PackedWeight.Fill
   ) throws -> PackedWeight {
-    let key = Key(tensor, format, byteCount: byteCount)
-    let (found, isLasting) = state.withLock { ($0.entries[key]?.weight, $0.lasting.contains(key.storage)) }
+    let key = Key(tensor, companions, format, byteCount: byteCount)
+    let (found, isLasting) = state.withLock { ($0.entries[key]?.weight, $0.isLasting(key)) }
     if let found { return found }
     guard isLasting else {
       let weight = PackedWeight(try TensorStorage(byteCount: byteCount), in: nil, source: tensor, fill)
@@ -124,7 +143,7 @@ extension WeightStore {
     let made = PackedWeight(storage, in: block, source: tensor, fill)
     return state.withLock { state in
       if let other = state.entries[key]?.weight { return other }
-      state.entries[key] = Entry(source: tensor, packed: storage, weight: made)
+      state.entries[key] = Entry(source: tensor, companions: companions, packed: storage, weight: made)
       return made
     }
   }

@@ -47,6 +47,8 @@ struct RecurrentOptions: Sendable {
     if version < 7 { node.attributes["output_sequence"] = nil }
   }
 
+  private static let mostHidden = 1 << 40
+
   /// Checks the inputs X, W, R, B, sequence_lens, initial_h and, for LSTM, initial_c and P; says Y and Y_h (and Y_c).
   func infer(_ inference: inout Inference) throws {
     let type = try inference.type(0)
@@ -55,6 +57,11 @@ struct RecurrentOptions: Sendable {
     let steps = x[batchFirst ? 1 : 0]
     let batch = x[batchFirst ? 0 : 1]
     let hidden = if let hiddenSize { Dim.known(hiddenSize) } else { try inference.shape(2, rank: 3)[2] }
+    guard (hidden.value ?? 0) <= Self.mostHidden else {
+      throw DLRTError(
+        .limitExceeded, "the state is too large", tensor: inference.name(2), expected: "at most \(Self.mostHidden)",
+        got: "\(hidden)")
+    }
     let count = Dim.known(directions)
     let rows = hidden * .known(gates)
     try require(&inference, 1, [count, rows, x[2]])

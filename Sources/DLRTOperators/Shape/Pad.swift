@@ -29,6 +29,8 @@ package struct Pad: Operator {
     mode = try attributes.choice("mode", default: PaddedCopy.Mode.constant)
   }
 
+  private static let mostPadding: UInt = 1 << 48
+
   package func infer(_ inference: inout Inference) throws {
     let type = try inference.type(0)
     inference.setType(0, type)
@@ -40,6 +42,11 @@ package struct Pad: Operator {
       throw DLRTError(
         .invalidModel, "not two numbers for each axis", tensor: inference.name(1), expected: "\(2 * axes.count)",
         got: "\(pads.count)")
+    }
+    guard pads.allSatisfy({ ($0.value ?? 0).magnitude <= Self.mostPadding }) else {
+      throw DLRTError(
+        .limitExceeded, "too much padding", tensor: inference.name(1), expected: "at most \(Self.mostPadding)",
+        got: "\(Shape(pads))")
     }
     for (index, axis) in axes.enumerated() {
       let input = shape[axis]

@@ -35,7 +35,9 @@ package struct RangeOperator: Operator {
     let (span, overflow) = limit.subtractingReportingOverflow(start)
     if overflow { throw tooLong(inference) }
     let isEmpty = delta > 0 ? span <= 0 : span >= 0
-    let count = isEmpty ? 0 : (span - delta.signum()) / delta + 1
+    guard let count = isEmpty ? 0 : Int(exactly: (span.magnitude - 1) / delta.magnitude + 1) else {
+      throw tooLong(inference)
+    }
     let elements = count <= Fact.mostElements ? (0..<count).map { Dim.known(start + $0 * delta) } : nil
     inference.set(0, type, [.known(count)], elements: elements)
   }

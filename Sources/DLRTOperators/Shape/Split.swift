@@ -27,6 +27,7 @@ package struct Split: Operator {
     let type = try inference.type(0)
     for index in 0..<inference.outputCount { inference.setType(index, type) }
     let shape = try inference.shape(0)
+    for index in 0..<inference.outputCount { inference.setRank(index, type, shape.rank) }
     let axis = try inference.axis(axis, rank: shape.rank)
     let sizes: [Dim]
     if inference.has(1) {
@@ -44,9 +45,11 @@ package struct Split: Operator {
 
   private func explicitSizes(_ inference: Inference, _ size: Dim) throws -> [Dim] {
     let sizes = try inference.dims(1)
-    let isComplete = sizes.count == inference.outputCount || sizes.count > inference.outputCount
-    let total = sizes.reduce(Dim.known(0), +)
-    guard isComplete, !total.provablyDiffers(size), sizes.allSatisfy({ ($0.value ?? 0) >= 0 }) else {
+    // None is beyond the axis, so that a sum too large to be known is none of its parts'.
+    let range = 0...(size.value ?? Int.max)
+    guard sizes.count >= inference.outputCount, sizes.allSatisfy({ $0.value.map(range.contains) ?? true }),
+      !sizes.reduce(Dim.known(0), +).provablyDiffers(size)
+    else {
       throw DLRTError(
         .invalidModel, "parts do not fill the axis", tensor: "split",
         expected: "\(inference.outputCount) sizes with sum \(size)", got: "\(Shape(sizes))")

@@ -71,6 +71,7 @@ extension Resize {
         expected: "a number", got: type.name)
     }
     let input = try inference.shape(0)
+    inference.setRank(0, type, input.rank)
     let axes = try inference.axes(self.axes ?? Array(0..<input.rank), rank: input.rank)
     if transformation == .cropAndResize {
       let roi = try inference.tensor(1)
@@ -171,6 +172,8 @@ extension Resize {
   }
 
   package func plan(_ planning: inout Planning) throws -> Step {
+    let output = planning.output(0).shape
+    if output.product == 0 { return .nothing }
     let resized = try resizedAxes(planning)
     let tables = resized.map { axis in
       switch mode {
@@ -186,8 +189,6 @@ extension Resize {
       }
     }
     let type = planning.type(0)
-    let output = planning.output(0).shape
-    if output.product == 0 { return .nothing }
     var step: Step
     if mode == .nearest {
       let gather = AxisGather(
