@@ -53,6 +53,22 @@ import Testing
     try check(b, [input([4])], leaves: ["ai.dlrt::FusedElementwise": 1])
   }
 
+  /// As exporters write a softmax in float32 of scores that are float32.
+  @Test func castsToTheSameType() throws {
+    var b = GraphBuilder()
+    let (q, k, v) = (
+      b.input("q", .float32, [1, 2, 3, 4]), b.input("k", .float32, [1, 2, 4, 3]), b.input("v", .float32, [1, 2, 3, 4])
+    )
+    let float: [String: Attribute] = ["to": .int(Int(DataType.float32.rawValue))]
+    let scores = b.node("Cast", [b.node("MatMul", [q, k])], float)
+    let weights = b.node("Cast", [b.node("Softmax", [scores], ["axis": .int(-1)])], float)
+    b.output(b.node("MatMul", [weights, v]))
+    #expect(try b.model().operatorCounts["Cast"] == nil)
+    let narrow: [String: Attribute] = ["to": .int(Int(DataType.float16.rawValue))]
+    b.output(b.node("Cast", [b.node("Cast", [v], narrow)], float))
+    #expect(try b.model().operatorCounts["Cast"] == 2)
+  }
+
   /// A number that is only near the pattern's was learned.
   @Test(arguments: [Float(1.0015), 0.9985]) func learnedFactorsStay(_ factor: Float) throws {
     var b = GraphBuilder()

@@ -81,7 +81,7 @@ extension Guarded where Element == Float {
 /// The exact value of a unary function, computed in double precision.
 func exact(_ function: dlk_unary, _ a: Float, _ b: Float, _ input: Float) -> Double {
   let x = Double(input), a = Double(a), b = Double(b)
-  if x.isNaN { return function == DLK_UNARY_SHRINK ? 0 : x }
+  if x.isNaN { return function == DLK_UNARY_SHRINK || function == DLK_UNARY_THRESHOLDED_RELU ? 0 : x }
   func elu(_ x: Double) -> Double { x < 0 ? expm1(x) : x }
   func softplus(_ x: Double) -> Double { max(x, 0) + log1p(exp(-abs(x))) }
   switch function {

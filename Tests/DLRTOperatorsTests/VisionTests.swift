@@ -245,6 +245,35 @@ private func floats(_ values: [Float], _ shape: [Int]) throws -> Tensor { try Te
 
   private let three: [Float] = [0, 0, 1, 1, 0, 0, 1, 1, 5, 5, 6, 6]
 
+  @Test(arguments: [1, 7, 8, 9, 100, 500]) func manyBoxes(_ count: Int) throws {
+    var numbers = RandomNumbers(seed: UInt64(count))
+    let boxes = (0..<count).flatMap { _ in
+      let (y, x) = (Float(numbers.next() * 10), Float(numbers.next() * 10))
+      return [y, x, y + Float(numbers.next() * 3), x + Float(numbers.next() * 3)]
+    }
+    let scores = try numbers.tensor([count]).array(of: Float.self)
+    func area(_ y: Float, _ x: Float) -> Float { max(0, y) * max(0, x) }
+    func overlap(_ a: Int, _ b: Int) -> Float {
+      let (p, q) = (boxes[a * 4..<a * 4 + 4].map { $0 }, boxes[b * 4..<b * 4 + 4].map { $0 })
+      func sides(_ box: [Float], _ axis: Int) -> (Float, Float) {
+        (min(box[axis], box[axis + 2]), max(box[axis], box[axis + 2]))
+      }
+      let (y, x) = (0, 1)
+      func shared(_ axis: Int) -> Float {
+        min(sides(p, axis).1, sides(q, axis).1) - max(sides(p, axis).0, sides(q, axis).0)
+      }
+      func whole(_ box: [Float]) -> Float {
+        area(sides(box, y).1 - sides(box, y).0, sides(box, x).1 - sides(box, x).0)
+      }
+      let common = area(shared(y), shared(x))
+      return common == 0 ? 0 : common / (whole(p) + whole(q) - common)
+    }
+    var taken: [Int] = []
+    for index in scores.indices.sorted(by: { scores[$0] > scores[$1] })
+    where taken.allSatisfy({ overlap($0, index) <= 0.3 }) { taken.append(index) }
+    #expect(try run(boxes: boxes, scores: scores, most: count, overlap: 0.3) == taken.flatMap { [0, 0, $0] })
+  }
+
   @Test func scoresThatAreNoNumbersAreNeverTaken() throws {
     #expect(try run(boxes: three, scores: [.nan, 0.5, 0.9]) == [0, 0, 2, 0, 0, 1])
   }

@@ -101,6 +101,20 @@ import Testing
     #expect(try run(b, inputs).result.isNear(expected))
   }
 
+  /// What is worked on in float32 is narrowed where it was made.
+  @Test(arguments: [DataType.float16, .bfloat16]) func turnedHeadsOfHalves(_ type: DataType) throws {
+    var numbers = RandomNumbers(seed: 27)
+    let to: [String: Attribute] = ["to": .int(Int(type.rawValue))]
+    let inputs = try (0..<3).map { _ in try OperatorRun.tensor("Cast", [numbers.tensor([2, 3, 5, 4])], to) }
+    let order: [String: Attribute] = ["perm": .ints([0, 2, 1, 3])]
+    let expected = try OperatorRun.tensor("Transpose", [OperatorRun.tensor("Attention", inputs)], order)
+    var b = GraphBuilder()
+    let values = inputs.enumerated().map { b.input("i\($0)", type, Shape($1.shape)) }
+    b.output(b.node("Transpose", [b.node("Attention", values)], order))
+    let got = try run(b, inputs).result
+    #expect(try got.convertedToFloat32().isNear(expected.convertedToFloat32(), 0))
+  }
+
   /// Keys that are one key again and again, and a single one out of many, for few queries and for many.
   @Test(arguments: [1, 4, 40]) func keysWithoutAStride(_ queries: Int) throws {
     var numbers = RandomNumbers(seed: 26)

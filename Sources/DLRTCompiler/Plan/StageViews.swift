@@ -121,7 +121,9 @@ extension StageViews {
     guard let value = graph[id].output(0), isPlain(value), !sources.contains(value), !graph.outputs.contains(value),
       program.readers[value].count == 1, let reader = program.readers[value].first, !facts.waiting.contains(reader),
       let swapped = graph[reader].output(0), graph[reader].outputs.count == 1, isPlain(swapped),
-      facts[swapped]?.type == facts[value]?.type, !absorbed.contains(id)
+      let type = facts[value]?.type.dataType, facts[swapped]?.type.dataType == type, !absorbed.contains(id),
+      // What is narrowed behind the step is not the step's to place.
+      let op = program.op(id), !Swift.type(of: op).promotedTypes.contains(type)
     else { return }
     let (from, to) = (shape(value), shape(swapped))
     guard from.count == to.count, from.product == to.product,
