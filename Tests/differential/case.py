@@ -36,6 +36,7 @@ class Case:
         self.name, self.rng = name, rng
         self.nodes, self.inputs, self.weights, self.outputs = [], {}, {}, []
         self.input_types = {}
+        self.others, self.grown = [], False  # inputs of further runs; whether errors may have grown on a long way
         self.rtol, self.atol = 1e-3, 1e-5
         self.count = 0
         versions = [
