@@ -108,6 +108,9 @@ struct Arguments {
 
 /// Options that several commands share.
 extension Option {
+  static let input = Option.value(
+    "--input", "[NAME=]FILE", "an input: .npy, .npz, .pb, .png, .jpg, .wav or .json; may be repeated", repeats: true)
+  static let inputs = Option.value("--inputs", "DIR", "read input_0.pb, input_1.pb, … of an ONNX test data set")
   static let threads = Option.value("--threads", "N", "threads of a run (default: the process's CPUs)")
   static let dim = Option.value("--dim", "NAME=V", "size of a symbolic dimension; may be repeated", repeats: true)
   static let shape = Option.value(
@@ -137,6 +140,17 @@ extension Arguments {
     let names = unknown.map { "'\($0)'" }.joined(separator: ", ")
     let others = known.isEmpty ? "none" : known.map { "'\($0)'" }.joined(separator: ", ")
     Terminal.error("dlrt \(command): the model has no dimension \(names); it has \(others)")
+  }
+}
+
+extension Arguments {
+  /// The model's inputs in its order, from the files that `--inputs` and `--input` name, and the names of those that the
+  /// maker makes.
+  func inputs(of model: Model, _ maker: InputMaker) throws -> (values: [Value?], random: [String]) {
+    var reader = InputReader(model: model, maker: maker)
+    if let folder = string("--inputs") { try reader.readFolder(folder) }
+    for text in all("--input") { try reader.read(text) }
+    return try reader.inputs()
   }
 }
 

@@ -324,6 +324,28 @@ import Testing
     #expect(steps?.first?["node"]?.string == "negate")
   }
 
+  /// A model that is particular about an input cannot be measured on random ones.
+  @Test(arguments: ["bench", "profile"]) func filesAreMeasuredOn(_ command: String) throws {
+    let model = try folder.model { builder in
+      let x = builder.input("x", .float32, [.symbol("N"), 3])
+      builder.output(builder.node("Reshape", [x, builder.input("shape", .int64, [2])]))
+    }
+    let few = command == "bench" ? ["--seconds", "0", "--json"] : ["--runs", "1", "--json"]
+    func measured(_ inputs: String...) throws -> Answer {
+      try RunningCommand.call([command, model] + inputs + few, in: folder)
+    }
+    #expect(try measured().code != 0)
+    let shape = try folder.write("shape.json", "[3, -1]")
+    let named = try measured("--input", "shape=\(shape)", "--dim", "N=2")
+    #expect(named.code == 0 && named.errors.isEmpty, "\(named.errors)")
+    let both = try measured("--input", folder.write("x.json", "[[1, 2, 3]]"), "--input", shape)
+    #expect(both.code == 0 && both.errors.isEmpty, "\(both.errors)")
+    let folderOfNone = try measured("--input", "shape=\(shape)", "--inputs", folder.path)
+    #expect(folderOfNone.code == 4 && folderOfNone.errors.contains("input_0.pb"), "\(folderOfNone.errors)")
+    let wrong = try measured("--input", "y=\(shape)")
+    #expect(wrong.code == 4 && wrong.errors.contains("'shape'"), "\(wrong.errors)")
+  }
+
   @Test func whatIsNoPluginIsRefused() throws {
     let model = try folder.negation()
     for (file, word) in [("none.so", "none.so"), ("/lib/x86_64-linux-gnu/libm.so.6", "dlrt_plugin_register")] {

@@ -8,6 +8,8 @@ enum BenchCommand: Command {
   static let summary = "Measure how long a model takes to load and to run"
   static let positionals = Positionals(name: "MODEL", count: 1...1)
   static let options: [Option] = [
+    .input,
+    .inputs,
     .threads,
     .value("--seconds", "S", "how long to measure (default 3)"),
     .value("--warmup", "N", "runs before measuring (default 2)"),
@@ -21,6 +23,7 @@ enum BenchCommand: Command {
   static let examples = [
     "dlrt bench resnet50.onnx --threads 1",
     "dlrt bench bert.onnx --dim N=1 --dim T=128 --seconds 5 --json",
+    "dlrt bench bert.onnx --input input_ids=ids.npy",
   ]
 
   static func run(_ arguments: Arguments) throws -> Outcome {
@@ -34,7 +37,7 @@ enum BenchCommand: Command {
     let session = try Session(model, options: SessionOptions(threads: threads, seed: 0))
     let loaded = Clock.now()
     try arguments.check(maker, model, name)
-    let inputs = try maker.inputs(for: model)
+    let (inputs, _) = try arguments.inputs(of: model, maker)
     let made = Clock.now()
     var outputs = [Value?](repeating: nil, count: model.outputs.count)
     try session.run(inputs, into: &outputs)

@@ -7,6 +7,8 @@ enum ProfileCommand: Command {
   static let summary = "Show what each step and each operator of a run takes"
   static let positionals = Positionals(name: "MODEL", count: 1...1)
   static let options: [Option] = [
+    .input,
+    .inputs,
     .threads,
     .value("--runs", "N", "runs to measure, of which the medians are shown (default 10)"),
     .dim,
@@ -29,7 +31,7 @@ enum ProfileCommand: Command {
     let model = try arguments.model()
     let session = try Session(model, options: SessionOptions(threads: threads, seed: 0))
     try arguments.check(maker, model, name)
-    let inputs = try maker.inputs(for: model)
+    let (inputs, _) = try arguments.inputs(of: model, maker)
     _ = try session.run(inputs)
     try session.settle()
     _ = try session.run(inputs)

@@ -7,9 +7,8 @@ enum RunCommand: Command {
   static let summary = "Run a model on files (or on random inputs) and show its outputs"
   static let positionals = Positionals(name: "MODEL", count: 1...1)
   static let options: [Option] = [
-    .value(
-      "--input", "[NAME=]FILE", "an input: .npy, .npz, .pb, .png, .jpg, .wav or .json; may be repeated", repeats: true),
-    .value("--inputs", "DIR", "read input_0.pb, input_1.pb, … of an ONNX test data set"),
+    .input,
+    .inputs,
     .value("--outputs", "DIR", "write output_0.pb, output_1.pb, … in the model's order"),
     .dim,
     .shape,
@@ -42,10 +41,7 @@ enum RunCommand: Command {
     let labels = try arguments.string("--labels").map(Labels.init(path:)) ?? Labels(model.metadata)
     let session = try Session(
       model, options: SessionOptions(threads: threads, memoryLimit: limit.map { $0 << 20 }, seed: seed))
-    var reader = InputReader(model: model, maker: maker)
-    if let folder = arguments.string("--inputs") { try reader.readFolder(folder) }
-    for text in arguments.all("--input") { try reader.read(text) }
-    let (inputs, randomNames) = try reader.inputs()
+    let (inputs, randomNames) = try arguments.inputs(of: model, maker)
     if !randomNames.isEmpty && !arguments.has("--json") {
       let names = randomNames.map { "'\($0)'" }.joined(separator: ", ")
       Terminal.error("dlrt run: random values (seed \(seed)) for \(names)")
