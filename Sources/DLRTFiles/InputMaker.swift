@@ -1,8 +1,8 @@
 import DLRT
 import DLRTGraph
 
-/// Makes random inputs for a model, from a seed: floats of a normal distribution, integers that fit vocabularies, masks
-/// of ones.
+/// Makes random inputs for a model, from a seed: floats of a normal distribution, integers that stay within the tables that
+/// they choose from, or else fit vocabularies, masks of ones.
 package struct InputMaker {
   package var dims: [String: Int] = [:]
   package var shapes: [String: [Int]] = [:]
@@ -16,10 +16,11 @@ package struct InputMaker {
   package func inputs(for model: Model, given: [Bool] = []) throws -> [Value?] {
     try check(model)
     var generator = SplitMix(state: seed)
+    let bounds = model.indexBounds
     return try model.inputs.enumerated().map { index, port in
       if index < given.count && given[index] { return nil }
       if port.isOptional && shapes[port.name] == nil { return nil }
-      return try .tensor(tensor(port, &generator))
+      return try .tensor(tensor(port, below: bounds[index], &generator))
     }
   }
 
@@ -69,7 +70,8 @@ package struct InputMaker {
     }
   }
 
-  private func tensor(_ port: Model.Port, _ generator: inout SplitMix) throws -> Tensor {
+  /// - Parameter bound: what integers stay below, if there is such a number.
+  private func tensor(_ port: Model.Port, below bound: Int?, _ generator: inout SplitMix) throws -> Tensor {
     guard case .tensor(let type) = port.type else {
       throw DLRTError(
         .invalidInput, "random values are made for tensors only", tensor: port.name, expected: "a file",
@@ -79,17 +81,19 @@ package struct InputMaker {
     guard let count = shape.checkedProduct, count <= 1 << 31 else {
       throw DLRTError(.invalidArgument, "no such shape", tensor: port.name, got: "\(shape)")
     }
-    let isMask = port.name.hasSuffix("mask")
+    let isMask = bound == nil && port.name.hasSuffix("mask")
     switch type {
     case .float32: return try Tensor((0..<count).map { _ in Float(generator.normal()) }, shape: shape)
     case .float64: return try Tensor((0..<count).map { _ in generator.normal() }, shape: shape)
     case .float16: return try Tensor((0..<count).map { _ in Float16(generator.normal()) }, shape: shape)
     case .int64:
-      return try Tensor((0..<count).map { _ in isMask ? 1 : Int64(generator.next() % 9000) }, shape: shape)
+      return try Tensor(
+        (0..<count).map { _ in isMask ? 1 : generator.integer(below: bound ?? 9000) as Int64 }, shape: shape)
     case .int32:
-      return try Tensor((0..<count).map { _ in isMask ? 1 : Int32(generator.next() % 9000) }, shape: shape)
-    case .uint8: return try Tensor((0..<count).map { _ in UInt8(truncatingIfNeeded: generator.next()) }, shape: shape)
-    case .int8: return try Tensor((0..<count).map { _ in Int8(truncatingIfNeeded: generator.next()) }, shape: shape)
+      return try Tensor(
+        (0..<count).map { _ in isMask ? 1 : generator.integer(below: bound ?? 9000) as Int32 }, shape: shape)
+    case .uint8: return try Tensor((0..<count).map { _ in generator.integer(below: bound) as UInt8 }, shape: shape)
+    case .int8: return try Tensor((0..<count).map { _ in generator.integer(below: bound) as Int8 }, shape: shape)
     case .bool: return try Tensor((0..<count).map { _ in isMask || generator.next() % 2 == 0 }, shape: shape)
     default: return try Tensor(zeros: shape, type: type)
     }
@@ -106,6 +110,12 @@ struct SplitMix: RandomNumberGenerator {
     z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
     z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
     return z ^ (z >> 31)
+  }
+
+  /// A number from 0 up to a bound, as far as its type goes; without a bound any number.
+  mutating func integer<T: FixedWidthInteger>(below bound: Int?) -> T {
+    guard let bound else { return T(truncatingIfNeeded: next()) }
+    return T(truncatingIfNeeded: next() % UInt64(max(1, min(bound, Int(clamping: T.max)))))
   }
 
   /// A sum of twelve uniform numbers: mean 0, variance 1, close enough to a normal distribution for test data.

@@ -1,5 +1,6 @@
 import DLRT
 import DLRTGraph
+import DLRTTestSupport
 import Testing
 
 @testable import DLRTFiles
@@ -95,6 +96,44 @@ import Testing
     #expect(try values(2, ["N": 2])[0].array(of: Float.self) != first[0].array(of: Float.self))
     #expect(try values(1, ["M": 2])[0].shape == [1, 3])
     expectError(.invalidArgument, "'x'") { _ = try values(1, ["N": 1 << 50]) }
+  }
+
+  @Test func randomIndicesStayWithinTheirTables() throws {
+    var b = GraphBuilder()
+    let table = b.input("table", .float32, [.symbol("N"), 7])
+    let rows = try (3...6).map { b.constant(try Tensor(zeros: [$0 * 10, 2], type: .float32)) }
+    let direct = b.input("direct", .int64, [400])
+    for data in [rows[1], rows[0], rows[2]] { b.output(b.node("Gather", [data, direct])) }
+    let mask = b.input("segment_mask", .int32, [2, 200])
+    let cut = b.node("Slice", [mask, b.constant(try Tensor(int64: [0])), b.constant(try Tensor(int64: [9]))])
+    b.output(b.node("Gather", [rows[3], b.node("Cast", [b.node("Flatten", [cut])], ["to": .int(7)])]))
+    let byte = b.input("byte", .uint8, [400])
+    let wide = b.node("Unsqueeze", [b.node("Cast", [byte], ["to": .int(6)]), b.constant(try Tensor(int64: [0]))])
+    b.output(b.node("Gather", [table, wide], ["axis": .int(-1)]))
+    let open = b.input("open", .int64, [400])
+    b.output(b.node("Gather", [table, open]), b.node("Neg", [open]))
+    for optimizes in [true, false] {
+      let made = try InputMaker(seed: 3).inputs(for: b.model(optimizes: optimizes))
+      let inputs = made.compactMap { $0?.tensor?.integers }
+      let limits = [30, 60, 7, 9000]
+      #expect(inputs.count == limits.count)
+      for (numbers, limit) in zip(inputs, limits) {
+        #expect(numbers.allSatisfy { 0 <= $0 && $0 < limit })
+        #expect((numbers.max() ?? 0) > limit / 2 && Set(numbers).count > 5)
+      }
+    }
+  }
+
+  /// A table without rows has nothing that an index could name, and one of a model's words may be larger than any number.
+  @Test func tablesOfAnySizeAreSurvived() throws {
+    var b = GraphBuilder()
+    for (name, size) in [("none", 0), ("vast", 1 << 62)] {
+      let data = b.input("\(name)_table", .float32, [.known(size), 0])
+      b.output(b.node("Gather", [data, b.input(name, .int32, [3])]))
+    }
+    let inputs = try InputMaker(seed: 3).inputs(for: b.model(optimizes: false))
+    #expect(try inputs[1]?.tensor?.array(of: Int32.self) == [0, 0, 0])
+    #expect(try inputs[3]?.tensor?.array(of: Int32.self).allSatisfy { $0 >= 0 } == true)
   }
 }
 
