@@ -64,6 +64,7 @@ extension PassManager {
     FoldConstants(),
     EliminateNoOps(),
     MergeDuplicates(),
+    ReadThroughExpands(),
     RecognizeActivations(),
     RecognizeNormalizations(),
     RecognizeGroupNormalization(),
