@@ -3,6 +3,7 @@ import CKernelSupport
 func softmax(_ args: dlk_softmax_args, _ rows: Range<Int>) {
   let columns = Int(args.columns)
   guard columns > 0 else { return }
+  if columns < min(lanes, 8) { return softmaxSideBySide(args, rows) }
   // Rows of so few numbers as four vectors of the baseline have are not worth the code.
   if args.logarithm == 0, lanes > 4 {
     switch ceilDivide(columns, lanes) {
@@ -30,6 +31,57 @@ func softmax(_ args: dlk_softmax_args, _ rows: Range<Int>) {
       }
       if i < columns { dlk_store_partial(y + i, dlk_load_partial(x + i, columns &- i) - shiftVector, columns &- i) }
     }
+  }
+}
+
+/// Rows of a few numbers, as many at once as a vector has lanes: each lane is another row's.
+@inline(never)
+private func softmaxSideBySide(_ args: dlk_softmax_args, _ rows: Range<Int>) {
+  let columns = Int(args.columns)
+  let xStride = Int(args.x_row_stride), yStride = Int(args.y_row_stride)
+  let isLogarithm = dlk_first_lanes(args.logarithm == 0 ? 0 : lanes)
+  var storage = VectorBlock { _ in VF() }
+  withAddress(of: &storage) { storage in
+    let block: Target = storage.assumingMemoryBound(to: Float.self)
+    var row = rows.lowerBound
+    while row < rows.upperBound {
+      let count = min(lanes, rows.upperBound &- row)
+      let x: Source = args.x + row &* xStride
+      let y: Target = args.y + row &* yStride
+      let isVector = count == lanes && columns == 1
+      if isVector, xStride == 1 {
+        dlk_store(block, dlk_load(x))
+      } else {
+        moveRows(x, xStride, 1, block, 1, lanes, count, columns)
+      }
+      var top = constant(-.infinity)
+      for c in 0..<columns { top = dlk_max(dlk_load(block + c &* lanes), top) }
+      var sum = VF()
+      for c in 0..<columns {
+        let value = dlk_load(block + c &* lanes) - top
+        let power = exponential(value)
+        dlk_store(block + c &* lanes, dlk_select(isLogarithm, value, power))
+        sum += power
+      }
+      var factor = constant(1), shift = VF()
+      if args.logarithm == 0 { factor /= sum } else { shift = logarithm(sum) }
+      for c in 0..<columns { dlk_store(block + c &* lanes, dlk_load(block + c &* lanes) * factor - shift) }
+      if isVector, yStride == 1 {
+        dlk_store(y, dlk_load(block))
+      } else {
+        moveRows(Source(block), 1, lanes, y, yStride, 1, count, columns)
+      }
+      row = row &+ count
+    }
+  }
+}
+
+@inline(never)
+private func moveRows(
+  _ x: Source, _ xRow: Int, _ xColumn: Int, _ y: Target, _ yRow: Int, _ yColumn: Int, _ rows: Int, _ columns: Int
+) {
+  for r in 0..<rows {
+    for c in 0..<columns { y[r &* yRow &+ c &* yColumn] = dlk_load_scalar(x + (r &* xRow &+ c &* xColumn)) }
   }
 }
 

@@ -45,6 +45,58 @@ private let widths = [0, 1, 2, 7, 15, 16, 17, 31, 33, 48, 63, 64, 100, 257]
     }
   }
 
+  /// Of few numbers each, rows are done together, and each must be as if it were alone.
+  @Test(arguments: KernelLibrary.available)
+  func softmaxOfFewColumns(isa: ISA) {
+    let kernels = KernelLibrary.table(for: isa)
+    for columns in 1...10 {
+      var random = SeededGenerator(columns)
+      for rows in [1, 3, 4, 5, 15, 16, 17, 37] {
+        let stride = columns + rows % 3
+        let x = Guarded<Float>(rows * stride) { _ in random.float() * 20 }
+        if rows > 4 {
+          for (row, special) in [Float.nan, .infinity, -.infinity].enumerated() {
+            x.store(special, (row + 1) * stride + columns - 1)
+          }
+        }
+        for logarithm in [false, true] {
+          func run(_ parts: [Range<Int>], inPlace: Bool = false) -> [Float] {
+            let y = Guarded<Float>(rows * stride) { inPlace ? x[$0] : -77 }
+            var args = dlk_softmax_args(
+              rows: Int64(rows), columns: Int64(columns), x: inPlace ? y.pointer : x.pointer,
+              x_row_stride: Int64(stride), y: y.base, y_row_stride: Int64(stride), logarithm: logarithm ? 1 : 0)
+            for part in parts { kernels.pointee.softmax(&args, Int64(part.lowerBound), Int64(part.upperBound)) }
+            return (0..<rows * stride).map { y[$0] }
+          }
+          let whole = run([0..<rows])
+          let bits = whole.map(\.bitPattern)
+          #expect(run((0..<rows).map { $0..<$0 + 1 }).map(\.bitPattern) == bits, "rows \(rows), columns \(columns)")
+          let replaced = run([0..<rows / 2, rows / 2..<rows], inPlace: true)
+          for r in 0..<rows {
+            let row = (0..<columns).map { Double(x[r * stride + $0]) }
+            // One infinity among others of its sign, or NaN anywhere, leaves nothing that could be said.
+            let isNumber = !row.contains { $0.isNaN } && row.contains { $0 > -.infinity } && !row.contains(.infinity)
+            let top = row.max() ?? 0
+            let sum = row.reduce(0) { $0 + exp($1 - top) }
+            for c in 0..<columns {
+              let got = whole[r * stride + c]
+              #expect(replaced[r * stride + c].bitPattern == got.bitPattern)
+              guard isNumber else {
+                #expect(got.isNaN)
+                continue
+              }
+              let value = logarithm ? row[c] - top - log(sum) : exp(row[c] - top) / sum
+              #expect(
+                Double(got) == value || abs(Double(got) - value) <= 4e-6 * max(abs(value), logarithm ? 1 : 1e-30))
+              if columns == 1 { #expect(got == (logarithm ? 0 : 1)) }
+            }
+            for c in columns..<stride { #expect(whole[r * stride + c] == -77) }
+          }
+        }
+      }
+    }
+  }
+
   @Test(arguments: KernelLibrary.available)
   func normalizationMatchesNaive(isa: ISA) {
     let kernels = KernelLibrary.table(for: isa)

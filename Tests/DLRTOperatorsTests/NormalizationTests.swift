@@ -6,6 +6,7 @@ import Testing
 @Suite struct NormalizationTests {
   @Test(arguments: [
     ([3, 70], -1), ([70, 3], 0), ([2, 5, 130], 1), ([2, 3, 4, 5], 2), ([4], 0), ([2, 0], 1), ([0, 3], 1),
+    ([70, 1], 1), ([3, 1, 25], 1), ([1, 40], 0), ([0, 1, 3], 1), ([50, 2], 1), ([3, 2, 5], 1),
   ])
   func softmaxAgreesWithFloat64(_ shape: [Int], _ axis: Int) throws {
     var numbers = RandomNumbers(seed: 6)
@@ -21,6 +22,20 @@ import Testing
     #expect(try OperatorRun.tensor("Softmax", [x]).array() == [Float(0.5), 0.5, 0, 0])
     #expect(try OperatorRun.tensor("Softmax", [Tensor(scalar: Float(7))]).array() == [Float(1)])
     #expect(throws: DLRTError.self) { try OperatorRun.tensor("Softmax", [x], ["axis": .int(2)]) }
+  }
+
+  @Test(arguments: [DataType.float16, .bfloat16, .float32, .float64]) func softmaxOfOneElement(_ type: DataType) throws
+  {
+    let numbers = try Tensor([Float(3), -1e4, .nan, .infinity, -.infinity, 0], shape: [6])
+    let x = try OperatorRun.tensor("Cast", [numbers], ["to": .int(Int(type.rawValue))])
+    for (shape, axis) in [([6, 1], 1), ([2, 1, 3], 1), ([1, 6], 0), ([2, 3, 1, 1], -2)] {
+      for (op, value) in [("Softmax", Float(1)), ("LogSoftmax", 0)] {
+        let result = try OperatorRun.tensor(op, [x.reshaped(shape)], ["axis": .int(axis)])
+        let got = try OperatorRun.tensor("Cast", [result], ["to": .int(1)]).array(of: Float.self)
+        #expect(got.map(\.isNaN) == [false, false, true, true, true, false], "\(op) \(shape)")
+        #expect([got[0], got[1], got[5]] == [value, value, value], "\(op) \(shape)")
+      }
+    }
   }
 
   /// Factors may be whole rows, parts of them, or differ from row to row.

@@ -20,9 +20,10 @@ struct SoftmaxLoop: FloatTask {
     self.kernels = kernels
     // A scalar is its own only element.
     let axis = shape.isEmpty ? 0 : axis < 0 ? axis + shape.count : axis
-    outer = shape.product(0..<min(axis, shape.count))
     size = shape.isEmpty ? 1 : shape[axis]
-    inner = shape.product(min(axis + 1, shape.count)..<shape.count)
+    let parts = (shape.product(0..<min(axis, shape.count)), shape.product(min(axis + 1, shape.count)..<shape.count))
+    // Rows of one element are neighbours, whichever axis that is.
+    (outer, inner) = size == 1 ? (1, parts.0 &* parts.1) : parts
   }
 
   func run<T: RealElement>(_ type: T.Type) -> Step.Body {
@@ -33,8 +34,8 @@ struct SoftmaxLoop: FloatTask {
   func apply<T: RealElement>(_ io: borrowing StepIO, _ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>) {
     guard size > 0, inner > 0 else { return }
     let cost = Double(size) * (T.self == Float.self ? 0.3 : 6)
-    guard inner > 1 else {
-      io.parallel(Chunks(outer, cost: cost)) { range in
+    guard inner > 1, size > 1 else {
+      io.parallel(Chunks(outer &* inner, cost: cost)) { range in
         if kind != .hardmax, let x = x as? UnsafePointer<Float>, let y = y as? UnsafeMutablePointer<Float> {
           rows(x, y, range)
         } else {
@@ -58,7 +59,7 @@ struct SoftmaxLoop: FloatTask {
 
   private func rows(_ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ range: Range<Int>) {
     var arguments = dlk_softmax_args()
-    arguments.rows = Int64(outer)
+    arguments.rows = Int64(outer &* inner)
     arguments.columns = Int64(size)
     arguments.x = x
     arguments.x_row_stride = Int64(size)
