@@ -127,8 +127,8 @@ def answer(made):
 
 
 def is_shaky(made, session, inputs, values):
-    """Whether rounding alone may move the answers too far: they are not finite, or nudged inputs move them."""
-    if not all(np.isfinite(value).all() for value in values):
+    """Whether rounding alone may move the answers too far: they near the end of float32, or nudged inputs move them."""
+    if not all((np.abs(value) < 1e30).all() for value in values):
         return True
     rng, nudged = np.random.default_rng(0), {}
     for name, array in inputs.items():
