@@ -200,8 +200,8 @@ DLK_INLINE dlk_vf dlk_from_bits(dlk_vi a) { return (dlk_vf)a; }
 /// `a` where it is NaN, else a NaN.
 DLK_INLINE dlk_vf dlk_nan(dlk_vf a) { return dlk_select(a == a, (dlk_vf){0} + __builtin_nanf(""), a); }
 
-/// `near` where `keep` says so; elsewhere the sine of `a + quarter · π/2`, for any argument. Out of line: it would crowd
-/// the loops that hardly call it.
+/// `near` where `keep` says so; elsewhere the sine of `a + quarter · π/2`, for any argument. Out of line: it would
+/// crowd the loops that hardly call it.
 static __attribute__((noinline, unused)) dlk_vf dlk_sine_slow(dlk_vf a, int32_t quarter, dlk_vf near, dlk_vi keep) {
   dlk_vf result = near;
 #pragma clang loop unroll(disable)
