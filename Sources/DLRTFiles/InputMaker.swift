@@ -14,7 +14,7 @@ package struct InputMaker {
   ///
   /// - Parameter given: inputs that the caller has, for which nothing is made.
   package func inputs(for model: Model, given: [Bool] = []) throws -> [Value?] {
-    try check(model)
+    try check(model, given: given)
     var generator = SplitMix(state: seed)
     let bounds = model.indexBounds
     return try model.inputs.enumerated().map { index, port in
@@ -39,12 +39,14 @@ package struct InputMaker {
 
   /// Refuses shapes for inputs that the model does not have, and those that contradict `dims`. Dimensions that it does not
   /// have are nothing to it, so that scripts may give the same to many models.
-  package func check(_ model: Model) throws {
+  package func check(_ model: Model, given: [Bool] = []) throws {
     for name in shapes.keys.sorted() where !model.inputs.contains(where: { $0.name == name }) {
       let names = model.inputs.map { "'\($0.name)'" }.joined(separator: ", ")
       throw DLRTError(.invalidArgument, "the model has no such input", tensor: name, expected: "one of \(names)")
     }
-    for port in model.inputs { try checkDims(of: port, shapes[port.name], .invalidArgument) }
+    for (index, port) in model.inputs.enumerated() where index >= given.count || !given[index] {
+      try checkDims(of: port, shapes[port.name], .invalidArgument)
+    }
   }
 
   /// Refuses sizes of an input that contradict `dims`.
@@ -53,7 +55,7 @@ package struct InputMaker {
     for case (.symbol(let name), let size) in zip(declared, sizes) {
       guard let wanted = dims[name], wanted != size else { continue }
       throw DLRTError(
-        code, "the dimension '\(name)' has two sizes", tensor: port.name, expected: "\(wanted), as it was set",
+        code, "the dimension '\(name)' has two sizes", tensor: port.name, expected: "\(wanted), as elsewhere",
         got: "\(sizes)")
     }
   }

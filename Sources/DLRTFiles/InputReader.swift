@@ -131,7 +131,13 @@ package struct InputReader {
   /// All inputs in the model's order, and the names of those with random values.
   package func inputs() throws -> (values: [Value?], random: [String]) {
     for (port, value) in zip(model.inputs, values) {
-      try maker.checkDims(of: port, value?.tensor?.shape, .invalidInput)
+      guard let sizes = value?.tensor?.shape else { continue }
+      if let wanted = maker.shapes[port.name], wanted != sizes {
+        throw DLRTError(
+          .invalidInput, "the input has another shape", tensor: port.name, expected: "\(wanted), as it was set",
+          got: "\(sizes)")
+      }
+      try maker.checkDims(of: port, sizes, .invalidInput)
     }
     guard values.contains(where: { $0 == nil }) else { return (values, []) }
     var random: [String] = []

@@ -30,16 +30,22 @@ package struct ToleranceTable {
   /// - Throws: `DLRTError` for a table that cannot be read.
   package mutating func tolerance(for folder: String) throws -> Tolerance {
     var result = Tolerance()
-    // Two levels, as in `node/test_add` beside `cases.json`, however the folder is called.
-    let parts = (WholeFile.resolve(folder) ?? folder).split(separator: "/").map(String.init)
-    guard parts.count >= 2 else { return result }
-    let path = "/" + (parts.dropLast(2) + ["cases.json"]).joined(separator: "/")
-    guard case .read(let document) = try table(path),
-      let entry = document.value[parts.suffix(2).joined(separator: "/")]
-    else { return result }
-    result.relative = entry["rtol"]?.number ?? result.relative
-    result.absolute = entry["atol"]?.number ?? result.absolute
+    // As the folder is called, which may be by a link; else where it is.
+    var found = try entry(folder)
+    if found == nil, let place = WholeFile.resolve(folder) { found = try entry(place) }
+    guard let found else { return result }
+    result.relative = found["rtol"]?.number ?? result.relative
+    result.absolute = found["atol"]?.number ?? result.absolute
     return result
+  }
+
+  /// Two levels, as in `node/test_add` beside `cases.json`.
+  private mutating func entry(_ folder: String) throws -> JSONValue? {
+    let parts = folder.split(separator: "/").map(String.init)
+    guard parts.count >= 2 else { return nil }
+    let path = (folder.hasPrefix("/") ? "/" : "") + (parts.dropLast(2) + ["cases.json"]).joined(separator: "/")
+    guard case .read(let document) = try table(path) else { return nil }
+    return document.value[parts.suffix(2).joined(separator: "/")]
   }
 
   private mutating func table(_ path: String) throws -> Table {

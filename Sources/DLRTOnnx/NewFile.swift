@@ -46,7 +46,10 @@ package final class NewFile {
     for output in [STDOUT_FILENO, STDERR_FILENO] {
       if let status, isSame(status, output) { return fcntl(output, F_DUPFD_CLOEXEC, 0) }
     }
-    return Glibc.open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY | (status == nil ? O_CREAT : 0), 0o666)
+    guard let status else { return Glibc.open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY | O_CREAT, 0o666) }
+    // A file that has no name any more is emptied first.
+    let cut = status.st_mode & S_IFMT == S_IFREG ? O_TRUNC : 0
+    return Glibc.open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY | cut)
   }
 
   private static func isOutput(_ status: stat) -> Bool {
@@ -58,10 +61,11 @@ package final class NewFile {
     return fstat(descriptor, &other) == 0 && other.st_dev == status.st_dev && other.st_ino == status.st_ino
   }
 
+  /// nil where a descriptor leads to a file without a name. A folder whose name is not UTF-8 is reached as it was given.
   private static func resolve(_ path: String) -> String? {
     guard let resolved = realpath(path, nil) else { return nil }
     defer { free(resolved) }
-    return String(validatingCString: resolved)
+    return String(validatingCString: resolved) ?? path
   }
 
   /// - Throws: `io` with the system's reason.

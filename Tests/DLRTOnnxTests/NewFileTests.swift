@@ -52,6 +52,19 @@ import Testing
     #expect(unlink(folder.path + "/later") == 0)
   }
 
+  @Test func aFileWithoutANameIsEmptiedFirst() throws {
+    try folder.write("a", [1, 2, 3])
+    let descriptor = open(folder.path + "/a", O_RDWR | O_CLOEXEC)
+    try #require(descriptor >= 0)
+    defer { close(descriptor) }
+    #expect(unlink(folder.path + "/a") == 0)
+    let file = try NewFile(path: "/proc/self/fd/\(descriptor)")
+    try ([7] as [UInt8]).withUnsafeBytes { try file.append($0) }
+    try file.commit()
+    var bytes = [UInt8](repeating: 0, count: 4)
+    #expect(pread(descriptor, &bytes, 4, 0) == 1 && bytes[0] == 7)
+  }
+
   @Test func pipesGetTheBytes() throws {
     folder.makePipe("pipe")
     let reader = open(folder.path + "/pipe", O_RDONLY | O_NONBLOCK | O_CLOEXEC)

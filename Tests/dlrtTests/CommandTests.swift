@@ -156,6 +156,8 @@ import Testing
     let file = try dlrt("run", model, "--dim", "N=3", "--input", input)
     #expect(file.code == 4 && file.errors.contains("'x': the dimension 'N' has two sizes"), "\(file.errors)")
     #expect(try dlrt("run", model, "--dim", "N=2", "--shape", "x:2x3", "--input", input).code == 0)
+    let both = try dlrt("run", model, "--shape", "x:4x3", "--input", input)
+    #expect(both.code == 4 && both.errors.contains("'x': the input has another shape"), "\(both.errors)")
   }
 
   @Test func outputsAreShown() throws {

@@ -59,6 +59,12 @@ import Testing
     for path in paths { #expect(try test(path).code == 1, "\(path)") }
     let table = try folder.write("cases.json", #"{"group/case": {"atol": 0.6}}"#)
     for path in paths { #expect(try test(path).code == 0, "\(path)") }
+    // Beside a folder of links, for what it calls them.
+    _ = try folder.make("links")
+    _ = try folder.make("links/node")
+    #expect(symlink("../../group/case", "\(folder.path)/links/node/linked") == 0)
+    let linked = try folder.write("links/cases.json", #"{"node/linked": {"atol": 0.1}}"#)
+    #expect(try test("\(folder.path)/links/node/linked").code == 1, "\(linked)")
     _ = try folder.write("cases.json", "{")
     let broken = try test("\(group)/case")
     #expect(broken.code == 4 && broken.errors.contains(table), "\(broken.errors)")
