@@ -18,8 +18,10 @@ struct ImageInput {
   /// Of an input, whose pixels are floats on their way.
   private static let mostInputPixels = 1 << 26
 
-  /// - Parameter shape: the input's shape with open dimensions filled in.
-  init(_ port: Model.Port, _ metadata: Model.Metadata, _ shape: [Int]) throws {
+  /// - Parameters:
+  ///   - shape: the input's shape with open dimensions filled in.
+  ///   - open: the axes whose sizes nobody has said.
+  init(_ port: Model.Port, _ metadata: Model.Metadata, _ shape: [Int], open: Set<Int>) throws {
     self.port = port
     guard let declared = port.shape, declared.rank == 4 || declared.rank == 3, shape.count == declared.rank else {
       throw DLRTError(
@@ -41,8 +43,13 @@ struct ImageInput {
         got: "\(shape)")
     }
     let heightAxis = isChannelsLast ? first : first + 1
-    // An open dimension that the caller did not set takes the image's size.
-    func size(_ axis: Int) -> Int? { declared[axis].value == nil && shape[axis] == 1 ? nil : shape[axis] }
+    guard first == 0 || shape[0] == 1 else {
+      throw DLRTError(
+        .invalidInput, "one image does not fill the batch", tensor: port.name, expected: "a batch of 1", got: "\(shape)"
+      )
+    }
+    // An open dimension takes the image's size.
+    func size(_ axis: Int) -> Int? { open.contains(axis) ? nil : shape[axis] }
     height = size(heightAxis)
     width = size(heightAxis + 1)
     let properties = metadata.properties

@@ -72,6 +72,19 @@ package struct InputMaker {
     }
   }
 
+  /// The axes of an input whose sizes nobody has said.
+  package func openAxes(of port: Model.Port) -> Set<Int> {
+    guard shapes[port.name] == nil, let dims = port.shape?.dims else { return [] }
+    return Set(
+      dims.indices.filter { axis in
+        switch dims[axis] {
+        case .known: false
+        case .symbol(let name): self.dims[name] == nil
+        case .unknown: true
+        }
+      })
+  }
+
   /// - Parameter bound: what integers stay below, if there is such a number.
   private func tensor(_ port: Model.Port, below bound: Int?, _ generator: inout SplitMix) throws -> Tensor {
     guard case .tensor(let type) = port.type else {

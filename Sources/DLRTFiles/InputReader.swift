@@ -45,9 +45,9 @@ package struct InputReader {
   private mutating func read(_ path: String, into given: Int?) throws {
     switch FileKind(path) {
     case .npz:
-      let arrays = try NumPy.readArchive(WholeFile.read(path), name: path).map { (name: $0.name, content: $0.tensor) }
-      for (index, tensor) in try members(arrays, for: given, path) {
-        try set(index, .tensor(fitted(tensor, index)), path)
+      let arrays = try NumPy.members(WholeFile.read(path), name: path).map { (name: $0.name, content: $0) }
+      for (index, array) in try members(arrays, for: given, path) {
+        try set(index, .tensor(fitted(array.tensor(), index)), path)
       }
     case .json:
       let document = try JSONDocument(path: path)
@@ -95,7 +95,8 @@ package struct InputReader {
     case .npy: return .tensor(try fitted(NumPy.read(WholeFile.read(path), name: path), index))
     case .protobuf: return try ValueFile.read(path: path, type: port.type).value
     case .image:
-      return .tensor(try ImageInput(port, model.metadata, maker.shape(of: port)).read(path))
+      return .tensor(
+        try ImageInput(port, model.metadata, maker.shape(of: port), open: maker.openAxes(of: port)).read(path))
     case .sound: return .tensor(try SoundInput.read(path, port: port))
     default:
       throw DLRTError(

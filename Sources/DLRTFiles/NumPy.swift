@@ -61,12 +61,29 @@ package enum NumPy {
     return result
   }
 
-  /// The arrays of an archive, in its order. Stored and deflated members are read, ZIP64 too.
-  package static func readArchive(_ bytes: [UInt8], name: String) throws -> [(name: String, tensor: Tensor)] {
-    try ZipArchive(bytes, name: name).members.map { member in
-      let key = member.name.hasSuffix(".npy") ? String(member.name.dropLast(4)) : member.name
-      return (key, try read(member.contents()[...], name: "\(name): \(member.name)"))
+  /// An array of an archive, which may be of a kind that cannot be read.
+  package struct Member {
+    package let name: String
+    private let member: ZipArchive.Member
+    private let archive: String
+
+    fileprivate init(_ member: ZipArchive.Member, of archive: String) {
+      name = member.name.hasSuffix(".npy") ? String(member.name.dropLast(4)) : member.name
+      self.member = member
+      self.archive = archive
     }
+
+    package func tensor() throws -> Tensor { try read(member.contents()[...], name: "\(archive): \(member.name)") }
+  }
+
+  /// What an archive has, in its order. Stored and deflated members are read, ZIP64 too.
+  package static func members(_ bytes: [UInt8], name: String) throws -> [Member] {
+    try ZipArchive(bytes, name: name).members.map { Member($0, of: name) }
+  }
+
+  /// All arrays of an archive.
+  package static func readArchive(_ bytes: [UInt8], name: String) throws -> [(name: String, tensor: Tensor)] {
+    try members(bytes, name: name).map { ($0.name, try $0.tensor()) }
   }
 }
 

@@ -80,6 +80,47 @@ import Testing
     loads(excited)
   }
 
+  /// An image without pixels has some once it is padded, which the convolution's own padding would not give it.
+  @Test func paddedImagesWithoutPixels() throws {
+    var b = GraphBuilder()
+    let around = b.constant(try Tensor(int64: [0, 0, 2, 2, 0, 0, 2, 2]))
+    let padded = b.node("Pad", [b.input("x", .float32, [1, 4, 0, 3]), around])
+    b.output(b.node("Conv", [padded, b.constant(try numbers([4, 4, 3, 3]))]))
+    let y = try b.run([.tensor(empty([1, 4, 0, 3]))])[0]
+    #expect(y.tensor?.shape == [1, 4, 2, 5])
+  }
+
+  /// One value after the other, each of which nobody needs once the next one is there.
+  @Test func constantsOnTheWayAreLetGo() throws {
+    var b = GraphBuilder()
+    var value = b.node("ConstantOfShape", [b.constant(try Tensor(int64: [1 << 18]))])
+    for _ in 0..<100 { value = b.node("Neg", [value]) }
+    b.output(b.node("ReduceMax", [value]))
+    let model = try b.model()
+    #expect(model.operatorCounts == [:])
+    #expect(try Session(model).run([])[0].tensor?.array(of: Float.self) == [0])
+  }
+
+  /// Also where the model's own constants are empty, and where only a part of what is made is.
+  @Test func emptyConstantsTakeNoTime() throws {
+    let many = 1 << 40
+    var recurrent = GraphBuilder()
+    let operands = try [empty([many, 0, 3]), numbers([1, 12, 3]), numbers([1, 12, 4])].map { recurrent.constant($0) }
+    recurrent.output(recurrent.node("GRU", operands, ["hidden_size": .int(4)]))
+    loads(recurrent)
+    let limit = RunOptions(timeoutNanoseconds: 10_000_000_000)
+    for (op, shape, attributes, vectors) in [
+      ("BatchNormalization", [many, 3, 0], ["training_mode": .int(1)], 4), ("SplitToSequence", [many, 0], [:], 0),
+      ("Unique", [many, 0], ["axis": .int(0)], 0),
+    ] as [(String, [Int], [String: Attribute], Int)] {
+      var b = GraphBuilder()
+      let x = b.input("x", .float32, Shape(shape))
+      let others = try (0..<vectors).map { _ in b.constant(try numbers([3])) }
+      b.output(b.node(op, [x] + others, attributes))
+      _ = try? Session(b.model()).run([.tensor(empty(shape))], options: limit)
+    }
+  }
+
   /// Each node may double what the one before it has made, but only so often.
   @Test(arguments: [true, false]) func constantsThatGrow(_ isOneValue: Bool) throws {
     var b = GraphBuilder()

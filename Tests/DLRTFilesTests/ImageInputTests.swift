@@ -22,7 +22,10 @@ import Testing
     var maker = InputMaker(seed: 0)
     maker.dims = dims
     maker.shapes["x"] = given
-    return try ImageInput(model.inputs[0], model.metadata, maker.shape(of: model.inputs[0])).read(file ?? path)
+    return try ImageInput(
+      model.inputs[0], model.metadata, maker.shape(of: model.inputs[0]),
+      open: maker.openAxes(of: model.inputs[0])
+    ).read(file ?? path)
   }
 
   @Test func layoutsOfChannels() throws {
@@ -43,6 +46,9 @@ import Testing
   @Test func openSizesTakeTheImages() throws {
     #expect(try read([1, 3, .symbol("H"), .symbol("W")]).shape == [1, 3, 2, 2])
     #expect(try read([1, 3, .symbol("H"), .symbol("W")], dims: ["H": 4, "W": 6]).shape == [1, 3, 4, 6])
+    #expect(try read([1, 3, .symbol("H"), .symbol("W")], dims: ["H": 1, "W": 1]).shape == [1, 3, 1, 1])
+    #expect(try read([1, 3, .symbol("H"), .symbol("W")], given: [1, 3, 1, 8]).shape == [1, 3, 1, 8])
+    expectError(.invalidInput, "batch") { _ = try read([.symbol("N"), 3, 2, 2], dims: ["N": 2]) }
   }
 
   @Test func shrinkingAveragesAreas() throws {

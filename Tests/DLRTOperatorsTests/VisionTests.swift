@@ -274,6 +274,13 @@ private func floats(_ values: [Float], _ shape: [Int]) throws -> Tensor { try Te
     #expect(try run(boxes: boxes, scores: scores, most: count, overlap: 0.3) == taken.flatMap { [0, 0, $0] })
   }
 
+  @Test func manyClassesWithoutBoxes() throws {
+    let boxes = try Tensor(zeros: [1 << 30, 0, 4], type: .float32)
+    let scores = try Tensor(zeros: [1 << 30, 1 << 30, 0], type: .float32)
+    let most = try Tensor(int64: [3])
+    #expect(try OperatorRun.tensor("NonMaxSuppression", [boxes, scores, most]).shape == [0, 3])
+  }
+
   @Test func scoresThatAreNoNumbersAreNeverTaken() throws {
     #expect(try run(boxes: three, scores: [.nan, 0.5, 0.9]) == [0, 0, 2, 0, 0, 1])
   }

@@ -13,23 +13,35 @@ package struct FoldConstants: Pass {
   package init() {}
 
   package func patch(for program: Program, environment: PlanEnvironment) throws -> GraphPatch {
-    var patch = GraphPatch(program.graph)
+    let graph = program.graph
     var known: [ValueID: Fact] = [:]
-    var budget = Self.mostExtraBytes &+ 2 &* program.givenBytes &- program.graph.constantBytes
-    for id in program.graph.order {
-      let node = program.graph[id]
+    var folded: Set<NodeID> = []
+    var budget = Self.mostExtraBytes &+ 2 &* program.givenBytes &- graph.constantBytes
+    for id in graph.order {
+      let node = graph[id]
       guard let op = program.op(id), op.isDeterministic,
         let results = try fold(node, id, op, program, known, budget, environment)
       else { continue }
+      folded.insert(id)
       for (output, tensor) in zip(node.outputs, results) {
         guard let output, let tensor else { continue }
         known[output] = Fact(constant: tensor)
         budget -= tensor.byteCount
-        patch.replace(output, with: patch.constant(tensor, name: program.graph[output].name))
       }
       // What was only a step on the way goes.
-      for case let input? in node.inputs where program.readers[input].count == 1 {
-        budget += known[input]?.constant?.byteCount ?? 0
+      for case let input? in node.inputs {
+        guard let made = known[input]?.constant, program.readers[input].allSatisfy(folded.contains),
+          !graph.outputs.contains(input)
+        else { continue }
+        known[input] = nil
+        budget += made.byteCount
+      }
+    }
+    var patch = GraphPatch(graph)
+    for id in graph.order where folded.contains(id) {
+      for case let output? in graph[id].outputs {
+        guard let tensor = known[output]?.constant else { continue }
+        patch.replace(output, with: patch.constant(tensor, name: graph[output].name))
       }
       patch.remove(id)
     }

@@ -12,6 +12,8 @@ struct FoldPadding: Pass {
       let node = program.graph[id]
       guard let op = program.op(id) as? Conv, op.attributes.window.autoPad == .explicit,
         let pad = matcher.node(node.input(0), "Pad"), let rank = matcher.shape(node.input(0))?.rank,
+        // What is made of an image without pixels has some; a convolution of it has none.
+        let image = matcher.shape(pad.input(0)), image.dims.dropFirst(2).allSatisfy({ ($0.value ?? 0) > 0 }),
         let added = zeros(pad, rank, matcher)
       else { continue }
       let own = op.attributes.window.pads ?? [Int](repeating: 0, count: 2 * (rank - 2))

@@ -116,7 +116,8 @@ extension BatchNormalization {
     let (epsilon, momentum) = (Double(epsilon), Double(momentum))
     let statisticsType = planning.type(3)
     let wanted = (planning.wants(output: 0), planning.wants(output: 1), planning.wants(output: 2))
-    let chunks = Chunks(layout.channels, cost: Double(layout.images * layout.size) * 2)
+    let images = layout.size == 0 ? 0 : layout.images
+    let chunks = Chunks(layout.channels, cost: Double(images * layout.size) * 2)
     return Step(kernel: "batch-statistics") { io in
       let channel = parameters(io)
       let (x, y) = (io.input(0, as: T.self), io.output(0, as: T.self))
@@ -125,7 +126,7 @@ extension BatchNormalization {
       io.parallel(chunks) { range in
         for index in range {
           let start = index &* layout.size
-          let moments = Moments(x + start, count: layout.size, runs: layout.images, stride: stride)
+          let moments = Moments(x + start, count: layout.size, runs: images, stride: stride)
           if wanted.1 {
             store(channel.mean[index] * momentum + moments.mean * (1 - momentum), means, index, statisticsType)
           }
@@ -136,7 +137,7 @@ extension BatchNormalization {
           guard wanted.0 else { continue }
           let factor = channel.scale[index] / (moments.variance + epsilon).squareRoot()
           let (mean, scale, bias) = (T(moments.mean), T(factor), T(channel.bias[index]))
-          for image in 0..<layout.images {
+          for image in 0..<images {
             let first = start &+ image &* stride
             for element in first..<first &+ layout.size { y[element] = (x[element] - mean) * scale + bias }
           }

@@ -38,6 +38,10 @@ package struct SplitToSequence: Operator {
     let inner = shape.product(axis + 1..<shape.count) &* type.size
     return Step(kernel: "sequence") { io in
       let given = hasSplit ? try io.value(1).tensor?.integers ?? [] : [1]
+      guard hasSplit && !isScalar || size / max(given.first ?? 1, 1) <= Self.mostParts else {
+        throw DLRTError(
+          .limitExceeded, "too many parts", tensor: "split", expected: "at most \(Self.mostParts)", got: "\(shape)")
+      }
       let sizes = hasSplit && !isScalar ? given : try Self.equalParts(size, given.first ?? 1)
       try Self.check(sizes, size)
       var elements: [Value] = []
@@ -69,6 +73,8 @@ package struct SplitToSequence: Operator {
     }
     return stride(from: 0, to: size, by: part).map { min(part, size - $0) }
   }
+
+  private static let mostParts = 1 << 24
 
   private static func check(_ sizes: [Int], _ size: Int) throws(DLRTError) {
     guard sizes.checkedSum == size else {

@@ -34,6 +34,10 @@ package struct Unique: Operator {
     let type = planning.type(0)
     let items = ItemLayout(
       count: shape[axis], outer: shape.product(0..<axis), inner: shape.product(axis + 1..<shape.count))
+    // Without elements there may be more items than memory could list.
+    guard total > 0 || items.count <= 1 << 24 else {
+      throw DLRTError(.limitExceeded, "too many items without elements", tensor: "X", got: "\(shape)")
+    }
     let ordering = try ItemOrdering(type, items)
     let move = BlockMove(gathering: items.inner &* type.size)
     let wants = (0..<4).map { planning.wants(output: $0) }

@@ -46,7 +46,8 @@ package struct NonMaxSuppression: Operator {
     guard count <= Int(Int32.max) else {
       throw DLRTError(.limitExceeded, "too many boxes", tensor: "boxes", got: "\(count)")
     }
-    let groups = scores[0] &* classes
+    // Without boxes there is nothing to go through, however many classes there are.
+    let groups = count == 0 ? 0 : scores[0] &* classes
     let search = BoxSearch(count: count, isCentered: isCentered)
     // Of every group: how many boxes were taken, which, and where they are.
     let counts = (groups &* 8 &+ 63) & ~63

@@ -34,12 +34,15 @@ enum TestCommand: Command {
     var list: [JSON] = []
     for path in arguments.positionals where !WholeFile.exists(path) { throw UsageError("there is no folder '\(path)'") }
     let folders = arguments.positionals.flatMap(TestFolder.folders(at:))
+    // A table that cannot be read is an error before anything has run.
+    let limits = try folders.map { folder in
+      if let rtol, let atol { return Tolerance(relative: rtol, absolute: atol) }
+      let own = try tolerances.tolerance(for: folder)
+      return Tolerance(relative: rtol ?? own.relative, absolute: atol ?? own.absolute)
+    }
     for (index, folder) in folders.enumerated() {
-      Terminal.progress("\(index + 1)/\(folders.count) \(folder)")
-      var tolerance = try tolerances.tolerance(for: folder)
-      if let rtol { tolerance.relative = rtol }
-      if let atol { tolerance.absolute = atol }
-      let verdict = runner.run(folder, tolerance)
+      Terminal.progress("\(index + 1)/\(folders.count) \(folder.harmless())")
+      let verdict = runner.run(folder, limits[index])
       var members: [(String, JSON)] = [("folder", .string(folder))]
       switch verdict {
       case .passed:
@@ -48,12 +51,12 @@ enum TestCommand: Command {
       case .failed(let why):
         failed += 1
         Terminal.endProgress()
-        if !arguments.has("--quiet") { Terminal.print("FAILED \(folder): \(why)") }
+        if !arguments.has("--quiet") { Terminal.print("FAILED \(folder.harmless()): \(why)") }
         members += [("result", .string("failed")), ("message", .string(why))]
       case .skipped(let why):
         skipped += 1
         Terminal.endProgress()
-        if !arguments.has("--quiet") { Terminal.print("skipped \(folder): \(why)") }
+        if !arguments.has("--quiet") { Terminal.print("skipped \(folder.harmless()): \(why)") }
         members += [("result", .string("skipped")), ("message", .string(why))]
       }
       list.append(.object(members))
