@@ -47,7 +47,7 @@ echo "$scratch/Swift.o" | tee -a "$scratch/swift" >>"$scratch/objects"
 scripts/release-sections.py $(cat "$scratch/swift")
 
 options="-soname=libdlrt.so.1 --version-script=Sources/DLRTC/dlrt.map --gc-sections -z start-stop-gc --icf=all -s
-  -z nodelete -z pack-relative-relocs"
+  -z nodelete -z pack-relative-relocs -O2 --build-id=none"
 # shellcheck disable=SC2046,SC2086
 $swiftc -emit-library -static-stdlib -use-ld=lld -o "$output" @"$scratch/objects" "$scratch/libswiftCore.a" \
   $(printf -- '-Xlinker %s ' $options) -lonnx_proto -lprotobuf -lstdc++ -lm
