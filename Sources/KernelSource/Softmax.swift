@@ -129,7 +129,7 @@ private enum ShortRows<let V: Int> {
     var values = InlineArray<V, VF> { v in
       v < V &- 1 ? dlk_load(x + v &* lanes) : dlk_load_partial(x + last, present)
     }
-    for v in 0..<V { values[v] = exponential(dlk_fma(values[v], scale, top)) }
+    for v in 0..<V { values[v] = exponential(values[v] * scale + top) }
     for v in 0..<V &- 1 { dlk_store(y + v &* lanes, values[v]) }
     dlk_store_partial(y + last, values[V &- 1], present)
     var sum = dlk_select(dlk_first_lanes(present), values[V &- 1], VF())
@@ -138,7 +138,8 @@ private enum ShortRows<let V: Int> {
   }
 }
 
-/// y = e^(scale · x − top) over `count` > 0 numbers; returns their sum.
+/// y = e^(scale · x − top) over `count` > 0 numbers; returns their sum. Products are rounded, as the largest of them, `top`,
+/// is: an exact one might exceed it by far where numbers are large.
 func exponentials(_ x: Source, _ y: Target, _ count: Int, _ top: Float, scale: Float) -> Float {
   if lanes > 4 {
     switch ceilDivide(count, lanes) {
@@ -151,8 +152,8 @@ func exponentials(_ x: Source, _ y: Target, _ count: Int, _ top: Float, scale: F
   var even = VF(), odd = VF()
   var i = 0
   while i &+ 2 &* lanes <= count {
-    let first = exponential(dlk_fma(dlk_load(x + i), scale, top))
-    let second = exponential(dlk_fma(dlk_load(x + (i &+ lanes)), scale, top))
+    let first = exponential(dlk_load(x + i) * scale + top)
+    let second = exponential(dlk_load(x + (i &+ lanes)) * scale + top)
     dlk_store(y + i, first)
     dlk_store(y + (i &+ lanes), second)
     even += first
@@ -161,7 +162,7 @@ func exponentials(_ x: Source, _ y: Target, _ count: Int, _ top: Float, scale: F
   }
   while i < count {
     let present = min(lanes, count &- i)
-    let value = exponential(dlk_fma(dlk_load_partial(x + i, present), scale, top))
+    let value = exponential(dlk_load_partial(x + i, present) * scale + top)
     dlk_store_partial(y + i, value, present)
     even += dlk_select(dlk_first_lanes(present), value, VF())
     i = i &+ lanes

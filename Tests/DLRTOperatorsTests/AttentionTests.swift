@@ -98,6 +98,20 @@ import Testing
     #expect(y[0] != 0)
   }
 
+  /// Scores may be so large that rounding moves them by more than the range of exponentials.
+  @Test(arguments: [3, 40, 70, 200]) func hugeScores(_ keys: Int) throws {
+    var numbers = RandomNumbers(seed: 19)
+    func huge(_ shape: [Int]) throws -> Tensor {
+      try Tensor(numbers.tensor(shape).array(of: Float.self).map { $0 * 5e7 }, shape: shape)
+    }
+    let inputs = try [huge([1, 1, 9, 7]), huge([1, 1, keys, 7]), numbers.tensor([1, 1, keys, 5])]
+    for scale in [Float(1), 0.4925, 0.37] {
+      let attributes: [String: Attribute] = ["scale": .float(scale)]
+      let expected = try OperatorRun.tensor("Attention", inputs.map { try $0.widened }, attributes)
+      #expect(try OperatorRun.tensor("Attention", inputs, attributes).isNear(expected))
+    }
+  }
+
   /// Also where some keys are hidden, and where there are more keys than are worked on at once.
   @Test(arguments: [3, 5000]) func notANumberInAQueryShows(_ keys: Int) throws {
     var numbers = RandomNumbers(seed: 18)

@@ -23,7 +23,9 @@ package struct EliminateNoOps: Pass {
     return patch
   }
 
-  private func isCast(_ node: Node) -> Bool { ["Cast", "CastLike"].contains(node.op.name) && node.op.domain.isEmpty }
+  private static let casts = [OperatorName("Cast"), OperatorName("CastLike")]
+
+  private func isCast(_ node: Node) -> Bool { Self.casts.contains(node.op) }
 
   private func isSame(_ program: Program, _ input: ValueID, _ output: ValueID, _ node: Node) -> Bool {
     if node.op == OperatorName("Identity") { return true }
