@@ -2,12 +2,14 @@
 import PackageDescription
 
 /// One kernel text, compiled once per instruction set: each target's `shared` folder links to `Sources/KernelSource`.
+/// `only` names the files of it that a set of few new instructions is for.
 /// `-Ounchecked` and whole-module compilation hold in debug builds too, so that tests run kernels at full speed; the
 /// unrolling limit is what keeps the sums of the largest tiles in registers.
-func kernels(_ name: String, define: String, _ machine: [String]) -> Target {
+func kernels(_ name: String, define: String, _ machine: [String], only: [String] = []) -> Target {
   .target(
     name: name,
     dependencies: ["CKernelSupport"],
+    sources: only.isEmpty ? nil : ["Entries.swift"] + only.map { "shared/\($0).swift" },
     swiftSettings: [
       .define(define),
       .unsafeFlags(
@@ -58,7 +60,9 @@ let package = Package(
     kernels("KernelsBaseline", define: "DL_BASELINE", []),
     kernels("KernelsAVX2", define: "DL_AVX2", ["-march=x86-64-v3"]),
     kernels("KernelsAVX512", define: "DL_AVX512", wide),
-    kernels("KernelsAVX512VNNI", define: "DL_AVX512VNNI", wide + ["-mavx512vnni", "-mavx512bf16"]),
+    kernels(
+      "KernelsAVX512VNNI", define: "DL_AVX512", wide + ["-mavx512vnni"],
+      only: ["ByteConvolution", "ByteDepthwise", "Enumerations", "Product", "RowSource", "Vector", "WindowRows"]),
     .target(
       name: "DLRTKernels",
       dependencies: ["CKernelSupport", "KernelsBaseline", "KernelsAVX2", "KernelsAVX512", "KernelsAVX512VNNI"]),

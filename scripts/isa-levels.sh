@@ -10,7 +10,7 @@ has() {
 
 if has avx2 fma f16c bmi1 bmi2 movbe; then
   if has avx512f avx512bw avx512cd avx512dq avx512vl; then
-    if has avx512_vnni avx512_bf16; then echo avx512vnni; fi
+    if has avx512_vnni; then echo avx512vnni; fi
     echo avx512
   fi
   echo avx2

@@ -6,8 +6,7 @@ dlk_isa dlk_cpu_isa(void) {
   __builtin_cpu_init();
   if (!__builtin_cpu_supports("x86-64-v3")) return DLK_ISA_BASELINE;
   if (!__builtin_cpu_supports("x86-64-v4")) return DLK_ISA_AVX2;
-  if (!__builtin_cpu_supports("avx512vnni") || !__builtin_cpu_supports("avx512bf16")) return DLK_ISA_AVX512;
-  return DLK_ISA_AVX512VNNI;
+  return __builtin_cpu_supports("avx512vnni") ? DLK_ISA_AVX512VNNI : DLK_ISA_AVX512;
 }
 
 int64_t dlk_cpu_cache_bytes(int32_t level) {

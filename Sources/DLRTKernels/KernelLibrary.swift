@@ -52,7 +52,7 @@ package enum KernelLibrary {
     case .baseline: KernelsBaseline.kernelTable()
     case .avx2: KernelsAVX2.kernelTable()
     case .avx512: KernelsAVX512.kernelTable()
-    case .avx512vnni: KernelsAVX512VNNI.kernelTable()
+    case .avx512vnni: UnsafePointer(vnniTable)
     }
   }
 
@@ -66,6 +66,13 @@ package enum KernelLibrary {
     guard isa <= best else { return (best, "DLRT_ISA: this CPU lacks \(isa.name); using \(best.name)") }
     return (isa, nil)
   }
+
+  private nonisolated(unsafe) static let vnniTable: UnsafeMutablePointer<dlk_kernel_table> = {
+    let table = UnsafeMutablePointer<dlk_kernel_table>.allocate(capacity: 1)
+    table.initialize(to: KernelsAVX512.kernelTable().pointee)
+    KernelsAVX512VNNI.replaceEntries(of: &table.pointee)
+    return table
+  }()
 
   private static let best = ISA(rawValue: dlk_cpu_isa().rawValue) ?? .baseline
   private static let selection = select(getenv("DLRT_ISA").map { String(cString: $0) })

@@ -1,7 +1,7 @@
 import CKernelSupport
 
 /// Pairs of rows of the largest tile: with two vectors of sums for each row they fill the registers.
-#if DL_AVX512 || DL_AVX512VNNI
+#if DL_AVX512
   private var mostPairs: Int { 6 }
 #else
   private var mostPairs: Int { 2 }
@@ -50,7 +50,7 @@ private struct ByteDriver {
   private mutating func run(_ tile: ByteTile) {
     switch (tile.height &+ 1) / 2 {
     case 1: run(tile, Pairs<1>.self)
-    #if DL_AVX512 || DL_AVX512VNNI
+    #if DL_AVX512
       case 2: run(tile, Pairs<2>.self)
       case 3: run(tile, Pairs<3>.self)
       case 4: run(tile, Pairs<4>.self)

@@ -40,13 +40,13 @@ private func slideRows(
   withUnsafeMutablePointer(to: &room) { room in
     var some = SlidingRows(args, epilogue, room)
     var left = rows.count
-    #if DL_AVX512 || DL_AVX512VNNI
+    #if DL_AVX512
       let isPaired = SlidingPair.fits(args, kernel)
       var above: WindowRow? = nil
     #endif
     forEachOutputRow(args.window, args.x, args.x_pixels, args.y, args.y_pixels, rows, ring: Int(args.x_ring)) { row in
       left = left &- 1
-      #if DL_AVX512 || DL_AVX512VNNI
+      #if DL_AVX512
         if let first = above {
           some.add(SlidingPair(args, first, below: row))
           above = nil

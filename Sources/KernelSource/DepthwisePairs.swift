@@ -3,7 +3,7 @@ import CKernelSupport
 // Two neighbouring rows of depthwise windows 3 wide and of stride 1 at once: most of the image under them is the same, and
 // bringing it from the second-level cache takes longer than the arithmetic.
 
-#if DL_AVX512 || DL_AVX512VNNI
+#if DL_AVX512
   /// Two output rows, one below the other, and the lines of the image under their windows.
   struct SlidingPair {
     /// The lines under either window, and the taps of each window that meet them.

@@ -27,7 +27,7 @@ struct SlidingRows {
 
   private(set) var rows: UnsafeMutablePointer<SlidingRow>
   private(set) var count = 0
-  #if DL_AVX512 || DL_AVX512VNNI
+  #if DL_AVX512
     private(set) var pairs: UnsafeMutablePointer<SlidingPair>
     private(set) var pairCount = 0
   #endif
@@ -44,7 +44,7 @@ struct SlidingRows {
 
   init(_ args: dlk_depthwise_args, _ epilogue: DepthwiseEpilogue, _ room: UnsafeMutablePointer<SlidingRoom>) {
     rows = withAddress(of: &room.pointee.rows) { $0.assumingMemoryBound(to: SlidingRow.self) }
-    #if DL_AVX512 || DL_AVX512VNNI
+    #if DL_AVX512
       pairs = withAddress(of: &room.pointee.pairs) { $0.assumingMemoryBound(to: SlidingPair.self) }
     #endif
     (yStep, tapStep) = (Int(args.y_pixels.pixel_stride), Int(args.x_pixels.pixel_stride))
@@ -67,7 +67,7 @@ struct SlidingRows {
     count = count &+ 1
   }
 
-  #if DL_AVX512 || DL_AVX512VNNI
+  #if DL_AVX512
     mutating func add(_ pair: SlidingPair) {
       (pairs + pairCount).initialize(to: pair)
       pairCount = pairCount &+ 1
@@ -82,7 +82,7 @@ struct SlidingRows {
   mutating func finish() {
     for i in 0..<count { epilogue.activate(rows[i].y, yStep, outWidth, channels) }
     count = 0
-    #if DL_AVX512 || DL_AVX512VNNI
+    #if DL_AVX512
       for i in 0..<pairCount {
         epilogue.activate(pairs[i].y, yStep, outWidth, channels)
         epilogue.activate(pairs[i].yBelow, yStep, outWidth, channels)
@@ -95,13 +95,13 @@ struct SlidingRows {
 /// Memory for eight rows, on their caller's stack.
 struct SlidingRoom {
   var rows: InlineArray<8, SlidingRow>
-  #if DL_AVX512 || DL_AVX512VNNI
+  #if DL_AVX512
     var pairs: InlineArray<4, SlidingPair>
   #endif
 
   init(_ y: Target) {
     rows = InlineArray<8, SlidingRow> { _ in SlidingRow(y) }
-    #if DL_AVX512 || DL_AVX512VNNI
+    #if DL_AVX512
       pairs = InlineArray<4, SlidingPair> { _ in SlidingPair(y) }
     #endif
   }
@@ -137,7 +137,7 @@ func slide(_ rows: UnsafePointer<SlidingRows>, _ kernel: SlidingKernel) {
     var first = 0
     while first < channels {
       let part = SlidingPart(pixel: pixel, channels: first..<min(channels, first &+ block))
-      #if DL_AVX512 || DL_AVX512VNNI
+      #if DL_AVX512
         if rows.pointee.pairCount > 0 { slidePairs(rows, part, isFour: isFour) }
       #endif
       if rows.pointee.count > 0 {
@@ -207,7 +207,7 @@ private enum SlidingTile<let Width: Int, let Stride: Int, let P: Int> {
     for index in 0..<rows.pointee.count {
       let row = UnsafePointer(rows.pointee.rows + index), y = row.pointee.y + place
       var channel = part.channels.lowerBound
-      #if DL_AVX512 || DL_AVX512VNNI
+      #if DL_AVX512
         // Sixteen more registers take two vectors at once.
         while isWhole, channel &+ 2 &* lanes <= channels {
           tile(WholeColumns.self, Border<2, 0>.self, rows, row, offset, y, inside, pixels, channel, 0)

@@ -129,7 +129,7 @@ enum RowKernel<let P: Int, let NV: Int> {
   }
 }
 
-#if DL_AVX512 || DL_AVX512VNNI
+#if DL_AVX512
   /// Vectors of columns in a whole panel.
   let panelVectors = 4
   /// Panels that `runRowTile` takes at once.

@@ -111,7 +111,7 @@ import CKernelSupport
 /// y / (1 + e⁻ˣ); where x is below −88, y must be so small that the denominator may stop growing.
 @inline(__always) func logisticQuotient(_ y: VF, _ x: VF) -> VF { y / exponentialOfOppositePlusOne(x) }
 
-#if DL_AVX512 || DL_AVX512VNNI
+#if DL_AVX512
   /// e⁻ˣ + 1, for which x is held to −88 … 87: beyond, the quotient of 1 is 1 or below all normal numbers.
   @inline(__always) private func exponentialOfOppositePlusOne(_ x: VF) -> VF {
     let limited = dlk_min(constant(87), dlk_max(constant(-88), x))

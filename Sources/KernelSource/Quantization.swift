@@ -174,7 +174,7 @@ private func byteBinary<B: Bytes, F: ByteFunction>(_ args: dlk_byte_binary_args,
 /// A fused sum where there is no FMA: products of bytes and floats are exact in double precision.
 @inline(__always)
 private func fused(_ a: VF, _ b: VF, _ c: VF) -> VF {
-  #if DL_AVX512 || DL_AVX512VNNI || DL_AVX2
+  #if DL_AVX512 || DL_AVX2
     return dlk_fma(a, b, c)
   #else
     return dlk_join_f64(

@@ -52,9 +52,7 @@ nonisolated(unsafe) let tableStorage: UnsafeMutablePointer<dlk_kernel_table> = {
   return storage
 }()
 
-#if DL_AVX512VNNI
-  private let isaName: StaticString = "avx512vnni"
-#elseif DL_AVX512
+#if DL_AVX512
   private let isaName: StaticString = "avx512"
 #elseif DL_AVX2
   private let isaName: StaticString = "avx2"

@@ -18,7 +18,7 @@ typealias Target = UnsafeMutablePointer<Float>
 }
 
 /// As many vectors as a vector has lanes.
-#if DL_AVX512 || DL_AVX512VNNI
+#if DL_AVX512
   typealias VectorBlock = InlineArray<16, VF>
 #elseif DL_AVX2
   typealias VectorBlock = InlineArray<8, VF>

@@ -8,7 +8,7 @@ typedef enum dlk_isa : int32_t {
   DLK_ISA_BASELINE = 0,    ///< x86-64 (SSE2)
   DLK_ISA_AVX2 = 1,        ///< x86-64-v3 (AVX2, FMA, F16C, BMI)
   DLK_ISA_AVX512 = 2,      ///< x86-64-v4 (AVX-512 F, BW, CD, DQ, VL)
-  DLK_ISA_AVX512VNNI = 3,  ///< x86-64-v4 with VNNI and BF16
+  DLK_ISA_AVX512VNNI = 3,  ///< x86-64-v4 with VNNI
 } dlk_isa;
 
 /// The highest level that both the CPU and the operating system support.
