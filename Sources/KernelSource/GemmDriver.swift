@@ -56,6 +56,9 @@ struct ProductDriver<Rows: RowSource> {
     var bStep: Int
     /// What is read after this strip.
     var next: Source
+
+    /// Columns of the last vector that exist.
+    @inline(__always) var lastColumns: Int { width &- (vectors &- 1) &* lanes }
   }
 
   mutating func run(rows range: Range<Int>, panels: Range<Int>) {
@@ -152,7 +155,7 @@ struct ProductDriver<Rows: RowSource> {
 
   private mutating func run(_ strip: Strip, row: Int, _ tiling: Tiling, isFirst: Bool) {
     let stored = strip.vectors &* lanes
-    let isFree = epilogue.isFree && (strip.width == stored || strip.isPartial)
+    let isFree = epilogue.isFree
     let addend = isFree ? epilogue.source.addend : nil
     let addendStride = Int(epilogue.source.addend_row_stride)
     let room = UnsafeMutableRawPointer(scratch).assumingMemoryBound(to: Float.self)
@@ -167,8 +170,8 @@ struct ProductDriver<Rows: RowSource> {
     let isWhole = rows.taps <= rows.tapLimit
     var tile = Tile(
       rows: rows.tile(row: row, count: 0, offset: 0, taps: 0..<0), taps: rows.taps, depth: depth, b: strip.b,
-      bStep: strip.bStep, columns: strip.width, c: room, cStride: isFree ? cStride : stored, bias: bias, addend: nil,
-      addendStride: addendStride, clamp: isFree && epilogue.clamps, low: epilogue.low, high: epilogue.high,
+      bStep: strip.bStep, lastColumns: strip.lastColumns, c: room, cStride: isFree ? cStride : stored, bias: bias,
+      addend: nil, addendStride: addendStride, clamp: isFree && epilogue.clamps, low: epilogue.low, high: epilogue.high,
       prefetch: prefetch, prefetchStep: prefetchStep)
     var (offset, count) = (0, tiling.rows(0))
     for index in 0..<tiling.tiles {
@@ -200,9 +203,20 @@ struct ProductDriver<Rows: RowSource> {
           room, width: stored, rows: count, row: first, column: strip.column, columns: strip.width, c: place,
           cStride: cStride)
       }
-      prefetch += prefetchStep &* rows.taps &* depth
+      let fetched = prefetchStep &* rows.taps &* depth
+      if strip.vectors == 1 { fetchRun(prefetch, fetched) }
+      prefetch += fetched
       offset = offset &+ count
       count = following
+    }
+  }
+
+  /// Brings a run of memory into the second-level cache.
+  private func fetchRun(_ start: UnsafeRawPointer, _ size: Int) {
+    var at = 0
+    while at < size {
+      dlk_prefetch_l2(start + at)
+      at = at &+ 64
     }
   }
 
@@ -256,7 +270,7 @@ struct ProductDriver<Rows: RowSource> {
     var tile = Tile(
       rows: rows.tile(row: row, count: 1, offset: 0, taps: 0..<rows.taps), taps: rows.taps, depth: depth,
       b: start.b,
-      bStep: panelColumns, columns: width, c: isFree ? place : room, cStride: width, bias: nil, addend: nil,
+      bStep: panelColumns, lastColumns: lanes, c: isFree ? place : room, cStride: width, bias: nil, addend: nil,
       addendStride: 0, clamp: isFree && epilogue.clamps, low: epilogue.low, high: epilogue.high,
       prefetch: UnsafeRawPointer(b.base), prefetchStep: 0)
     if epilogue.startsAtBias { tile.bias = epilogue.source.bias.map { $0 + column } }

@@ -10,8 +10,8 @@ struct Tile {
   var b: Source
   /// Floats from one k to the next in `b`.
   var bStep: Int
-  /// Columns in `b` and `c`, where they are fewer than a vector.
-  var columns: Int
+  /// Columns of the last vector that exist in `c`.
+  var lastColumns: Int
   var c: Target
   var cStride: Int
   var bias: Source?
@@ -20,13 +20,12 @@ struct Tile {
   var clamp: Bool
   var low: Float
   var high: Float
-  /// What to bring into the cache meanwhile, and how far to go at each k.
+  /// What tiles of several vectors bring into the cache meanwhile, and how far they go at each k.
   var prefetch: UnsafeRawPointer
   var prefetchStep: Int
 }
 
-/// How a tile reaches the columns of memory that it does not own: whole vectors, or one vector of which only a part
-/// exists.
+/// How columns of memory are reached: in whole vectors, or one vector of which only a part exists.
 protocol ColumnAccess {
   static func load(_ source: Source, _ columns: Int) -> VF
   static func store(_ target: Target, _ value: VF, _ columns: Int)
@@ -49,7 +48,7 @@ enum PartialColumns: ColumnAccess {
 enum MicroKernel<let MR: Int, let NV: Int, Columns: ColumnAccess> {
   @inline(never)
   static func run(_ tile: UnsafePointer<Tile>) {
-    let columns = tile.pointee.columns
+    let columns = tile.pointee.lastColumns
     var sums = InlineArray<MR, InlineArray<NV, VF>> { _ in InlineArray<NV, VF> { _ in VF() } }
     if let bias = tile.pointee.bias {
       for i in 0..<MR { for j in 0..<NV { sums[i][j] = Columns.load(bias + j &* lanes, columns) } }
@@ -57,7 +56,13 @@ enum MicroKernel<let MR: Int, let NV: Int, Columns: ColumnAccess> {
     if let addend = tile.pointee.addend {
       let stride = tile.pointee.addendStride
       for i in 0..<MR {
-        for j in 0..<NV { sums[i][j] += Columns.load(addend + (i &* stride &+ j &* lanes), columns) }
+        for j in 0..<NV &- 1 { sums[i][j] += dlk_load(addend + (i &* stride &+ j &* lanes)) }
+      }
+      let last = addend + (NV &- 1) &* lanes
+      if columns == lanes {
+        for i in 0..<MR { sums[i][NV &- 1] += dlk_load(last + i &* stride) }
+      } else {
+        for i in 0..<MR { sums[i][NV &- 1] += dlk_load_partial(last + i &* stride, columns) }
       }
     }
 
@@ -73,10 +78,13 @@ enum MicroKernel<let MR: Int, let NV: Int, Columns: ColumnAccess> {
       for k in 0..<depth {
         let bVectors = InlineArray<NV, VF> { Columns.load(b + $0 &* lanes, columns) }
         b += bStep
-        // Few tiles have to go further than a line at each k.
-        dlk_prefetch_l2(prefetch)
-        dlk_prefetch_l2(prefetch + prefetchStep / 2)
-        prefetch += prefetchStep
+        // A tile of one vector has no time for it: its loads are as many as its sums. Few tiles have to go further than a
+        // line at each k.
+        if NV > 1 {
+          dlk_prefetch_l2(prefetch)
+          dlk_prefetch_l2(prefetch + prefetchStep / 2)
+          prefetch += prefetchStep
+        }
         for i in 0..<MR {
           let aVector = VF(repeating: a[i][k])
           for j in 0..<NV { sums[i][j] = dlk_fma(aVector, bVectors[j], sums[i][j]) }
@@ -88,9 +96,14 @@ enum MicroKernel<let MR: Int, let NV: Int, Columns: ColumnAccess> {
       let low = VF(repeating: tile.pointee.low), high = VF(repeating: tile.pointee.high)
       for i in 0..<MR { for j in 0..<NV { sums[i][j] = dlk_min(high, dlk_max(low, sums[i][j])) } }
     }
-    let c = tile.pointee.c, stride = tile.pointee.cStride
+    let c = tile.pointee.c, stride = tile.pointee.cStride, last = c + (NV &- 1) &* lanes
     for i in 0..<MR {
-      for j in 0..<NV { Columns.store(c + (i &* stride &+ j &* lanes), sums[i][j], columns) }
+      for j in 0..<NV &- 1 { dlk_store(c + (i &* stride &+ j &* lanes), sums[i][j]) }
+    }
+    if columns == lanes {
+      for i in 0..<MR { dlk_store(last + i &* stride, sums[i][NV &- 1]) }
+    } else {
+      for i in 0..<MR { dlk_store_partial(last + i &* stride, sums[i][NV &- 1], columns) }
     }
   }
 }

@@ -2,7 +2,7 @@ import CKernelSupport
 
 /// The pixels under a convolution's window, as rows of a product.
 struct WindowRows: RowSource {
-  /// Addresses that fit into `addresses`.
+  /// Addresses that fit into `addresses`, beside the end of a vector of them.
   static var capacity: Int { 1024 }
 
   let x: Source
@@ -123,9 +123,19 @@ struct WindowRows: RowSource {
           x + (front &* Int(pixels.plane_stride) &+ top &* Int(pixels.row_stride) &+ left &* Int(pixels.pixel_stride))
         for tap in range {
           var address = first + offsets[tap]
-          for j in 0..<run {
-            place[j] = address
-            address += step
+          if run == count, run >= 4 {
+            // The last vector reaches into what comes after, which is filled in later.
+            var j = 0
+            while j < run {
+              dlk_store_addresses(place + j, address, 4 &* step)
+              address += lanes / 2 &* step
+              j = j &+ lanes / 2
+            }
+          } else {
+            for j in 0..<run {
+              place[j] = address
+              address += step
+            }
           }
           place += count
         }
@@ -204,7 +214,7 @@ func withWindowRows(
   let tapsAcross = isRun ? 1 : Int(window.kernel_w)
   let depth = Int(channels) &* (isRun ? Int(window.kernel_w) : 1)
   let taps = Int(window.kernel_d &* window.kernel_h) &* tapsAcross
-  var addresses = InlineArray<1024, Source> { [padding] _ in padding }
+  var addresses = InlineArray<1032, Source> { [padding] _ in padding }
   var offsets = InlineArray<64, Int> { _ in 0 }
   withAddress(of: &addresses) { addresses in
     withAddress(of: &offsets) { offsets in

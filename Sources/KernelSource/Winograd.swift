@@ -255,8 +255,8 @@ private struct WinogradDriver<F: WinogradTransform> {
     withAddress(of: &rows) { rows in
       let rows = rows.assumingMemoryBound(to: Source.self)
       var tile = Tile(
-        rows: UnsafePointer(rows), taps: 1, depth: channels, b: u, bStep: width, columns: width, c: m, cStride: width,
-        bias: nil, addend: nil, addendStride: 0, clamp: false, low: 0, high: 0,
+        rows: UnsafePointer(rows), taps: 1, depth: channels, b: u, bStep: width, lastColumns: lanes, c: m,
+        cStride: width, bias: nil, addend: nil, addendStride: 0, clamp: false, low: 0, high: 0,
         prefetch: UnsafeRawPointer(next), prefetchStep: width &* 4 / tiling.tiles)
       var from = Source(v)
       for index in 0..<tiling.tiles {

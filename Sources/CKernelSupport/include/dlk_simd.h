@@ -278,6 +278,19 @@ DLK_INLINE dlk_vd dlk_truncate_f64(dlk_vd a) {
   return __builtin_elementwise_copysign(rounded, a);
 }
 
+/// Stores addresses `step` bytes apart, from `first` on, as many as fill a vector.
+typedef int64_t dlk_vl_unaligned __attribute__((vector_size(DLK_VECTOR_BYTES), aligned(1), may_alias));
+DLK_INLINE void dlk_store_addresses(void *target, const void *first, intptr_t step) {
+#if DLK_VECTOR_BYTES == 64
+  dlk_vl number = {0, 1, 2, 3, 4, 5, 6, 7};
+#elif DLK_VECTOR_BYTES == 32
+  dlk_vl number = {0, 1, 2, 3};
+#else
+  dlk_vl number = {0, 1};
+#endif
+  *(dlk_vl_unaligned *)target = number * step + (intptr_t)first;
+}
+
 // Integers of 16 bits, in pairs.
 
 /// Lane by lane `sum` + the products of the lower halves + those of the upper halves; wraps around.

@@ -18,6 +18,8 @@ struct DepthwiseBlockRun: Sendable {
   /// Output rows of a band, and rows of the ring.
   private let band: Int
   private let ring: Int
+  /// Floats from a pixel to the next in the ring and in a band: vectors that begin with a line of the cache.
+  private let pixelStride: Int
   private let parts: Chunks
   private let threads: Int
 
@@ -101,8 +103,11 @@ struct DepthwiseBlockRun: Sendable {
     let (down, across) = (geometry.axes[0], geometry.axes[1])
     let rowBytes =
       (across.input * (expand == nil ? 0 : down.stride) + (project == nil ? 0 : across.output)) * channels * 4
-    band = max(1, min(down.output, max(1, Self.cacheBytes / max(rowBytes, 1)), 8))
+    let fitting = max(1, min(down.output, Self.cacheBytes / max(rowBytes, 1), 8))
+    // Rows are made two at a time.
+    band = fitting == 1 ? 1 : (fitting + 1) & ~1
     ring = (band - 1) * down.stride + down.extent
+    pixelStride = (channels + 15) & ~15
     threads = planning.threads
     // The rows between two parts are expanded twice.
     let rows = images * down.output
@@ -118,14 +123,14 @@ struct DepthwiseBlockRun: Sendable {
   }
 
   func step() -> Step {
-    let (across, channels) = (depthwise.geometry.axes[1], depthwise.groups)
+    let across = depthwise.geometry.axes[1]
     var scratch = Scratch()
     let depthwisePlace = scratch.reserve(depthwiseWeights.scratch)
     let expandPlace = scratch.reserve(expand?.weights.scratch ?? 0)
     let projectPlace = scratch.reserve(project?.weights.scratch ?? 0)
-    let ringFloats = expand == nil ? 0 : (ring &* across.input &* channels &+ 15) & ~15
+    let ringFloats = expand == nil ? 0 : ring &* across.input &* pixelStride
     let rooms = parts.count > 1 ? threads : 1
-    let bandFloats = project == nil ? 0 : (band &* across.output &* channels &+ 15) & ~15
+    let bandFloats = project == nil ? 0 : band &* across.output &* pixelStride
     let roomPlace = scratch.reserve(rooms &* (ringFloats &+ bandFloats) &* 4)
     let reachedPlace = scratch.reserve(rooms &* MemoryLayout<Reached>.stride)
     let packed = [depthwiseWeights, expand?.weights, project?.weights].compactMap {
@@ -162,8 +167,8 @@ struct DepthwiseBlockRun: Sendable {
     args.window = geometry.kernelWindow
     args.channels = Int64(depthwise.groups)
     args.group = 1
-    args.x_pixels = dlk_pixels(geometry.input, pixelStride: expand == nil ? xPlace.stride : depthwise.groups)
-    args.y_pixels = dlk_pixels(geometry.output, pixelStride: project == nil ? yPlace.stride : depthwise.groups)
+    args.x_pixels = dlk_pixels(geometry.input, pixelStride: expand == nil ? xPlace.stride : pixelStride)
+    args.y_pixels = dlk_pixels(geometry.output, pixelStride: project == nil ? yPlace.stride : pixelStride)
     args.weights = depthwiseWeights.pointer(io, scratch)
     args.bias = io.hasInput(bias) ? io.input(bias, as: Float.self) : nil
     args.activation = op.activation.function
@@ -239,7 +244,8 @@ extension DepthwiseBlockRun {
     args.m = Int64(rows.count &* width)
     args.a = x + rows.lowerBound &* width &* xPlace.stride
     args.a_row_stride = Int64(xPlace.stride)
-    args.c = ringRoom + rows.lowerBound % ring &* width &* depthwise.groups
+    args.c = ringRoom + rows.lowerBound % ring &* width &* pixelStride
+    args.c_row_stride = Int64(pixelStride)
     multiply(&args)
   }
 
@@ -256,11 +262,12 @@ extension DepthwiseBlockRun {
     args.y =
       call.project == nil
       ? call.y + image &* down.output &* width &* yPlace.stride
-      : bandRoom - rows.lowerBound &* width &* depthwise.groups
+      : bandRoom - rows.lowerBound &* width &* pixelStride
     kernels.table.pointee.depthwise(&args, Int64(rows.lowerBound), Int64(rows.upperBound))
     guard var product = call.project else { return }
     product.m = Int64(rows.count &* width)
     product.a = UnsafePointer(bandRoom)
+    product.a_row_stride = Int64(pixelStride)
     product.c = call.y + pixel &* yPlace.stride
     product.c_row_stride = Int64(yPlace.stride)
     product.next = next
