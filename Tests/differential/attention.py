@@ -88,11 +88,13 @@ def swapped(n, k):
     return n.transpose(k, 0, 1, 3, 2)
 
 
-def attend(n, q, k, v):
-    """Attention of values with heads, as the operator or as products and Softmax."""
+def attend(n, q, k, v, alike=True):
+    """Attention of values with heads, as the operator or as products and Softmax. The operator wants the same batch in
+    all, which values that are not alike may not have in a run of other sizes; and a mask of that run's sizes."""
     c = n.c
-    if n.has("Attention") and c.chance(0.5):
-        mask = [n.feed(c.array("float32", [n.shapes[q][-2], n.shapes[k][-2]]))] if c.chance(0.2) else []
+    if n.has("Attention") and (alike or not n.dims) and c.chance(0.5):
+        masks = c.chance(0.2) and not n.dims
+        mask = [n.feed(c.array("float32", [n.shapes[q][-2], n.shapes[k][-2]]))] if masks else []
         return n.add("Attention", [q, k, v, *mask])
     scores = masked(n, scaled(n, q, swapped(n, k)))
     return n.add("MatMul", [n.add("Softmax", [scores], axis=-1), v])
@@ -105,14 +107,15 @@ def attention(n, x):
     fits = lambda s: len(s) == 4 and s[:2] == shape[:2] and s[3] == shape[3]
     k = n.recent(fits)
     v = n.recent(lambda s: fits(s) and s[2] == n.shapes[k][2])
-    return attend(n, x, k, v)
+    return attend(n, x, k, v, x == k == v)
 
 
 @step("attention", weight=3)
 def turned(n, x):
     """What comes of attention, put in another order, and what reads it so."""
     shape = rank(n, x, 4)
-    y = attend(n, x, x, n.recent(lambda s: s == shape))
+    v = n.recent(lambda s: s == shape)
+    y = attend(n, x, x, v, v == x)
     y = n.transpose(y, *n.c.pick([[0, 2, 1, 3], [0, 2, 1, 3], [1, 0, 2, 3], [0, 1, 3, 2], [0, 3, 1, 2], [2, 0, 1, 3]]))
     kind = n.c.integer(0, 3)
     if kind == 0:

@@ -37,6 +37,8 @@ class Case:
         self.nodes, self.inputs, self.weights, self.outputs = [], {}, {}, []
         self.input_types = {}
         self.others, self.grown = [], False  # inputs of further runs; whether errors may have grown on a long way
+        self.exact = False  # whether rounding is none, so that all must be equal
+        self.twin, self.is_twin = None, False  # the same numbers as float32, where ONNX Runtime lacks the type
         self.rtol, self.atol = 1e-3, 1e-5
         self.count = 0
         versions = [

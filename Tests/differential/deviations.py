@@ -65,6 +65,11 @@ def pool(made, node):
         return "the standard has another output size for VALID with ceil_mode"
 
 
+def byte_pool(made, node):
+    if attribute(node, "ceil_mode") and attribute(node, "count_include_pad"):
+        return "a mean counts what lies beyond the padding, as that of floats no longer does"
+
+
 def resize(made, node):
     frame = attribute(node, "coordinate_transformation_mode", b"half_pixel")
     scales = known(made, node.input[2]) if len(node.input) > 2 and node.input[2] else None
@@ -131,6 +136,18 @@ def window(made, node):
         return "a symmetric window of one point divides zero by zero"
 
 
+# What dlrt refuses where ONNX Runtime has an answer: text of the message and the reason.
+REFUSALS = {
+    "the window is larger than the padded input": "the standard's formula leaves no window, and ONNX Runtime rounds "
+    "what is below zero up to one",
+}
+
+
+def refusal(message):
+    """Why a case that dlrt refuses is not compared; None when it should have run."""
+    return next((reason for text, reason in REFUSALS.items() if text in message), None)
+
+
 RULES = {
     "AffineGrid": affine_grid,
     "AveragePool": pool,
@@ -143,6 +160,7 @@ RULES = {
     "HammingWindow": window,
     "HannWindow": window,
     "ReduceMean": reduce_mean,
+    "QLinearAveragePool": byte_pool,
     "Resize": resize,
     "Sign": sign,
     "Slice": slice_,

@@ -1,10 +1,12 @@
 """Random networks: a walk adds a step at a time to what is there, so that steps meet that no small pattern joins."""
 
+import copy
+
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from case import Skip, operator
+from case import Skip, bfloat16, operator
 
 LARGEST = 60_000  # elements of a value
 WALKS = {}
@@ -31,6 +33,7 @@ class Network:
     def __init__(self, c):
         self.c = c
         self.shapes, self.known, self.dims = {}, {}, {}
+        self.kinds = {}  # element types of values that are not float32
 
     # Values
 
@@ -41,8 +44,13 @@ class Network:
             kind = helper.np_dtype_to_tensor_dtype(array.dtype)
             self.c.input_types[name] = helper.make_tensor_type_proto(kind, dims)
             self.dims[name] = dims
-        self.shapes[name] = array.shape
+        self.note(name, array.shape, helper.np_dtype_to_tensor_dtype(array.dtype))
         return name
+
+    def note(self, name, shape, kind):
+        self.shapes[name] = tuple(shape)
+        if kind != onnx.TensorProto.FLOAT:
+            self.kinds[name] = kind
 
     def constant(self, array):
         name = self.c.constant(array)
@@ -103,6 +111,9 @@ class Network:
                 parts.append(self.integers(value))
         return self.c.node("Concat", parts, axis=0)
 
+    def forget(self, names):
+        """What is known of values that only a body has now."""
+
     # Steps
 
     def add(self, op, inputs, outputs=1, **attributes):
@@ -111,11 +122,12 @@ class Network:
         names = [self.c.fresh() for _ in range(outputs)]
         node = helper.make_node(op, [i or "" for i in inputs], names, **attributes)
         made = self.infer(node)
-        for shape in made:
+        for shape, _ in made:
             if 0 in shape or min(shape, default=1) < 0 or np.prod(shape) > LARGEST:
                 raise Misfit
         self.c.nodes.append(node)
-        self.shapes |= dict(zip(names, made))
+        for name, (shape, kind) in zip(names, made):
+            self.note(name, shape, kind)
         return names[0] if outputs == 1 else names
 
     def infer(self, node):
@@ -125,19 +137,19 @@ class Network:
                 data[name] = numpy_helper.from_array(self.known[name], name)
                 types[name] = helper.make_tensor_type_proto(data[name].data_type, self.known[name].shape)
             else:
-                types[name] = helper.make_tensor_type_proto(1, self.shapes[name])
+                types[name] = helper.make_tensor_type_proto(self.kinds.get(name, 1), self.shapes[name])
         try:
             schema = onnx.defs.get_schema(node.op_type, self.c.opset, "")
             imports = [helper.make_opsetid("", self.c.opset)]
             made = onnx.shape_inference.infer_node_outputs(
                 schema, node, types, data, opset_imports=imports, ir_version=10
             )
-            shapes = [made[name].tensor_type.shape.dim for name in node.output]
+            tensors = [made[name].tensor_type for name in node.output]
         except Exception:
             raise Misfit
-        if not all(d.HasField("dim_value") for dims in shapes for d in dims):
+        if not all(d.HasField("dim_value") for tensor in tensors for d in tensor.shape.dim):
             raise Misfit
-        return [tuple(d.dim_value for d in dims) for dims in shapes]
+        return [(tuple(d.dim_value for d in tensor.shape.dim), tensor.elem_type) for tensor in tensors]
 
     def has(self, op):
         return onnx.defs.has(op, self.c.opset, "")
@@ -158,9 +170,10 @@ class Network:
 
     # The walk
 
-    def recent(self, fits=lambda shape: True):
+    def recent(self, fits=lambda shape: True, kinds=(onnx.TensorProto.FLOAT,)):
         """A value, more likely a late one, so that the graph grows long as well as wide."""
-        fitting = [name for name, shape in self.shapes.items() if fits(shape)]
+        of_kind = lambda name: self.kinds.get(name, onnx.TensorProto.FLOAT) in kinds
+        fitting = [name for name, shape in self.shapes.items() if fits(shape) and of_kind(name)]
         if not fitting:
             raise Misfit
         return fitting[-1 - min(len(fitting) - 1, int(self.c.rng.geometric(0.45)) - 1)]
@@ -175,7 +188,7 @@ class Network:
             except Misfit:
                 pass
 
-    def finish(self):
+    def finish(self, retypes=0.15, kinds=("float16", "float16", "float64", bfloat16)):
         """What nobody reads is an output, and a few others."""
         nodes = list(every(self.c.nodes))
         read = {name for node in nodes for name in node.input}
@@ -187,22 +200,34 @@ class Network:
         self.c.grown = True
         self.c.loose(1e-3, 5e-5)
         self.vary()
-        if self.c.chance(0.15) and not {"Resize", "Cast"} & {node.op_type for node in every(self.c.nodes)}:
-            retype(self.c, self.c.pick(["float16", "float16", "float64"]))
+        if self.c.chance(retypes) and not {"Resize", "Cast"} & {node.op_type for node in every(self.c.nodes)}:
+            kind = self.c.pick(kinds)
+            if kind == bfloat16 and not all(takes(node, self.c.opset) for node in every(self.c.nodes)):
+                return
+            retype(self.c, kind)
+            if kind == bfloat16:
+                self.c.twin = copy.deepcopy(self.c)
+                self.c.twin.is_twin = True
+                retype(self.c.twin, "float32", bfloat16)
 
     def vary(self):
-        """A second run with other sizes, where dimensions have names: its plan is made beside the first one's. Images
-        only grow, so that windows keep fitting."""
+        """Further runs of the session with other sizes, where dimensions have names: their plans are made beside the
+        first one's, and they find the memory of larger and smaller runs. Images only grow, so that windows fit."""
         if not self.dims:
             return
-        sizes, other = {}, dict(self.c.inputs)
-        for name, dims in self.dims.items():
-            for dim, size in zip(dims, self.c.inputs[name].shape):
-                if dim not in sizes:
-                    least = 1 if dim in ("N", "T", "d0", "d1") else size
-                    sizes[dim] = self.c.integer(least, size + 2) if isinstance(dim, str) else size
-            other[name] = self.c.array("float32", [sizes[dim] for dim in dims])
-        self.c.others.append(other)
+        c = self.c
+        for _ in range(c.pick([1, 1, 2, 7])):
+            sizes, other, back = {}, dict(c.inputs), c.chance(0.25)
+            for name, dims in self.dims.items():
+                for dim, size in zip(dims, c.inputs[name].shape):
+                    if dim not in sizes:
+                        least = 1 if dim in ("N", "T", "d0", "d1") else size
+                        most = size if back else c.pick([size + 2, size + 2, 3 * size + 1])
+                        sizes[dim] = c.integer(size if back else least, most) if isinstance(dim, str) else size
+                shape, kind = [sizes[dim] for dim in dims], c.inputs[name].dtype
+                own = c.array(kind, shape) if kind.kind == "f" else c.array(kind, shape, 0, 255)
+                other[name] = own
+            c.others.append(other)
 
 
 def bodies(node):
@@ -217,13 +242,22 @@ def every(nodes):
             yield from every(body.node)
 
 
-def retype(c, kind):
-    """Makes another type of a case's float32. Operators whose types do not all change must not be in it."""
-    code = helper.np_dtype_to_tensor_dtype(np.dtype(kind))
+def takes(node, opset):
+    """Whether an operator takes bfloat16 wherever it takes float32."""
+    if node.domain:
+        return False
+    schema = onnx.defs.get_schema(node.op_type, opset, "")
+    kinds = [formal.types for formal in [*schema.inputs, *schema.outputs]]
+    return all("tensor(bfloat16)" in allowed for allowed in kinds if "tensor(float)" in allowed)
+
+
+def retype(c, kind, given="float32"):
+    """Makes another type of a case's floats. Operators whose types do not all change must not be in it."""
+    code, before = [helper.np_dtype_to_tensor_dtype(np.dtype(own)) for own in (kind, given)]
 
     @np.errstate(over="ignore")
     def turned(array):
-        return array.astype(kind) if array.dtype == np.float32 else array
+        return array.astype(kind) if array.dtype == given else array
 
     stored = lambda tensor: numpy_helper.from_array(turned(numpy_helper.to_array(tensor)), tensor.name)
     c.inputs = {name: turned(array) for name, array in c.inputs.items()}
@@ -235,7 +269,7 @@ def retype(c, kind):
             node.attribute[0].t.CopyFrom(stored(node.attribute[0].t))
         types += [port.type for body in bodies(node) for port in [*body.input, *body.output]]
     for type_proto in types:
-        if type_proto.tensor_type.elem_type == onnx.TensorProto.FLOAT:
+        if type_proto.tensor_type.elem_type == before:
             type_proto.tensor_type.elem_type = code
 
 
@@ -378,6 +412,8 @@ def reshape(n, x):
 @step("attention", weight=2)
 @step("lines", "recurrence", weight=1)
 def transpose(n, x):
+    if not n.shapes[x]:
+        raise Misfit
     return n.transpose(x, *[int(i) for i in n.c.rng.permutation(len(n.shapes[x]))])
 
 

@@ -61,9 +61,9 @@ def stretch(n, x):
             n.c.pick(steps)[0](n, x)
         except Misfit:
             pass
-        fresh = [v for v in n.shapes if v not in before and v not in n.c.inputs]
+        fresh = [v for v in n.shapes if v not in before and v not in n.c.inputs and v not in n.kinds]
         x = fresh[-1] if fresh else x
-    made = [v for v in n.shapes if v not in before and v not in n.c.inputs]
+    made = [v for v in n.shapes if v not in before and v not in n.c.inputs and v not in n.kinds]
     if not made:
         raise Misfit
     return start, made
@@ -75,6 +75,7 @@ def take(n, start):
     del n.c.nodes[start:]
     names = {output for node in nodes for output in node.output}
     shapes = {name: n.shapes.pop(name) for name in names & set(n.shapes)}
+    n.forget(names)
     return nodes, names, shapes
 
 
@@ -101,7 +102,7 @@ def port(name, kind=TensorProto.FLOAT, shape=None):
     return helper.make_tensor_value_info(name, kind, shape)
 
 
-@step("images", "attention", weight=0.5)
+@step("images", "attention", "bytes", weight=0.5)
 @step("recurrence", weight=3)
 def branches(n, x):
     """An If whose branches are a stretch, and the same with its results negated."""
@@ -124,7 +125,7 @@ def branches(n, x):
     return exports[0]
 
 
-@step("images", "attention", weight=0.5)
+@step("images", "attention", "bytes", weight=0.5)
 @step("recurrence", weight=3)
 def turns(n, x):
     """A Loop whose body is a stretch: what it makes of the value goes round, or what each turn makes is stacked."""

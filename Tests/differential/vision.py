@@ -152,6 +152,8 @@ def resize(n, x):
     if kind == 0:
         scales = n.constant(np.array([1, 1] + [c.pick([2, 2, 4])] * spatial, "float32"))
         return n.add("Resize", [x, "", scales], **options)
+    if n.dims:
+        options["mode"] = "linear"  # of other sizes, rounding alone may say which is nearest
     factor = c.pick([1, 2, 2])
     sizes = n.lengths([*shape[:2], *[factor * size for size in shape[2:]]])
     if kind > 1:
