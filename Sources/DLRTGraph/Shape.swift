@@ -29,6 +29,11 @@ public struct Shape: Sendable, Hashable {
   }
 
   package var elementCount: Dim { product(0..<rank) }
+
+  /// Whether both are the same in every run.
+  package func provablyEquals(_ other: Shape) -> Bool {
+    rank == other.rank && zip(dims, other.dims).allSatisfy { $0.provablyEquals($1) }
+  }
 }
 
 extension Shape: ExpressibleByArrayLiteral {

@@ -12,8 +12,7 @@ extension ChannelsLastWalk {
       let second = matcher.onlyReader(of: parted), let turned = turned(second, shape.rank),
       let third = matcher.onlyReader(of: turned), matcher[third].op == OperatorName("Reshape"),
       matcher[third].input(0) == turned, let output = matcher.shape(matcher[third].output(0)),
-      output.rank == input.rank,
-      zip(input.dims, output.dims).allSatisfy({ $0.provablyEquals($1) }), input.dims.allSatisfy({ $0 != 0 })
+      input.provablyEquals(output), input.dims.allSatisfy({ $0 != 0 })
     else { return false }
     let kept = [Int](repeating: 0, count: input.rank - 1)
     let split = addNode("Reshape", [twin, constant(try Tensor(int64: kept + [groups, members]))])

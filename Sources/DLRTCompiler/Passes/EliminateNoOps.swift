@@ -31,7 +31,7 @@ package struct EliminateNoOps: Pass {
     if node.op == OperatorName("Identity") { return true }
     guard let from = program.fact(input), let to = program.fact(output), from.type == to.type else { return false }
     if isCast(node) { return true }
-    guard let before = from.shape, let after = to.shape, before.rank == after.rank else { return false }
-    return zip(before.dims, after.dims).allSatisfy { $0.provablyEquals($1) }
+    guard let before = from.shape, let after = to.shape else { return false }
+    return before.provablyEquals(after)
   }
 }

@@ -52,8 +52,7 @@ struct FuseElementwise: Pass {
           guard let id = matcher.producer(input), !members.contains(id), !taken.contains(id),
             members.count < mostInstructions, Reading(id, matcher) != nil,
             matcher.readers(of: input).allSatisfy(members.contains), !matcher.isOutput(input),
-            let shape = matcher.shape(input), shape.rank == rootShape.rank,
-            zip(shape.dims, rootShape.dims).allSatisfy({ $0.provablyEquals($1) })
+            matcher.shape(input)?.provablyEquals(rootShape) == true
           else { continue }
           members.insert(id)
           ordered.append(id)

@@ -101,8 +101,8 @@ final class Matcher {
   }
 
   func haveEqualShapes(_ a: ValueID, _ b: ValueID) -> Bool {
-    guard let left = shape(a), let right = shape(b), left.rank == right.rank else { return false }
-    return zip(left.dims, right.dims).allSatisfy { $0.provablyEquals($1) }
+    guard let left = shape(a), let right = shape(b) else { return false }
+    return left.provablyEquals(right)
   }
 
   /// Whether a node reduces the last axis of its input and keeps it.

@@ -28,9 +28,7 @@ struct ReadThroughExpands: Pass {
       inputs[index] = source
       let inference = try? op.inferredAsFarAsPossible(
         inputs.map { program.fact($0) }, outputCount: 1, label: node.name, op: node.op)
-      guard let shape = inference?.outputs[0]?.shape, shape.rank == result.rank,
-        zip(shape.dims, result.dims).allSatisfy({ $0.provablyEquals($1) })
-      else { continue }
+      guard let shape = inference?.outputs[0]?.shape, shape.provablyEquals(result) else { continue }
       node.inputs = inputs
       changed = true
     }
