@@ -25,8 +25,8 @@ extension Model {
     guard let name = Self.choosing[node.op.description], let shape = program.fact(node.input(0))?.shape else {
       return nil
     }
-    var axis = 0
-    if case .int(let given)? = node.attributes[name] { axis = given < 0 ? given + shape.rank : given }
+    var axis = node.int(name, 0)
+    if axis < 0 { axis += shape.rank }
     return shape.dims.indices.contains(axis) ? shape[axis].value : nil
   }
 

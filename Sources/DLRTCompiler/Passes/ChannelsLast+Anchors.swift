@@ -24,7 +24,7 @@ extension ChannelsLastWalk {
     else { return false }
     var made = node
     made.op = OperatorName("\(node.op.name)NHWC", domain: OperatorName.internalDomain)
-    if twin(x) == nil, weights.rank <= 4, weights.shape[1] <= Self.fewChannels, isOneGroup(node) {
+    if twin(x) == nil, weights.rank <= 4, weights.shape[1] <= Self.fewChannels, node.int("group", 1) == 1 {
       made.attributes["channels_first"] = .int(1)
     } else {
       made.inputs[0] = transposed(x)
@@ -38,18 +38,13 @@ extension ChannelsLastWalk {
   private mutating func transposedConvolution(_ id: NodeID, _ node: Node) -> Bool {
     guard let x = node.input(0), let type = matcher.type(x), Self.types.contains(type),
       let weights = matcher.constant(node.input(1)), (3...5).contains(weights.rank), rank(x) == weights.rank,
-      isOneGroup(node) || weights.shape[1] >= 8
+      node.int("group", 1) == 1 || weights.shape[1] >= 8
     else { return false }
-    if case .ints(let strides) = node.attributes["strides"], strides.contains(where: { $0 > 32 }) { return false }
+    if let strides = node.ints("strides"), strides.contains(where: { $0 > 32 }) { return false }
     var made = node
     made.op = OperatorName("ConvTransposeNHWC", domain: OperatorName.internalDomain)
     made.inputs[0] = transposed(x)
     convert(id, made)
     return true
-  }
-
-  private func isOneGroup(_ node: Node) -> Bool {
-    guard case .int(let group) = node.attributes["group"] else { return true }
-    return group == 1
   }
 }

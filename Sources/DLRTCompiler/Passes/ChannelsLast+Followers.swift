@@ -26,14 +26,6 @@ extension ChannelsLastWalk {
     }
   }
 
-  private func int(_ node: Node, _ name: String, _ fallback: Int) -> Int {
-    if case .int(let value) = node.attributes[name] { value } else { fallback }
-  }
-
-  private func ints(_ node: Node, _ name: String) -> [Int]? {
-    if case .ints(let values) = node.attributes[name] { values } else { nil }
-  }
-
   /// A node with its first input in the new layout.
   private func withTwin(_ node: Node) -> Node? {
     guard let twin = twin(node.input(0)) else { return nil }
@@ -73,7 +65,7 @@ extension ChannelsLastWalk {
       let axes = matcher.constant(given)?.integers.flatMap({ Layout.axes($0, rank) }), !axes.isEmpty
     else { return }
     made.inputs[1] = constant(try Tensor(int64: axes))
-    if int(node, "keepdims", 1) != 0 {
+    if node.int("keepdims", 1) != 0 {
       convert(id, made)
     } else if Set(axes).isSuperset(of: 1..<(rank - 1)) || axes == [rank - 1] {
       replace(id, made)
@@ -81,10 +73,10 @@ extension ChannelsLastWalk {
   }
 
   private mutating func argument(_ id: NodeID, _ node: Node) {
-    guard var made = withTwin(node), let rank = rank(node.input(0)), let axis = Layout.axis(int(node, "axis", 0), rank)
+    guard var made = withTwin(node), let rank = rank(node.input(0)), let axis = Layout.axis(node.int("axis", 0), rank)
     else { return }
     made.attributes["axis"] = .int(axis)
-    if int(node, "keepdims", 1) != 0 {
+    if node.int("keepdims", 1) != 0 {
       convert(id, made)
     } else if axis == rank - 1 {
       replace(id, made)
@@ -98,10 +90,10 @@ extension ChannelsLastWalk {
   /// One scale for all, or one for each index of an axis.
   private mutating func quantization(_ id: NodeID, _ node: Node) {
     guard var made = withTwin(node), let rank = rank(node.input(0)), let scale = matcher.shape(node.input(1)),
-      int(node, "block_size", 0) == 0
+      node.int("block_size", 0) == 0
     else { return }
     if scale.elementCount != 1 {
-      guard let axis = Layout.axis(int(node, "axis", 1), rank) else { return }
+      guard let axis = Layout.axis(node.int("axis", 1), rank) else { return }
       made.attributes["axis"] = .int(axis)
     }
     convert(id, made)
@@ -127,7 +119,7 @@ extension ChannelsLastWalk {
       node.attributes["parameters_per_group"] == nil
     else { return }
     made.op = OperatorName("NormalizationNHWC", domain: OperatorName.internalDomain)
-    made.attributes = ["num_groups": .int(int(node, "num_groups", 0))]
+    made.attributes = ["num_groups": .int(node.int("num_groups", 0))]
     made.attributes["epsilon"] = node.attributes["epsilon"]
     convert(id, made)
   }
@@ -139,14 +131,14 @@ extension ChannelsLastWalk {
   /// Operators with one attribute `axis`, whose default is the last one.
   private mutating func renameAxis(_ id: NodeID, _ node: Node) {
     guard var made = withTwin(node), let rank = rank(node.input(0)),
-      let axis = Layout.axis(int(node, "axis", node.op.name == "Split" ? 0 : -1), rank)
+      let axis = Layout.axis(node.int("axis", node.op.name == "Split" ? 0 : -1), rank)
     else { return }
     made.attributes["axis"] = .int(axis)
     convert(id, made)
   }
 
   private mutating func concat(_ id: NodeID, _ node: Node) {
-    guard let rank = rank(node.output(0)), rank >= 3, let axis = Layout.axis(int(node, "axis", 1), rank) else { return }
+    guard let rank = rank(node.output(0)), rank >= 3, let axis = Layout.axis(node.int("axis", 1), rank) else { return }
     var made = node
     for (index, input) in node.inputs.enumerated() {
       guard let input, self.rank(input) == rank, let twin = transposed(input) else { return }
@@ -193,7 +185,7 @@ extension ChannelsLastWalk {
 
   private mutating func resize(_ id: NodeID, _ node: Node) throws {
     guard var made = withTwin(node), let rank = rank(node.input(0)) else { return }
-    if let axes = ints(node, "axes") {
+    if let axes = node.ints("axes") {
       guard let renamed = Layout.axes(axes, rank) else { return }
       made.attributes["axes"] = .ints(renamed)
     } else {
@@ -207,7 +199,7 @@ extension ChannelsLastWalk {
 
   private mutating func transpose(_ id: NodeID, _ node: Node) {
     guard var made = withTwin(node), let rank = rank(node.input(0)), let output = node.output(0) else { return }
-    let given = ints(node, "perm") ?? Array((0..<rank).reversed())
+    let given = node.ints("perm") ?? Array((0..<rank).reversed())
     guard given.count == rank, let perm = Layout.axes(given, rank) else { return }
     if perm == Array(0..<rank), let twin = made.input(0) { return remove(id, output: output, with: twin) }
     made.attributes["perm"] = .ints(perm)
@@ -218,8 +210,8 @@ extension ChannelsLastWalk {
   private mutating func shape(_ id: NodeID, _ node: Node) throws {
     guard let twin = twin(node.input(0)), let rank = rank(node.input(0)), let output = node.output(0) else { return }
     func clamped(_ position: Int) -> Int { min(max(position < 0 ? position + rank : position, 0), rank) }
-    let start = clamped(int(node, "start", 0))
-    let end = max(start, clamped(int(node, "end", rank)))
+    let start = clamped(node.int("start", 0))
+    let end = max(start, clamped(node.int("end", rank)))
     let order = Array(Layout.toChannelsFirst(rank)[start..<end])
     let sizes = addNode("Shape", [twin])
     let chosen = addNode("Gather", [sizes, constant(try Tensor(int64: order))], ["axis": .int(0)])
@@ -234,11 +226,11 @@ extension ChannelsLastWalk {
     let target = matcher.constant(node.input(1))?.integers
     if spatial.allSatisfy({ $0 == 1 }) {
       // A zero keeps the size of an axis, which only the first one has at the same place.
-      let isFlatten = node.op.name == "Flatten" && int(node, "axis", 1) == 1
+      let isFlatten = node.op.name == "Flatten" && node.int("axis", 1) == 1
       if isFlatten || target.map({ !$0.dropFirst().contains(0) }) ?? false { replace(id, made) }
       return
     }
-    guard node.op.name == "Reshape", let target, target.count == 3, int(node, "allowzero", 0) == 0,
+    guard node.op.name == "Reshape", let target, target.count == 3, node.int("allowzero", 0) == 0,
       let output = matcher.shape(node.output(0)), output.rank == 3, output[0].provablyEquals(input[0]),
       output[1].provablyEquals(input[1])
     else { return }

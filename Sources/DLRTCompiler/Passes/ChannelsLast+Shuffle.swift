@@ -30,9 +30,7 @@ extension ChannelsLastWalk {
   /// The output of a Transpose that exchanges axes 1 and 2.
   private func turned(_ id: NodeID, _ rank: Int) -> ValueID? {
     let node = matcher[id]
-    guard node.op == OperatorName("Transpose"), case .ints(let perm) = node.attributes["perm"],
-      perm == [0, 2, 1] + Array(3..<rank)
-    else { return nil }
+    guard node.op == OperatorName("Transpose"), node.ints("perm") == [0, 2, 1] + Array(3..<rank) else { return nil }
     return node.output(0)
   }
 }

@@ -67,8 +67,8 @@ extension ChannelsLastWalk {
   /// output. Of rank 3 there are too many that mean something else.
   private mutating func takeBack(_ id: NodeID, _ node: Node) -> Bool {
     guard node.op == OperatorName("Transpose"), let input = node.input(0), let output = node.output(0),
-      let rank = rank(input), rank >= 4, case .ints(let perm) = node.attributes["perm"],
-      perm == Layout.toChannelsFirst(rank), twins[input] == nil, matcher.constant(input) == nil
+      let rank = rank(input), rank >= 4, node.ints("perm") == Layout.toChannelsFirst(rank),
+      twins[input] == nil, matcher.constant(input) == nil
     else { return false }
     twins[output] = input
     moved.append(output)
@@ -83,7 +83,7 @@ extension ChannelsLastWalk {
   /// convolution: they are the image with channels last.
   private mutating func takeBackTokens(_ id: NodeID, _ node: Node) throws -> Bool {
     guard node.op == OperatorName("Reshape"), let output = node.output(0), twins[output] == nil,
-      let turn = matcher.node(node.input(0), "Transpose"), case .ints([0, 2, 1]) = turn.attributes["perm"],
+      let turn = matcher.node(node.input(0), "Transpose"), turn.ints("perm") == [0, 2, 1],
       let tokens = turn.input(0), matcher.constant(tokens) == nil, let from = matcher.shape(tokens), from.rank == 3,
       let shape = matcher.shape(output), shape.rank >= 3, shape[0].provablyEquals(from[0]),
       let channels = from[2].value, shape[1] == .known(channels),

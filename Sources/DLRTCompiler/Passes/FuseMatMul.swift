@@ -52,10 +52,8 @@ private struct FusedProduct {
     switch node.op {
     case OperatorName("MatMul"): transB = false
     case OperatorName("Gemm"):
-      guard node.attributes["transA"].isAbsent(or: 0), node.attributes["alpha"].isAbsent(or: 1),
-        node.attributes["beta"].isAbsent(or: 1)
-      else { return nil }
-      transB = !node.attributes["transB"].isAbsent(or: 0)
+      guard node.int("transA", 0) == 0, node.float("alpha", 1) == 1, node.float("beta", 1) == 1 else { return nil }
+      transB = node.int("transB", 0) != 0
       if let c = node.input(2) {
         guard isBias(c, for: output, matcher) else { return nil }
         bias = c
@@ -127,17 +125,5 @@ private struct FusedProduct {
     members.append(id)
     result = output
     return true
-  }
-}
-
-extension Attribute? {
-  /// Whether an attribute is left out or has its default.
-  fileprivate func isAbsent(or fallback: Float) -> Bool {
-    switch self {
-    case nil: true
-    case .int(let value): Float(value) == fallback
-    case .float(let value): value == fallback
-    default: false
-    }
   }
 }

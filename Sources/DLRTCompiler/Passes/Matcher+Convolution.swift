@@ -18,7 +18,7 @@ struct ConstantConvolution {
     isTransposed = node.op == OperatorName("ConvTranspose")
     guard isTransposed || node.op == OperatorName("Conv"), let weights = matcher.constant(node.input(1)),
       weights.type == .float32, weights.rank >= 3, weights.count > 0,
-      case .int(let groups) = node.attributes["group"] ?? .int(1), groups > 0, weights.shape[0] % groups == 0
+      case let groups = node.int("group", 1), groups > 0, weights.shape[0] % groups == 0
     else { return nil }
     channels = isTransposed ? weights.shape[1] * groups : weights.shape[0]
     bias = matcher.constant(node.input(2))

@@ -107,9 +107,9 @@ final class Matcher {
 
   /// Whether a node reduces the last axis of its input and keeps it.
   func reducesLastAxis(_ node: Node) -> Bool {
-    guard case .int(let keep)? = node.attributes["keepdims"] ?? .int(1), keep == 1,
-      let axes = constant(node.input(1))?.integers, axes.count == 1
-    else { return false }
+    guard node.int("keepdims", 1) == 1, let axes = constant(node.input(1))?.integers, axes.count == 1 else {
+      return false
+    }
     if axes[0] == -1 { return true }
     guard let rank = shape(node.input(0))?.rank else { return false }
     return axes[0] == rank - 1

@@ -152,7 +152,7 @@ private struct Product {
   /// x · clip(x + 3, 0, 6) / 6, or with HardSigmoid.
   private func hardSwish(_ x: ValueID, _ gate: ValueID, _ matcher: Matcher) -> Activation? {
     if near(constant, 1), let hard = matcher.node(gate, "HardSigmoid"), hard.input(0) == x,
-      case .float(let alpha)? = hard.attributes["alpha"], near(Double(alpha), 1 / 6), hasHalfBeta(hard)
+      near(Double(hard.float("alpha", 0.2)), 1 / 6), hard.float("beta", 0.5) == 0.5
     {
       return Activation(op: "HardSwish", x: x)
     }
@@ -161,11 +161,6 @@ private struct Product {
       let (_, other) = matcher.split(sum, { matcher.isScalar($0, 3) }), other == x
     else { return nil }
     return Activation(op: "HardSwish", x: x)
-  }
-
-  private func hasHalfBeta(_ node: Node) -> Bool {
-    guard case .float(let beta)? = node.attributes["beta"] else { return true }
-    return beta == 0.5
   }
 
   private func isZero(_ value: ValueID?, _ matcher: Matcher) -> Bool { matcher.scalar(value) == 0 }

@@ -49,7 +49,7 @@ struct RecognizeQuantization: Pass {
       let constant = matcher.constant(w), (3...5).contains(constant.rank),
       constant.type == .int8 || constant.type == .uint8, let wScale = weights.input(1),
       let scales = matcher.constant(wScale), scales.type == .float32,
-      scales.rank == 1 && axis(weights) == 0 || scales.count == 1 && scales.rank <= 1
+      scales.rank == 1 && weights.int("axis", 1) == 0 || scales.count == 1 && scales.rank <= 1
     else { return nil }
     let perChannel = constant.shape.dropFirst()
     guard let bias = bias(node.input(2), Float(xScale), scales, terms: perChannel, matcher) else { return nil }
@@ -66,20 +66,15 @@ struct RecognizeQuantization: Pass {
   private func product(
     _ node: Node, _ result: Quantized, _ matcher: Matcher, _ patch: inout GraphPatch
   ) throws -> Node? {
-    func flag(_ name: String) -> Bool {
-      if case .int(let value) = node.attributes[name] { value != 0 } else { false }
-    }
-    func isOne(_ name: String) -> Bool {
-      if case .float(let value) = node.attributes[name] { value == 1 } else { true }
-    }
-    let transB = flag("transB"), columns = transB ? 0 : 1
-    guard !flag("transA"), isOne("alpha"), isOne("beta"), let x = Quantized(dequantize: node.input(0), matcher),
+    let transB = node.int("transB", 0) != 0, columns = transB ? 0 : 1
+    guard node.int("transA", 0) == 0, node.float("alpha", 1) == 1, node.float("beta", 1) == 1,
+      let x = Quantized(dequantize: node.input(0), matcher),
       let xScale = matcher.scalar(x.scale), let rank = matcher.shape(x.value)?.rank, rank > 0,
       let weights = matcher.node(node.input(1), "DequantizeLinear"), let w = weights.input(0),
       let constant = matcher.constant(w), constant.rank == 2, constant.type == .int8,
       constant.shape.allSatisfy({ $0 > 0 }), isZero(weights.input(2), matcher), let wScale = weights.input(1),
       let scales = matcher.constant(wScale), scales.type == .float32,
-      scales.rank == 1 && scales.count == constant.shape[columns] && axis(weights) & 1 == columns
+      scales.rank == 1 && scales.count == constant.shape[columns] && weights.int("axis", 1) & 1 == columns
         || scales.count == 1 && scales.rank <= 1,
       let bias = bias(node.input(2), Float(xScale), scales, terms: [constant.shape[1 - columns]], matcher),
       bias.count == nil || bias.count == constant.shape[columns]
@@ -133,10 +128,6 @@ struct RecognizeQuantization: Pass {
       bias = (sums, constant.count)
     }
     return (0...Int(Int32.max)).contains(largest) ? bias : nil
-  }
-
-  private func axis(_ node: Node) -> Int {
-    if case .int(let axis) = node.attributes["axis"] { axis } else { 1 }
   }
 
   private func isZero(_ value: ValueID?, _ matcher: Matcher) -> Bool {

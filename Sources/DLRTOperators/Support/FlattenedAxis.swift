@@ -7,7 +7,7 @@ enum FlattenedAxis {
 
   static func modernize(_ node: inout Node, version: Int, in graph: inout Graph) throws {
     guard version <= lastVersion else { return }
-    let axis = if case .int(let given)? = node.attributes["axis"] { given } else { 1 }
+    let axis = node.int("axis", 1)
     node.attributes["axis"] = .int(-1)
     // The last axis is the same in both forms.
     if axis == -1 { return }

@@ -105,15 +105,12 @@ extension GradientRules {
     },
     "Gemm": { d, node, g in
       let (a, b) = (try operand(node, 0), try operand(node, 1))
-      func flag(_ name: String) -> Bool {
-        if case .int(let value)? = node.attributes[name] { value != 0 } else { false }
-      }
       func product(_ first: ValueID, _ turnFirst: Bool, _ second: ValueID, _ turnSecond: Bool) -> ValueID {
         let flags: [String: Attribute] = ["transA": .int(turnFirst ? 1 : 0), "transB": .int(turnSecond ? 1 : 0)]
         let alpha = node.attributes["alpha"].map { ["alpha": $0] } ?? [:]
         return d.node("Gemm", [first, second], flags.merging(alpha) { $1 })
       }
-      let (turnA, turnB) = (flag("transA"), flag("transB"))
+      let (turnA, turnB) = (node.int("transA", 0) != 0, node.int("transB", 0) != 0)
       let left = turnA ? product(b, turnB, g, true) : product(g, false, b, !turnB)
       let right = turnB ? product(g, true, a, turnA) : product(a, !turnA, g, false)
       guard let c = node.input(2) else { return [left, right] }
@@ -130,7 +127,7 @@ extension GradientRules {
     "Squeeze": reshaped,
     "Unsqueeze": reshaped,
     "Transpose": { d, node, g in
-      guard case .ints(let axes)? = node.attributes["perm"] else { return [d.node("Transpose", [g])] }
+      guard let axes = node.ints("perm") else { return [d.node("Transpose", [g])] }
       let inverse = axes.indices.compactMap { axes.firstIndex(of: $0) }
       return [d.node("Transpose", [g], ["perm": .ints(inverse)])]
     },
@@ -151,7 +148,7 @@ extension GradientRules {
   /// The gradient of a reduction's result, at every element that went into it.
   private static func spread(_ d: inout Differentiator, _ node: Node, _ g: ValueID) throws -> ValueID {
     var g = g
-    if case .int(0)? = node.attributes["keepdims"], let axes = node.input(1) { g = d.node("Unsqueeze", [g, axes]) }
+    if node.int("keepdims", 1) == 0, let axes = node.input(1) { g = d.node("Unsqueeze", [g, axes]) }
     return d.expanded(g, like: try operand(node, 0))
   }
 }

@@ -1,0 +1,14 @@
+/// Attributes for those who rewrite nodes. One of another kind counts as absent: an operator refuses it when it is made.
+extension Node {
+  package func int(_ name: String, _ fallback: Int) -> Int {
+    if case .int(let value)? = attributes[name] { value } else { fallback }
+  }
+
+  package func float(_ name: String, _ fallback: Float) -> Float {
+    if case .float(let value)? = attributes[name] { value } else { fallback }
+  }
+
+  package func ints(_ name: String) -> [Int]? {
+    if case .ints(let values)? = attributes[name] { values } else { nil }
+  }
+}
