@@ -53,7 +53,7 @@ struct ChannelsLastWalk {
       guard isRead, let twin = twins[value], let rank = matcher.shape(value)?.rank else { continue }
       let back = patch.node(
         OperatorName("Transpose"), attributes: ["perm": .ints(Layout.toChannelsFirst(rank))], inputs: [twin],
-        output: described(value))
+        output: matcher.program.described(value))
       patch.replace(value, with: back)
     }
     return patch
@@ -91,7 +91,8 @@ extension ChannelsLastWalk {
     else { return false }
     let target = constant(try Tensor(int64: [sizes[0]] + sizes[2...] + [channels]))
     twins[output] = patch.node(
-      OperatorName("Reshape"), inputs: [tokens, target], output: described(output, shape.channelsLast))
+      OperatorName("Reshape"), inputs: [tokens, target],
+      output: matcher.program.described(output, shape.channelsLast))
     moved.append(output)
     converted.insert(id)
     returns.insert(id)
@@ -104,19 +105,13 @@ extension ChannelsLastWalk {
 
   func rank(_ value: ValueID?) -> Int? { matcher.shape(value)?.rank }
 
-  /// A value as the graph knows it, for the description of a new one.
-  private func described(_ value: ValueID, _ shape: Shape? = nil) -> Graph.Value {
-    let fact = matcher.program.fact(value)
-    return Graph.Value(name: matcher[value].name, type: fact?.type, shape: shape ?? fact?.shape)
-  }
-
   /// The value in the new layout, by a Transpose if there is no other way.
   mutating func transposed(_ value: ValueID) -> ValueID? {
     if let twin = twins[value] { return twin }
     guard let shape = matcher.shape(value), shape.rank >= 3 else { return nil }
     let twin = patch.node(
       OperatorName("Transpose"), attributes: ["perm": .ints(Layout.toChannelsLast(shape.rank))], inputs: [value],
-      output: described(value, shape.channelsLast))
+      output: matcher.program.described(value, shape.channelsLast))
     twins[value] = twin
     return twin
   }
@@ -127,7 +122,7 @@ extension ChannelsLastWalk {
     guard node.outputs.allSatisfy({ $0 == nil || rank($0) != nil }) else { return }
     for (index, output) in node.outputs.enumerated() {
       guard let output else { continue }
-      let twin = patch.value(described(output, matcher.shape(output)?.channelsLast))
+      let twin = patch.value(matcher.program.described(output, matcher.shape(output)?.channelsLast))
       twins[output] = twin
       moved.append(output)
       node.outputs[index] = twin

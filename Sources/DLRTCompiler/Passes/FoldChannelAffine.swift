@@ -76,15 +76,14 @@ struct FoldChannelAffine: Pass {
     let node = matcher[id]
     guard let output = node.output(0), let rank = matcher.shape(affine.input)?.rank, rank >= 2 else { return }
     let shape = [affine.scale.count] + Array(repeating: 1, count: rank - 2)
-    let fact = matcher.program.fact(output)
-    func value(_ name: String) -> Graph.Value { Graph.Value(name: name, type: fact?.type, shape: fact?.shape) }
+    let result = matcher.program.described(output)
     let scaled = patch.node(
       OperatorName("Mul"), name: node.name,
-      inputs: [affine.input, patch.constant(try Tensor(affine.scale, shape: shape))], output: value(""))
+      inputs: [affine.input, patch.constant(try Tensor(affine.scale, shape: shape))],
+      output: Graph.Value(name: "", type: result.type, shape: result.shape))
     let shifted = patch.node(
       OperatorName("Add"), name: node.name,
-      inputs: [scaled, patch.constant(try Tensor(affine.shift, shape: shape))],
-      output: value(matcher[output].name))
+      inputs: [scaled, patch.constant(try Tensor(affine.shift, shape: shape))], output: result)
     patch.replace(output, with: shifted)
     patch.remove(id)
   }

@@ -21,11 +21,10 @@ struct FuseElementwise: Pass {
       taken.formUnion(group.members)
       let node = program.graph[id]
       guard let output = node.output(0) else { continue }
-      let fact = program.fact(output)
       let op = OperatorName("FusedElementwise", domain: OperatorName.internalDomain)
       let made = patch.node(
         op, name: node.name, attributes: group.program.attributes, inputs: group.inputs,
-        output: Graph.Value(name: program.graph[output].name, type: fact?.type, shape: fact?.shape))
+        output: program.described(output))
       patch.replace(output, with: made)
       for member in group.members { patch.remove(member) }
     }

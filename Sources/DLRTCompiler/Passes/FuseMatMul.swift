@@ -16,11 +16,9 @@ struct FuseMatMul: Pass {
       product.grow(matcher, taken)
       guard product.members.count > 1 else { continue }
       taken.formUnion(product.members)
-      let fact = program.fact(product.result)
       let made = patch.node(
         OperatorName("FusedMatMul", domain: OperatorName.internalDomain), name: program.graph[id].name,
-        attributes: product.attributes, inputs: product.inputs,
-        output: Graph.Value(name: program.graph[product.result].name, type: fact?.type, shape: fact?.shape))
+        attributes: product.attributes, inputs: product.inputs, output: program.described(product.result))
       patch.replace(product.result, with: made)
       for member in product.members { patch.remove(member) }
     }

@@ -24,10 +24,9 @@ struct RecognizeActivations: Pass {
         matcher.haveEqualShapes(found.x, output)
       else { continue }
       covered.formUnion(product?.inner ?? [])
-      let type = program.fact(output)?.type
       let made = patch.node(
         OperatorName(found.op), name: node.name, attributes: found.attributes, inputs: [found.x],
-        output: Graph.Value(name: program.graph[output].name, type: type, shape: program.fact(output)?.shape))
+        output: program.described(output))
       patch.replace(output, with: made)
       patch.remove(id)
     }

@@ -18,7 +18,6 @@ struct RecognizeGroupNormalization: Pass {
         (scale, result) = (values, product)
       }
       if let (values, sum) = factor("Add", result, found.channels, matcher) { (bias, result) = (values, sum) }
-      let fact = program.fact(result)
       var attributes: [String: Attribute] = ["num_groups": .int(found.groups)]
       attributes["epsilon"] = node.attributes["epsilon"]
       let made = patch.node(
@@ -27,7 +26,7 @@ struct RecognizeGroupNormalization: Pass {
           found.x, patch.constant(try Tensor(scale, shape: [found.channels])),
           patch.constant(try Tensor(bias, shape: [found.channels])),
         ],
-        output: Graph.Value(name: program.graph[result].name, type: fact?.type, shape: fact?.shape))
+        output: program.described(result))
       patch.replace(result, with: made)
     }
     return patch

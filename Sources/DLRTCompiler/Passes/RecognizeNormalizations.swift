@@ -27,10 +27,9 @@ struct RecognizeNormalizations: Pass {
       let op = OperatorName(found.isCentered ? "LayerNormalization" : "RMSNormalization")
       // Numbers of a higher rank give it to the result.
       guard matcher.haveEqualShapes(found.x, result) else { continue }
-      let fact = program.fact(result)
       let made = patch.node(
         op, name: node.name, attributes: ["axis": .int(-1), "epsilon": .float(Float(found.epsilon))], inputs: inputs,
-        output: Graph.Value(name: program.graph[result].name, type: fact?.type, shape: fact?.shape))
+        output: program.described(result))
       patch.replace(result, with: made)
     }
     return patch
