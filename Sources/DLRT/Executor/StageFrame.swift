@@ -120,18 +120,18 @@ extension StageFrame {
   func run(_ program: Program) throws {
     guard let base = arena?.base else { throw DLRTError(.internalError, "a stage runs without memory") }
     if let weights = stage.weights, !weights.isSettled {
-      return try run(program, base, borrowing: weights)
+      return try runLending(weights, base, program)
     }
     var index = 0
     while index < stage.steps.count {
-      let end = index + 1 + stage.steps[index].companions
-      try run(index..<end, base, program)
-      index = end
+      let group = group(from: index)
+      try runGroup(group, base, program)
+      index = group.upperBound
     }
   }
 
   /// A run of a model that is new.
-  private func run(_ program: Program, _ base: UnsafeMutableRawPointer, borrowing weights: StageWeights) throws {
+  private func runLending(_ weights: StageWeights, _ base: UnsafeMutableRawPointer, _ program: Program) throws {
     lending = Lending(weights)
     defer {
       lending = nil
@@ -139,53 +139,54 @@ extension StageFrame {
     }
     var index = 0
     while index < stage.steps.count {
-      let end = index + 1 + stage.steps[index].companions
-      let first = index
-      var borrowed = first
+      let group = group(from: index)
+      var borrowed = group.lowerBound
       lending?.holdsLater = false
-      defer { giveBack(first..<borrowed) }
-      while borrowed < end {
+      defer { giveBack(group.lowerBound..<borrowed) }
+      while borrowed < group.upperBound {
         try borrow(borrowed, later: false)
         borrowed += 1
       }
-      try run(index..<end, base, program)
-      index = end
+      try runGroup(group, base, program)
+      index = group.upperBound
     }
   }
 
   /// Steps that take the same images, or one that takes all there is.
-  private func run(_ steps: Range<Int>, _ base: UnsafeMutableRawPointer, _ program: Program) throws {
+  private func group(from first: Int) -> Range<Int> { first..<(first + 1 + stage.steps[first].companions) }
+
+  private func runGroup(_ steps: Range<Int>, _ base: UnsafeMutableRawPointer, _ program: Program) throws {
     let images = stage.steps[steps.lowerBound].images
     if let profiler = control.profiler { return try profile(steps, images, base, program, profiler) }
     for image in 0..<images {
-      for index in steps { try run(index, image, base, program) }
+      for index in steps { try runStep(index, image, base, program) }
     }
   }
 
-  private func run(_ index: Int, _ image: Int, _ base: UnsafeMutableRawPointer, _ program: Program) throws {
+  private func runStep(_ index: Int, _ image: Int, _ base: UnsafeMutableRawPointer, _ program: Program) throws {
     try control.check()
     do {
-      try perform(index, image, base)
+      try callBody(index, image, base)
     } catch let error as DLRTError {
       let node = stage.steps[index].node
       throw error.located(node: program.graph.label(of: node), operatorName: program.graph[node].op.description)
     }
   }
 
-  private func perform(_ index: Int, _ image: Int, _ base: UnsafeMutableRawPointer) throws {
+  private func callBody(_ index: Int, _ image: Int, _ base: UnsafeMutableRawPointer) throws {
     let operands = table + stage.steps[index].firstOperand
     let count = image == 0 ? 0 : stage.steps[index].imageStrides.count
-    if count == 0 { return try perform(index, operands, base) }
+    if count == 0 { return try callBody(index, operands, base) }
     try withUnsafeTemporaryAllocation(of: UnsafeMutableRawPointer?.self, capacity: count) { moved in
       for slot in 0..<count {
         moved.initializeElement(at: slot, to: operands[slot].map { $0 + image * stage.steps[index].imageStrides[slot] })
       }
       guard let place = moved.baseAddress else { return }
-      try perform(index, place, base)
+      try callBody(index, place, base)
     }
   }
 
-  private func perform(
+  private func callBody(
     _ index: Int, _ operands: UnsafePointer<UnsafeMutableRawPointer?>, _ base: UnsafeMutableRawPointer
   ) throws {
     try stage.steps[index].step.body(
@@ -194,7 +195,7 @@ extension StageFrame {
         host: self, index: index, upcoming: stage.steps[index].upcoming))
   }
 
-  /// Steps as `run` does them; what a step takes for all images is one record.
+  /// Steps as `runGroup` does them; what a step takes for all images is one record.
   private func profile(
     _ steps: Range<Int>, _ images: Int, _ base: UnsafeMutableRawPointer, _ program: Program, _ profiler: Profiler
   ) throws {
@@ -203,7 +204,7 @@ extension StageFrame {
     for image in 0..<images {
       for index in steps {
         let begin = now()
-        try run(index, image, base, program)
+        try runStep(index, image, base, program)
         durations[index - steps.lowerBound] &+= now() &- begin
       }
     }
