@@ -7,13 +7,11 @@ import DLRTOperators
 extension StageViews {
   /// Later Concats come first, so that those before them can lie within them.
   mutating func placeParts(of nodes: [NodeID]) {
-    var sources = sources
-    sources.formUnion(outputs.values.map(\.value))
     for id in nodes.reversed() where !facts.waiting.contains(id) && !absorbed.contains(id) {
       guard let op = program.op(id) as? Concat, let value = program.graph[id].output(0), isPlain(value) else {
         continue
       }
-      if lieInOrder(id, op, value, sources) { continue }
+      if lieInOrder(id, op, value) { continue }
       let whole = places[value] ?? Source(value: value, view: StridedView(whole: shape(value)))
       var isComplete = true
       var place = whole.view
@@ -22,16 +20,16 @@ extension StageViews {
         place.offset +=
           shape(input)[op.axis(rank: shape(input).count)] * place.strides[op.axis(rank: shape(input).count)]
         if shape(input).product == 0 || places[input] == part { continue }
-        if !put(input, part, for: id, sources) { isComplete = false }
+        if !put(input, part, for: id) { isComplete = false }
       }
       if isComplete { absorbed.insert(id) }
     }
   }
 
   /// Whether all parts lie in one value's memory as they would in the result; then the result lies there too.
-  private mutating func lieInOrder(_ id: NodeID, _ op: Concat, _ value: ValueID, _ sources: Set<ValueID>) -> Bool {
+  private mutating func lieInOrder(_ id: NodeID, _ op: Concat, _ value: ValueID) -> Bool {
     let inputs = program.graph[id].inputs.compactMap { $0 }
-    guard places[value] == nil, let first = inputs.first, let start = places[first] else { return false }
+    guard mayMove(value, of: id), let first = inputs.first, let start = places[first] else { return false }
     var place = start
     for input in inputs {
       guard places[input] == place else { return false }
@@ -41,21 +39,17 @@ extension StageViews {
         view: StridedView(
           offset: place.view.offset + shape(input)[axis] * place.view.strides[axis], strides: place.view.strides))
     }
-    guard canLie(value, start.view, for: nil, sources) else { return false }
+    guard areReadersAble(value, start.view, but: nil) else { return false }
     note(value, start)
     absorbed.insert(id)
     return true
   }
 
   /// Has a part of a Concat written to its place, if its maker and its other readers agree.
-  private mutating func put(
-    _ value: ValueID, _ place: Source, for reader: NodeID, _ sources: Set<ValueID>
-  ) -> Bool {
-    guard isPlain(value), places[value] == nil, let maker = program.producers[value],
-      runsHere(maker), !facts.waiting.contains(maker), !absorbed.contains(maker), outputs[maker] == nil,
-      program.graph[maker].output(0) == value, let op = program.op(maker), op.writes(place.view, planning(maker)),
-      program.graph[reader].inputs.count(where: { $0 == value }) == 1,
-      canLie(value, place.view, for: reader, sources)
+  private mutating func put(_ value: ValueID, _ place: Source, for reader: NodeID) -> Bool {
+    guard let maker = program.producers[value], mayMove(value, of: maker), let op = program.op(maker),
+      op.writes(place.view, planning(maker)), program.graph[reader].inputs.count(where: { $0 == value }) == 1,
+      areReadersAble(value, place.view, but: reader)
     else { return false }
     outputs[maker] = place
     note(value, place)
@@ -63,9 +57,8 @@ extension StageViews {
   }
 
   /// Whether all readers of a value, but for one, can find it within another's memory.
-  private func canLie(_ value: ValueID, _ view: StridedView, for exempt: NodeID?, _ sources: Set<ValueID>) -> Bool {
-    if sources.contains(value) || program.graph.outputs.contains(value) { return false }
-    return program.readers[value].allSatisfy { reader in
+  private func areReadersAble(_ value: ValueID, _ view: StridedView, but exempt: NodeID?) -> Bool {
+    program.readers[value].allSatisfy { reader in
       if reader == exempt { return true }
       guard !facts.waiting.contains(reader), let op = program.op(reader) else { return false }
       return program.graph[reader].inputs.enumerated().allSatisfy { index, input in

@@ -19,6 +19,8 @@ struct StageViews {
   var places: [ValueID: Source] = [:]
   /// Nodes whose outputs others write for them.
   var absorbed: Set<NodeID> = []
+  /// Values that somebody reads or writes through a view, and which must be where they are.
+  private var fixed: Set<ValueID> = []
   /// The nodes of a stage that begins where another one has ended; nil where all are there.
   private let here: Set<NodeID>?
 
@@ -35,8 +37,9 @@ struct StageViews {
       guard let op = program.op(id) else { continue }
       for index in op.viewableInputs { findSource(of: index, id, op) }
     }
-    let sources = sources
-    for id in able where program.op(id)?.writesPermuted == true { findTarget(of: id, sources) }
+    fixed = Set(inputs.values.flatMap { $0.values.map(\.value) })
+    for id in able where program.op(id)?.writesPermuted == true { findTarget(of: id) }
+    fixed.formUnion(outputs.values.map(\.value))
     placeParts(of: nodes)
   }
 
@@ -53,9 +56,6 @@ struct StageViews {
     guard let target = outputs[id] else { return direct }
     return [target.value] + direct.dropFirst()
   }
-
-  /// Values that somebody reads through a view, and which must be where they are.
-  var sources: Set<ValueID> { Set(inputs.values.flatMap { $0.values.map(\.value) }) }
 
   /// False for what an earlier stage has run: of its values only those are left that this stage was known to read.
   func runsHere(_ id: NodeID) -> Bool { here?.contains(id) ?? true }
@@ -84,6 +84,15 @@ extension StageViews {
     return Planning(
       inputs: node.inputs.map { $0.map(operand) }, outputs: node.outputs.map { $0.map(operand) },
       environment: environment)
+  }
+
+  /// Whether the first output of a node may be elsewhere than in memory of its own: the node runs in this stage, its step
+  /// has not been told yet where to write, and nobody needs the value where it is.
+  func mayMove(_ value: ValueID, of maker: NodeID) -> Bool {
+    guard runsHere(maker), !facts.waiting.contains(maker), !absorbed.contains(maker), outputs[maker] == nil,
+      program.graph[maker].output(0) == value
+    else { return false }
+    return isPlain(value) && places[value] == nil && !fixed.contains(value) && !program.graph.outputs.contains(value)
   }
 
   /// Where a rearranging node has one of its outputs in its input's memory.
@@ -116,12 +125,12 @@ extension StageViews {
   }
 
   /// The order of axes that the only reader of a node's output wants.
-  private mutating func findTarget(of id: NodeID, _ sources: Set<ValueID>) {
+  private mutating func findTarget(of id: NodeID) {
     let graph = program.graph
-    guard let value = graph[id].output(0), isPlain(value), !sources.contains(value), !graph.outputs.contains(value),
+    guard let value = graph[id].output(0), mayMove(value, of: id),
       program.readers[value].count == 1, let reader = program.readers[value].first, !facts.waiting.contains(reader),
       let swapped = graph[reader].output(0), graph[reader].outputs.count == 1, isPlain(swapped),
-      let type = facts[value]?.type.dataType, facts[swapped]?.type.dataType == type, !absorbed.contains(id),
+      let type = facts[value]?.type.dataType, facts[swapped]?.type.dataType == type,
       // What is narrowed behind the step is not the step's to place.
       let op = program.op(id), !Swift.type(of: op).promotedTypes.contains(type)
     else { return }
