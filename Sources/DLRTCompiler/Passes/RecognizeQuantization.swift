@@ -45,20 +45,14 @@ struct RecognizeQuantization: Pass {
     _ node: Node, _ result: Quantized, _ matcher: Matcher, _ patch: inout GraphPatch
   ) throws -> Node? {
     guard let x = Quantized(dequantize: node.input(0), matcher), let xScale = matcher.scalar(x.scale),
-      let weights = matcher.node(node.input(1), "DequantizeLinear"), let w = weights.input(0),
-      let constant = matcher.constant(w), (3...5).contains(constant.rank),
-      constant.type == .int8 || constant.type == .uint8, let wScale = weights.input(1),
-      let scales = matcher.constant(wScale), scales.type == .float32,
-      scales.rank == 1 && weights.int("axis", 1) == 0 || scales.count == 1 && scales.rank <= 1
+      let weights = QuantizedWeights(node.input(1), matcher), (3...5).contains(weights.bytes.rank),
+      weights.scales.count == 1 || weights.axis == 0
     else { return nil }
-    let perChannel = constant.shape.dropFirst()
-    guard let bias = bias(node.input(2), Float(xScale), scales, terms: perChannel, matcher) else { return nil }
+    let perChannel = weights.bytes.shape.dropFirst()
+    guard let bias = bias(node.input(2), Float(xScale), weights.scales, terms: perChannel, matcher) else { return nil }
     var made = node
     made.op = OperatorName("QLinearConv")
-    made.inputs = [
-      x.value, x.scale, try x.zeroPoint(&patch), w, wScale, try weights.input(2) ?? patch.zero(constant.type),
-      result.scale, try result.zeroPoint(&patch), bias.value,
-    ]
+    made.inputs = try inputs(x, weights, result, bias: bias.value, &patch)
     return made
   }
 
@@ -70,23 +64,26 @@ struct RecognizeQuantization: Pass {
     guard node.int("transA", 0) == 0, node.float("alpha", 1) == 1, node.float("beta", 1) == 1,
       let x = Quantized(dequantize: node.input(0), matcher),
       let xScale = matcher.scalar(x.scale), let rank = matcher.shape(x.value)?.rank, rank > 0,
-      let weights = matcher.node(node.input(1), "DequantizeLinear"), let w = weights.input(0),
-      let constant = matcher.constant(w), constant.rank == 2, constant.type == .int8,
-      constant.shape.allSatisfy({ $0 > 0 }), isZero(weights.input(2), matcher), let wScale = weights.input(1),
-      let scales = matcher.constant(wScale), scales.type == .float32,
-      scales.rank == 1 && scales.count == constant.shape[columns] && weights.int("axis", 1) & 1 == columns
-        || scales.count == 1 && scales.rank <= 1,
-      let bias = bias(node.input(2), Float(xScale), scales, terms: [constant.shape[1 - columns]], matcher),
-      bias.count == nil || bias.count == constant.shape[columns]
+      let weights = QuantizedWeights(node.input(1), matcher), weights.bytes.rank == 2, weights.bytes.type == .int8,
+      case let shape = weights.bytes.shape, shape.allSatisfy({ $0 > 0 }), isZero(weights.zero, matcher),
+      weights.scales.count == 1 || weights.scales.count == shape[columns] && weights.axis & 1 == columns,
+      let bias = bias(node.input(2), Float(xScale), weights.scales, terms: [shape[1 - columns]], matcher),
+      bias.count == nil || bias.count == shape[columns]
     else { return nil }
     return Node(
       OperatorName("QLinearProduct", domain: OperatorName.internalDomain), name: node.name,
       attributes: ["transB": .int(transB ? 1 : 0)],
-      inputs: [
-        x.value, x.scale, try x.zeroPoint(&patch), w, wScale, try weights.input(2) ?? patch.zero(constant.type),
-        result.scale, try result.zeroPoint(&patch), bias.value,
-      ],
-      outputs: [])
+      inputs: try inputs(x, weights, result, bias: bias.value, &patch), outputs: [])
+  }
+
+  /// What QLinearConv and QLinearProduct read.
+  private func inputs(
+    _ x: Quantized, _ weights: QuantizedWeights, _ result: Quantized, bias: ValueID?, _ patch: inout GraphPatch
+  ) throws -> [ValueID?] {
+    [
+      x.value, x.scale, try x.zeroPoint(&patch), weights.value, weights.scale,
+      try weights.zero ?? patch.zero(weights.bytes.type), result.scale, try result.zeroPoint(&patch), bias,
+    ]
   }
 
   /// Parts become bytes of the result's scale and zero point one by one, if they are not.
@@ -220,6 +217,28 @@ private struct Quantized {
     case DLK_UNARY_CLIP: byte(kernel.a) <= least && byte(kernel.b) >= least + 255
     default: false
     }
+  }
+}
+
+/// Constant bytes with one scale, or one for each index of an axis.
+private struct QuantizedWeights {
+  let value: ValueID
+  let bytes: Tensor
+  let scale: ValueID
+  let scales: Tensor
+  let zero: ValueID?
+  /// As the model says it: negative ones count from the end.
+  let axis: Int
+
+  /// What a DequantizeLinear reads.
+  init?(_ value: ValueID?, _ matcher: Matcher) {
+    guard let node = matcher.node(value, "DequantizeLinear"), let value = node.input(0),
+      let bytes = matcher.constant(value), bytes.type == .int8 || bytes.type == .uint8,
+      let scale = node.input(1), let scales = matcher.constant(scale), scales.type == .float32, scales.rank <= 1
+    else { return nil }
+    (self.value, self.bytes, self.scale, self.scales) = (value, bytes, scale, scales)
+    zero = node.input(2)
+    axis = node.int("axis", 1)
   }
 }
 
