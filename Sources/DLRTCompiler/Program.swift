@@ -114,16 +114,7 @@ extension Program {
   private mutating func inferNode(_ id: NodeID, _ node: Node) throws {
     guard let op = op(id) else { return }
     for case let output? in node.outputs { facts[output.index] = nil }
-    var known = true
-    let inputs = node.inputs.map { input -> Fact? in
-      guard let input else { return nil }
-      guard let fact = facts[input.index] else {
-        known = false
-        return nil
-      }
-      return fact
-    }
-    if known {
+    if let inputs = node.inputFacts(facts) {
       let inference = try op.inferredAsFarAsPossible(
         inputs, outputCount: node.outputs.count, label: graph.label(of: id), op: node.op)
       for (output, fact) in zip(node.outputs, inference.outputs) {
@@ -150,6 +141,22 @@ extension Program {
       shape[axis] = .symbol("\(Dim.anonymousPrefix)\(value.index).\(axis)")
     }
     return shape
+  }
+}
+
+extension Node {
+  /// What is known of each input, which is nil for an absent one; nil as a whole where nothing is known of a present one.
+  ///
+  /// - Parameter facts: by value index.
+  fileprivate func inputFacts(_ facts: [Fact?]) -> [Fact?]? {
+    var result: [Fact?] = []
+    result.reserveCapacity(inputs.count)
+    for input in inputs {
+      let fact = input.flatMap { facts[$0.index] }
+      if input != nil, fact == nil { return nil }
+      result.append(fact)
+    }
+    return result
   }
 }
 
@@ -187,15 +194,8 @@ extension Program {
       if let fact { known[id.index] = fact }
     }
     for id in graph.order {
-      guard let op = op(id) else { continue }
       let node = graph[id]
-      var complete = true
-      let arguments = node.inputs.map { input -> Fact? in
-        guard let input else { return nil }
-        if known[input.index] == nil { complete = false }
-        return known[input.index]
-      }
-      guard complete else { continue }
+      guard let op = op(id), let arguments = node.inputFacts(known) else { continue }
       let inference = try op.inferredAsFarAsPossible(
         arguments, outputCount: node.outputs.count, label: graph.label(of: id), op: node.op)
       for (output, fact) in zip(node.outputs, inference.outputs) {
