@@ -10,6 +10,28 @@ extension dlk_epilogue {
   }
 }
 
+extension UnsafePointer<dlk_kernel_table> {
+  /// C = A · B or C += A · B of plain matrices `[m][k]`, `[k][n]` and `[m][n]`, by `gemm_direct`; A's rows follow one on
+  /// the other.
+  package func multiply(
+    m: Int, n: Int, k: Int, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, bRowStride: Int,
+    _ c: UnsafeMutablePointer<Float>, cRowStride: Int, adds: Bool = false
+  ) {
+    var args = dlk_gemm_args()
+    (args.m, args.n, args.k) = (Int64(m), Int64(n), Int64(k))
+    (args.a, args.a_row_stride) = (a, args.k)
+    (args.b, args.b_row_stride, args.b_column_stride) = (b, Int64(bRowStride), 1)
+    (args.c, args.c_row_stride) = (c, Int64(cRowStride))
+    args.epilogue = .plain
+    if adds {
+      args.epilogue.addend = UnsafePointer<Float>(c)
+      args.epilogue.addend_row_stride = args.c_row_stride
+    }
+    let panel = Int64(pointee.gemm_panel)
+    pointee.gemm_direct(&args, 0, args.m, 0, (args.n + panel - 1) / panel)
+  }
+}
+
 extension dlk_pack_b_args {
   /// A matrix `[k][n]` of floats with any strides (in elements).
   package init(

@@ -200,28 +200,17 @@ private struct DeformableLoops<T: RealElement>: Sendable {
     _ weights: UnsafeRawPointer, _ columns: UnsafeRawPointer, _ height: Int, _ result: UnsafeMutableRawPointer,
     _ count: Int
   ) {
-    let (m, n, k) = (Int64(problem.outputChannels), Int64(count), Int64(height))
     guard T.self == Float.self else {
+      let (m, n, k) = (Int64(problem.outputChannels), Int64(count), Int64(height))
       var args = dlk_product_args(
         type: DLK_PRODUCT_FLOAT64, adds: 1, m: m, n: n, k: k, a: weights, a_row_stride: k, a_column_stride: 1,
         b: columns, b_row_stride: Int64(block), c: result, c_row_stride: Int64(positions))
       return kernels.table.pointee.product(&args)
     }
-    var args = dlk_gemm_args()
-    (args.m, args.n, args.k) = (m, n, k)
-    args.a = weights.assumingMemoryBound(to: Float.self)
-    args.a_row_stride = k
-    args.b = columns.assumingMemoryBound(to: Float.self)
-    args.b_row_stride = Int64(block)
-    args.b_column_stride = 1
-    args.c = result.assumingMemoryBound(to: Float.self)
-    args.c_row_stride = Int64(positions)
-    args.epilogue.scale = 1
-    args.epilogue.addend = UnsafePointer(args.c)
-    args.epilogue.addend_row_stride = args.c_row_stride
-    args.epilogue.addend_scale = 1
-    let panel = Int64(kernels.table.pointee.gemm_panel)
-    kernels.table.pointee.gemm_direct(&args, 0, m, 0, (n + panel - 1) / panel)
+    kernels.table.multiply(
+      m: problem.outputChannels, n: count, k: height, weights.assumingMemoryBound(to: Float.self),
+      columns.assumingMemoryBound(to: Float.self), bRowStride: block, result.assumingMemoryBound(to: Float.self),
+      cRowStride: positions, adds: true)
   }
 }
 

@@ -113,18 +113,7 @@ struct FoldedConvolution: Sendable {
     _ a: UnsafePointer<Float>, _ m: Int, _ b: UnsafePointer<Float>, _ n: Int, _ stride: Int,
     _ c: UnsafeMutablePointer<Float>
   ) {
-    var args = dlk_gemm_args()
-    (args.m, args.n, args.k) = (Int64(m), Int64(n), Int64(depth))
-    args.a = a
-    args.a_row_stride = args.k
-    args.b = b
-    args.b_row_stride = Int64(stride)
-    args.b_column_stride = 1
-    args.c = c
-    args.c_row_stride = args.n
-    args.epilogue.scale = 1
-    let panel = Int64(kernels.table.pointee.gemm_panel)
-    kernels.table.pointee.gemm_direct(&args, 0, args.m, 0, (args.n + panel - 1) / panel)
+    kernels.table.multiply(m: m, n: n, k: depth, a, b, bRowStride: stride, c, cRowStride: n)
   }
 
   /// Adds the sums of all taps for one input row to an output plane; a tap's sums are `width` apart.

@@ -112,22 +112,9 @@ struct UnfoldedConvolution: Sendable {
     for row in 0..<problem.outputChannels {
       (target + row &* outputSize).update(repeating: bias?[channel &+ row] ?? 0, count: width)
     }
-    var args = dlk_gemm_args()
-    args.m = Int64(problem.outputChannels)
-    args.n = Int64(width)
-    args.k = Int64(unfolding.height)
-    args.a = w + channel &* unfolding.height
-    args.a_row_stride = args.k
-    args.b = isPointwise ? source + first &* rows.width : UnsafePointer(columns)
-    args.b_row_stride = Int64(isPointwise ? inputSize : width)
-    args.b_column_stride = 1
-    args.c = target
-    args.c_row_stride = Int64(outputSize)
-    args.epilogue.scale = 1
-    args.epilogue.addend = UnsafePointer(target)
-    args.epilogue.addend_row_stride = args.c_row_stride
-    args.epilogue.addend_scale = 1
-    let panel = Int64(kernels.table.pointee.gemm_panel)
-    kernels.table.pointee.gemm_direct(&args, 0, args.m, 0, (args.n + panel - 1) / panel)
+    kernels.table.multiply(
+      m: problem.outputChannels, n: width, k: unfolding.height, w + channel &* unfolding.height,
+      isPointwise ? source + first &* rows.width : UnsafePointer(columns), bRowStride: isPointwise ? inputSize : width,
+      target, cRowStride: outputSize, adds: true)
   }
 }
