@@ -57,11 +57,10 @@ private func attendAtOnce(_ args: dlk_attention_args, _ row: Int, _ count: Int, 
     let line = scores + i &* stride, visible = visibleKeys(args, row &+ i)
     let sum = exponentiate(args, line, visible, tops[i])
     clear(line + visible, seen &- visible)
-    // A sum that is not a number must show in the result.
-    sums[i] = sum == 0 ? 1 : sum
+    sums[i] = sum
   }
   weigh(args, row, count, 0..<seen, scores, adds: false)
-  for i in 0..<count { scaleRow(args, row &+ i, 1 / sums[i]) }
+  for i in 0..<count { scaleRow(args, row &+ i, lastFactor(args, sums[i])) }
 }
 
 /// The same with the keys in blocks: when a larger maximum turns up, what was summed so far is scaled down to it.
@@ -93,8 +92,12 @@ private func attendInBlocks(_ args: dlk_attention_args, _ row: Int, _ count: Int
     weigh(args, row, count, block, scores, adds: true)
     first = block.upperBound
   }
-  for i in 0..<count { scaleRow(args, row &+ i, sums[i] == 0 ? 1 : 1 / sums[i]) }
+  for i in 0..<count { scaleRow(args, row &+ i, lastFactor(args, sums[i])) }
 }
+
+/// By what a row of weighed values is multiplied at last. A sum that is not a number shows in the result; without one, the
+/// values are zeros.
+private func lastFactor(_ args: dlk_attention_args, _ sum: Float) -> Float { sum == 0 ? 1 + args.unseen : 1 / sum }
 
 /// scores = q · Kᵀ for some keys. What a row has beyond them is any numbers.
 private func score(_ args: dlk_attention_args, _ row: Int, _ count: Int, _ keys: Range<Int>, _ scores: Target) {

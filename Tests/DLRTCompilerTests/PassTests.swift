@@ -205,8 +205,8 @@ import Testing
   }
 
   /// As PyTorch writes it: both operands scaled, Kᵀ made with batch and heads as one axis, heads of K and V repeated, and
-  /// no probabilities where all keys are hidden.
-  @Test(arguments: [1, 2]) func attentionOfPyTorch(_ copies: Int) throws {
+  /// no probabilities where all keys are hidden, or NaN.
+  @Test(arguments: [1, 2], [true, false]) func attentionOfPyTorch(_ copies: Int, _ unseenIsZero: Bool) throws {
     var b = GraphBuilder()
     let q = b.input("q", .float32, [2, 4, 6, 8])
     let mask = b.input("mask", .float32, [6, 6])
@@ -227,8 +227,11 @@ import Testing
     let product = b.node(
       "MatMul", [b.node("Mul", [q, try scalar(0.5, &b)]), b.node("Mul", [k, try scalar(0.5, &b)])])
     let probabilities = b.node("Softmax", [b.node("Add", [product, mask])], ["axis": .int(-1)])
-    let safe = b.node("Where", [b.node("IsNaN", [probabilities]), try scalar(0, &b), probabilities])
-    b.output(b.node("MatMul", [safe, try repeated("v")]))
+    var weights = probabilities
+    if unseenIsZero {
+      weights = b.node("Where", [b.node("IsNaN", [probabilities]), try scalar(0, &b), probabilities])
+    }
+    b.output(b.node("MatMul", [weights, try repeated("v")]))
     var hidden = try input([6, 6], seed: 5).array(of: Float.self)
     for key in 0..<6 { hidden[6 + key] = -.infinity }
     let shape = [2, 4 / copies, 6, 8]

@@ -17,10 +17,10 @@ typedef struct dlk_attention_args {
   int64_t out_row_stride;
   float scale;
   float softcap;                  ///< s becomes softcap · tanh(s / softcap) before the mask is added; 0: none
-  const float *mask;              ///< added to the scaled products, [queries][keys], or null; −∞ hides a key, and a
-                                  ///< query that sees no key gets 0
+  const float *mask;              ///< added to the scaled products, [queries][keys], or null; −∞ hides a key
   int64_t mask_row_stride;        ///< 0: one row for all queries
-  int32_t causal;                 ///< boolean: query i sees keys 0 … i + causal_offset only; of none, out is 0
+  int32_t causal;                 ///< boolean: query i sees keys 0 … i + causal_offset only
   int64_t causal_offset;
+  float unseen;                   ///< what a query that sees no key gets: 0 or NaN
   float *workspace;               ///< `attention_workspace_floats(keys)` floats, not shared between concurrent calls
 } dlk_attention_args;

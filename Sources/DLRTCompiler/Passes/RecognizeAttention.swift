@@ -13,6 +13,7 @@ struct RecognizeAttention: Pass {
     for id in program.graph.order {
       guard let pattern = AttentionPattern(id, matcher) else { continue }
       var attributes: [String: Attribute] = ["scale": .float(pattern.scale)]
+      if !pattern.unseenIsZero { attributes[Attention.unseenIsNaN] = .int(1) }
       let name = program.graph[id].name
       let packed = pattern.packed(matcher)
       if let packed {
@@ -48,6 +49,8 @@ private struct AttentionPattern {
   /// The mask's last axis may be 1, which to Attention means one key and not all of them.
   private let maskMayRepeat: Bool
   private(set) var scale: Float = 1
+  /// A query all of whose keys are hidden gets zeros.
+  let unseenIsZero: Bool
   /// What the transposition that makes Kᵀ reads, and its permutation.
   private let keySource: ValueID
   private let keyPermutation: [Int]
@@ -58,7 +61,7 @@ private struct AttentionPattern {
     guard node.op == OperatorName("MatMul"), let output = node.output(0), let v = node.input(1),
       let rank = matcher.shape(output)?.rank, rank >= 4, matcher.shape(v)?.rank == rank,
       matcher.type(output)?.isFloat == true,
-      let softmax = Self.softmax(node.input(0), matcher), var scores = softmax.input(0)
+      let (softmax, unseenIsZero) = Self.softmax(node.input(0), matcher), var scores = softmax.input(0)
     else { return nil }
     var mask: ValueID?
     let constants = Self.constantMasks(&scores, matcher)
@@ -81,6 +84,7 @@ private struct AttentionPattern {
         [(q, [0, 1]), (source, permutation == [0, 1, 3, 2] ? [0, 1] : [0, 2]), (v, [0, 1])], output, matcher)
     else { return nil }
     self.batch = batch
+    self.unseenIsZero = unseenIsZero
     let (shared, isShared) = (Self.shared(source, matcher), Self.shared(v, matcher))
     self.output = output
     self.q = q
@@ -116,17 +120,16 @@ private struct AttentionPattern {
     }
   }
 
-  /// The Softmax that makes the probabilities, perhaps with zeros where all keys of a query are hidden, as Attention has
-  /// them anyway.
-  private static func softmax(_ value: ValueID?, _ matcher: Matcher) -> Node? {
+  /// The Softmax that makes the probabilities, and whether they are zeros, not NaN, where all keys of a query are hidden.
+  private static func softmax(_ value: ValueID?, _ matcher: Matcher) -> (Node, unseenIsZero: Bool)? {
     guard let value, matcher.useCount(value) == 1 else { return nil }
-    var found = matcher.node(value, "Softmax")
+    var (found, unseenIsZero) = (matcher.node(value, "Softmax"), false)
     if let choice = matcher.node(value, "Where"), matcher.scalar(choice.input(1)) == 0, let chosen = choice.input(2),
       let test = matcher.node(choice.input(0), "IsNaN"), test.input(0) == chosen, matcher.useCount(chosen) == 2
     {
-      found = matcher.node(chosen, "Softmax")
+      (found, unseenIsZero) = (matcher.node(chosen, "Softmax"), true)
     }
-    return found.flatMap { isOverLastAxis($0, matcher) ? $0 : nil }
+    return found.flatMap { isOverLastAxis($0, matcher) ? ($0, unseenIsZero) : nil }
   }
 
   /// Takes additions of constants off the scores, leaving the first addition; such as one for each window of an image,

@@ -36,6 +36,11 @@ package struct Attention: Operator {
   /// An attribute for operators of other domains that become this one. They may also give each head a sink: a score that
   /// takes its part of the probabilities to no key.
   static let relaxed = "relaxed"
+  private let unseen: Float
+
+  /// An attribute for attention that a model writes with primitives: a query that sees no key then gets NaN, as from
+  /// Softmax, not 0.
+  package static let unseenIsNaN = "unseen_is_nan"
 
   package init(_ attributes: inout AttributeReader) throws {
     let query = try attributes.optionalInt("q_num_heads")
@@ -47,6 +52,7 @@ package struct Attention: Operator {
     left = try Self.window("left_window_size", &attributes)
     right = try Self.window("right_window_size", &attributes)
     isRelaxed = try attributes.flag(Self.relaxed)
+    unseen = try attributes.flag(Self.unseenIsNaN) ? .nan : 0
     let mode = try attributes.int("qk_matmul_output_mode", default: 0)
     guard let stage = ScoreStage(rawValue: mode) else {
       throw DLRTError(.invalidModel, "no such mode", tensor: "qk_matmul_output_mode", expected: "0…3", got: "\(mode)")
@@ -166,7 +172,7 @@ package struct Attention: Operator {
       past: past)
     let loop = AttentionLoop(
       shape: shape, mask: mask, scale: scale.map(Double.init) ?? 1 / Double(shape.headSize).squareRoot(),
-      softcap: softcap, stage: planning.wants(output: 3) ? stage : nil, hasPast: planning.has(4),
+      softcap: softcap, unseen: unseen, stage: planning.wants(output: 3) ? stage : nil, hasPast: planning.has(4),
       hasSinks: planning.has(7),
       wantsKeys: planning.wants(output: 1), wantsValues: planning.wants(output: 2), planning)
     return Step(

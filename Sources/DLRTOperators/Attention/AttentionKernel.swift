@@ -9,6 +9,7 @@ struct AttentionKernel: Sendable {
   private let mask: AttentionMask
   private let scale: Float
   private let softcap: Float
+  private let unseen: Float
   private let kernels: KernelSet
   /// With one query for each head, the heads that share a key are the rows that the kernel does at once.
   private let joinsHeads: Bool
@@ -31,14 +32,18 @@ struct AttentionKernel: Sendable {
   /// More values than this do not stay in the nearer caches beside keys and scores: they come faster in one run of
   /// memory.
   private static let scatteredValues = 65_536
-  /// Floating-point operations that are worth waking a thread for.
-  private static let leastFlops = 2_000_000
+  /// Floating-point operations that are worth a fork.
+  private static let leastFlops = 600_000
 
-  init(_ shape: AttentionShape, _ mask: AttentionMask, scale: Double, softcap: Float, _ planning: Planning) {
+  init(
+    _ shape: AttentionShape, _ mask: AttentionMask, scale: Double, softcap: Float, unseen: Float, _ planning: Planning
+  ) {
     self.shape = shape
     self.mask = mask
     self.scale = Float(scale)
     self.softcap = softcap
+    // A product over no keys is 0.
+    self.unseen = shape.keys == 0 ? 0 : unseen
     kernels = planning.kernels
     joinsHeads = shape.queries == 1
     heads = shape.batch &* (joinsHeads ? shape.keyHeads : shape.queryHeads)
@@ -108,6 +113,7 @@ struct AttentionKernel: Sendable {
     arguments.out_row_stride = Int64(joinsHeads ? shape.result.head : shape.result.position)
     arguments.scale = scale
     arguments.softcap = softcap
+    arguments.unseen = unseen
     if let offset = reach.causalOffset {
       if joinsHeads {
         // All rows are of one position.

@@ -10,6 +10,8 @@ struct AttentionLoop: FloatTask {
   let mask: AttentionMask
   let scale: Double
   let softcap: Float
+  /// What a query that sees no key gets.
+  let unseen: Float
   /// The stage of the scores to write to the fourth output.
   let stage: Attention.ScoreStage?
   let hasPast: Bool
@@ -26,13 +28,15 @@ struct AttentionLoop: FloatTask {
   private let kernel: AttentionKernel?
 
   init(
-    shape: AttentionShape, mask: AttentionMask, scale: Double, softcap: Float, stage: Attention.ScoreStage?,
-    hasPast: Bool, hasSinks: Bool, wantsKeys: Bool, wantsValues: Bool, _ planning: Planning
+    shape: AttentionShape, mask: AttentionMask, scale: Double, softcap: Float, unseen: Float,
+    stage: Attention.ScoreStage?, hasPast: Bool, hasSinks: Bool, wantsKeys: Bool, wantsValues: Bool,
+    _ planning: Planning
   ) {
     self.shape = shape
     self.mask = mask
     self.scale = scale
     self.softcap = softcap
+    self.unseen = unseen
     self.stage = stage
     self.hasPast = hasPast
     self.hasSinks = hasSinks
@@ -43,7 +47,7 @@ struct AttentionLoop: FloatTask {
     parts = max(1, min(tiles, threads == 1 || shape.flops < Self.leastFlops ? 1 : threads &* 4))
     kernel =
       planning.type(0) == .float32 && stage == nil && !hasSinks
-      ? AttentionKernel(shape, mask, scale: scale, softcap: softcap, planning) : nil
+      ? AttentionKernel(shape, mask, scale: scale, softcap: softcap, unseen: unseen, planning) : nil
   }
 
   /// The kernel's name for profiles.
@@ -51,8 +55,8 @@ struct AttentionLoop: FloatTask {
     kernel == nil ? "attention-loops" : KernelLibrary.name("attention", isa: planning.kernels.isa)
   }
 
-  /// Floating-point operations that are worth waking a thread for.
-  private static let leastFlops = 2_000_000
+  /// Floating-point operations that are worth a fork.
+  private static let leastFlops = 600_000
 
   /// Scratch elements of one part: a tile's scores, and one row of what is added to them.
   private var partCount: Int { ((Self.tileRows &+ 1) &* shape.keys &+ 15) & ~15 }
@@ -203,7 +207,7 @@ struct AttentionLoop: FloatTask {
         Self.fill(line, -.infinity, span, except: seen)
         shown?.update(from: line, count: shape.keys)
       }
-      Self.fill(line, 0, span, except: seen)
+      Self.fill(line, seen.isEmpty ? T(unseen) : 0, span, except: seen)
     } else if stage == .masked {
       shown?.update(from: line, count: shape.keys)
     }
@@ -226,7 +230,7 @@ struct AttentionLoop: FloatTask {
     for key in 1..<max(count, 1) where !(line[key] <= largest) { largest = line[key] }
     if sink > largest { largest = sink }
     // Scores that are all minus infinity have no probabilities.
-    guard largest != -.infinity else { return line.update(repeating: 0, count: count) }
+    guard largest != -.infinity else { return line.update(repeating: T(unseen), count: count) }
     var sum = T.exp(sink - largest)
     for key in 0..<count {
       line[key] = T.exp(line[key] - largest)
