@@ -35,6 +35,26 @@ private func isNear(_ a: [Float], _ b: [Float]) -> Bool {
     #expect(isNear(results[2].elements(Float.self), [3, 10.5]))
   }
 
+  @Test(arguments: [[2, 2], [1, 2, 2]], [true, false])
+  func statisticsOfEachActivation(_ shape: [Int], _ optimizes: Bool) throws {
+    var builder = GraphBuilder()
+    let x = builder.input("x", .float32, Shape([Dim.symbol("N")] + shape.dropFirst().map(Dim.known)))
+    let own = Array(shape.dropFirst())
+    func parameter(_ values: [Float]) throws -> ValueID {
+      builder.constant(try floats(Array(values.prefix(own.reduce(1, *))), own))
+    }
+    let inputs = try [
+      x, parameter([1, 2, 3, 4]), parameter([0, 1, 0, 1]), parameter([1, 2, 3, 4]), parameter([0.25, 1, 4, 16]),
+    ]
+    let y = try builder.imported(
+      "BatchNormalization", version: 7, inputs, ["spatial": .int(0), "epsilon": .float(0)])
+    builder.output(y[0])
+    let session = try Session(builder.model(optimizes: optimizes), options: SessionOptions(threads: 1))
+    let made = try session.run([.tensor(floats([2, 4, 5, 12], shape))])
+    let expected: [Float] = shape.count == 2 ? [2, 5, 8, 21] : [2, 5, 3, 9]
+    #expect(isNear(try #require(made[0].tensor).elements(Float.self), expected))
+  }
+
   @Test func statisticsOfAnotherType() throws {
     let x = try Tensor([1, 2] as [Float16], shape: [1, 2])
     let y = try OperatorRun.tensor(

@@ -20,18 +20,38 @@ package struct BatchNormalization: Operator {
   package static func modernize(_ node: inout Node, version: Int, in graph: inout Graph) throws {
     guard version < 14 else { return }
     for name in ["consumed_inputs", "is_test"] { node.attributes[name] = nil }
-    if case .int(0)? = node.attributes.removeValue(forKey: "spatial") {
-      throw DLRTError(
-        .unsupportedModel, "statistics for each activation are not implemented", tensor: "spatial", expected: "1",
-        got: "0")
-    }
+    let isSpatial = node.int("spatial", 1) != 0
+    node.attributes["spatial"] = nil
     let extra = node.outputs.dropFirst().compactMap { $0 }
+    if !isSpatial {
+      guard extra.isEmpty else {
+        throw DLRTError(
+          .unsupportedModel, "training with statistics for each activation is not implemented", tensor: "spatial",
+          expected: "1", got: "0")
+      }
+      return try normalizeEachActivation(&node, in: &graph)
+    }
     if !extra.isEmpty { node.attributes["training_mode"] = .int(1) }
     guard node.outputs.count > 3 else { return }
     guard node.outputs.dropFirst(3).allSatisfy({ $0 == nil }) else {
       throw DLRTError(.unsupportedModel, "outputs saved_mean and saved_var are not implemented")
     }
     node.outputs.removeLast(node.outputs.count - 3)
+  }
+
+  /// Before version 9 each activation could have parameters of its own, which then have the shape of X without its batch.
+  private static func normalizeEachActivation(_ node: inout Node, in graph: inout Graph) throws {
+    let type = node.input(0).flatMap { graph[$0].type }
+    func made(_ op: String, _ inputs: ValueID?...) -> ValueID {
+      let result = graph.addValue(Graph.Value(name: "", type: type))
+      graph.addNode(Node(OperatorName(op), name: node.name, inputs: inputs, outputs: [result]))
+      return result
+    }
+    let epsilon = graph.addConstant(try Tensor(scalar: node.float("epsilon", 1e-5)))
+    let variance = made("Add", node.input(4), made("CastLike", epsilon, node.input(4)))
+    let centered = made("Sub", node.input(0), node.input(3))
+    let scaled = made("Mul", centered, made("Div", node.input(1), made("Sqrt", variance)))
+    node = Node(OperatorName("Add"), name: node.name, inputs: [scaled, node.input(2)], outputs: [node.output(0)])
   }
 
   package init(_ attributes: inout AttributeReader) throws {
