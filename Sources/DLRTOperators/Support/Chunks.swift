@@ -7,11 +7,11 @@ package struct Chunks: Sendable {
 
   /// - Parameters:
   ///   - total: iterations of the loop.
-  ///   - cost: rough nanoseconds of one iteration. Parts of less than some 8 µs are not worth a fork.
+  ///   - cost: rough nanoseconds of one iteration. Parts of less than some 4 µs are not worth a fork.
   ///   - multiple: every part but the last holds a multiple of this many iterations.
   package init(_ total: Int, cost: Double, multiple: Int = 1) {
     self.total = total
-    let least = max(1, Int(min(8_000 / max(cost, 0.001), 1e12)))
+    let least = max(1, Int(min(4_000 / max(cost, 0.001), 1e12)))
     let parts = min(max(total / least, 1), 64)
     let units = (total + multiple - 1) / multiple
     size = max(Self.evenSize(units, parts) * multiple, 1)

@@ -14,8 +14,9 @@ struct ProductSplit: Sendable {
 
   var count: Int { batchChunks &* rowParts &* panelParts }
 
-  /// Floating-point operations that are worth waking a thread for.
-  private static let leastWork = 2_000_000
+  /// Floating-point operations that are worth a fork: some 2.5 µs. Networks of small products, each with its fork, keep
+  /// the threads awake.
+  private static let leastWork = 600_000
 
   /// - Parameters:
   ///   - rowUnit: rows of a whole tile.
