@@ -68,5 +68,6 @@ let contribOperators: OperatorFamily = [
   "SimplifiedLayerNormalization": SimplifiedLayerNormalization.self,
   "com.microsoft::SkipLayerNormalization": SkipLayerNormalization.self,
   "com.microsoft::SkipSimplifiedLayerNormalization": SkipSimplifiedLayerNormalization.self,
+  "com.microsoft::Tokenizer": Tokenizer.self,
   "com.microsoft::TransposeMatMul": TransposeMatMul.self,
 ]

@@ -13,7 +13,7 @@ package struct RegexFullMatch: Operator {
     guard let pattern = try attributes.optionalString("pattern") else {
       throw DLRTError(.invalidModel, "a required attribute is missing", tensor: "pattern")
     }
-    program = try RegexProgram(pattern)
+    program = try RegexProgram(pattern, of: "pattern")
   }
 
   package func infer(_ inference: inout Inference) throws {

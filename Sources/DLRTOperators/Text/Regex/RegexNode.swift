@@ -1,5 +1,5 @@
-/// A regular expression as its syntax nests it. What it captures and how greedy it is make no difference to whether a
-/// whole text matches, so neither is kept.
+/// A regular expression as its syntax nests it. What it captures and how greedy it is make no difference to where the
+/// longest match ends, so neither is kept.
 indirect enum RegexNode {
   case empty
   case set(CharacterClass)

@@ -54,8 +54,7 @@ extension RegexParser {
   }
 
   private func wrong(_ message: String) -> DLRTError {
-    DLRTError(
-      .invalidModel, "regular expression: \(message) (at character \(index))", tensor: "pattern", got: "'\(text)'")
+    DLRTError(.invalidModel, "regular expression: \(message) (at character \(index))", got: "'\(text)'")
   }
 }
 
@@ -241,7 +240,7 @@ extension RegexParser {
       }
       guard let bits = Unicode.GeneralCategory.bits(named: name) else {
         throw DLRTError(
-          .unsupportedModel, "regular expression: no such class of characters", tensor: "pattern",
+          .unsupportedModel, "regular expression: no such class of characters",
           expected: "a general category of Unicode", got: "'\(name)'")
       }
       set.add(categories: bits, isNegated: isNegated)

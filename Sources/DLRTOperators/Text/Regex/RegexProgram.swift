@@ -16,19 +16,27 @@ struct RegexProgram: Sendable {
   private(set) var code: [Instruction] = []
   private(set) var classes: [CharacterClass] = []
 
-  private static let mostInstructions = 50_000
+  static let mostInstructions = 50_000
 
-  init(_ pattern: String) throws(DLRTError) {
-    try emit(try RegexParser.parse(pattern))
-    try append(.match)
+  /// - Parameter attribute: whose value the pattern is.
+  init(_ pattern: String, of attribute: String) throws(DLRTError) {
+    do {
+      try emit(try RegexParser.parse(pattern))
+      try append(.match)
+    } catch {
+      var error = error
+      error.tensor = attribute
+      throw error
+    }
+  }
+
+  static func tooLarge(of attribute: String? = nil) -> DLRTError {
+    DLRTError(
+      .limitExceeded, "regular expression: too large", tensor: attribute, expected: "at most \(mostInstructions) steps")
   }
 
   private mutating func append(_ instruction: Instruction) throws(DLRTError) {
-    guard code.count < Self.mostInstructions else {
-      throw DLRTError(
-        .limitExceeded, "regular expression: too large", tensor: "pattern",
-        expected: "at most \(Self.mostInstructions) steps")
-    }
+    guard code.count < Self.mostInstructions else { throw Self.tooLarge() }
     code.append(instruction)
   }
 
