@@ -311,6 +311,24 @@ private func zeros(_ shape: [Int], _ type: DataType = .float32) throws -> Tensor
     #expect(try OperatorRun.tensor("AveragePool", [x], counted).elements(Float.self) == [1, 2, 5 / 3])
   }
 
+  /// The output's size is rounded up, which leaves a window also where the first one is larger than all there is.
+  @Test func aWindowThatReachesBeyondTheEnd() throws {
+    let x = try floats([1, 2, 3, 4], [1, 1, 2, 2])
+    let window: [String: Attribute] = [
+      "kernel_shape": .ints([3, 2]), "strides": .ints([2, 2]), "ceil_mode": .int(1),
+    ]
+    #expect(try OperatorRun.tensor("MaxPool", [x], window).elements(Float.self) == [4])
+    #expect(try OperatorRun.tensor("AveragePool", [x], window).elements(Float.self) == [2.5])
+    #expect(try OperatorRun.tensor("LpPool", [x], window).elements(Float.self) == [Float(30).squareRoot()])
+    let padded = window.merging(["pads": .ints([1, 0, 0, 0]), "kernel_shape": .ints([4, 2])]) { $1 }
+    #expect(try OperatorRun.tensor("MaxPool", [x], padded).elements(Float.self) == [4])
+    let counted = padded.merging(["count_include_pad": .int(1)]) { $1 }
+    #expect(try OperatorRun.tensor("AveragePool", [x], counted).elements(Float.self) == [10.0 / 6])
+    // One more, and there is none.
+    #expect(refusal("MaxPool", [x], window.merging(["kernel_shape": .ints([4, 2])]) { $1 }) == .invalidModel)
+    #expect(refusal("MaxPool", [x], window.merging(["ceil_mode": .int(0)]) { $1 }) == .invalidModel)
+  }
+
   @Test func globalNorms() throws {
     let x = try floats([3, -4, 0, 0, 1, 2, 2, -1], [1, 2, 2, 2])
     for (p, expected) in [(1, [7, 6]), (2, [5, 10.0.squareRoot()]), (3, [4.497941, 2.6207414])] as [(Int, [Double])] {

@@ -185,6 +185,12 @@ def pool(c):
         attributes["dilations"] = None
     if (c.version >= 10 and c.name != "LpPool") or c.version >= 18:
         attributes["ceil_mode"] = c.pick([None, 0, 1])
+    if attributes.get("ceil_mode") and attributes["auto_pad"] in (None, "NOTSET") and c.chance(0.15):
+        # A window that is larger than all there is, which rounding up leaves one of.
+        pads, strides = attributes["pads"] or [0] * (2 * rank), attributes["strides"] or [1] * rank
+        fits = [s + a + b for s, a, b in zip(sizes, pads, pads[rank:])]
+        attributes["kernel_shape"] = [fit + c.integer(0, stride - 1) for fit, stride in zip(fits, strides)]
+        attributes["dilations"] = None
     outputs = 1
     if c.name == "AveragePool":
         attributes["count_include_pad"] = c.pick([None, 0, 1])

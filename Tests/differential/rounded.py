@@ -1,5 +1,6 @@
 """Steps of quantised networks that floats do, between DequantizeLinear and QuantizeLinear."""
 
+import ml_dtypes
 import numpy as np
 
 from networks import Misfit, broadcasts, step
@@ -254,6 +255,28 @@ def by_axis(n, x):
     names = [stored(n, scales), stored(n, zeros.astype(element(kind)))]
     q = n.add("QuantizeLinear", [x, *names], **options)
     y = n.add("DequantizeLinear", [q, *names], **options)
+    del n.shapes[q]
+    return y
+
+
+@step("bytes", weight=0.5)
+def small_floats(n, x):
+    """Floats of eight bits, and weights of such."""
+    c, shape = n.c, n.shapes[x]
+    if c.opset < 19:
+        raise Misfit
+    kind = c.pick([ml_dtypes.float8_e4m3fn, ml_dtypes.float8_e5m2])
+    scale, zero = n.constant(factors(n, 1 / 16)), n.constant(np.zeros((), kind))
+    if shape and c.chance(0.4) and not n.exact:
+        w = n.constant((c.rng.standard_normal([shape[-1], 5]) * 8).astype(kind))
+        size = [n.constant(factors(n, 1 / (8 * np.sqrt(shape[-1])), (5,)))]
+        w = n.add("DequantizeLinear", [w, *size], axis=1)
+        n.known[w] = np.zeros(n.shapes.pop(w), "float32")
+        return requantised(n, n.add("MatMul", [x, w]))
+    # A step of this type is up to an eighth or a quarter of the value.
+    n.coarsest = max(n.coarsest, 0.5)
+    q = n.add("QuantizeLinear", [x, scale, zero], saturate=c.pick([None, 1]))
+    y = n.add("DequantizeLinear", [q, scale, zero])
     del n.shapes[q]
     return y
 

@@ -178,6 +178,15 @@ def quantized(maker):
         maker.case(
             f"qgemm_{name}", "QGemm", common + [c, scalar(0.3), scalar(9, x.dtype)], [code], constants=(3, 4, 5, 6)
         )
+    half = lambda low, high: np.linspace(low, high, 5, dtype=np.float16)
+    maker.case(
+        "integer_to_float_half",
+        "MatMulIntegerToFloat",
+        [x, w, scalar(0.02, np.float16), half(0.01, 0.02), scalar(3, x.dtype), np.full(5, 2, w.dtype), half(-1, 1)],
+        [H],
+        constants=(1, 3, 5, 6),
+        tolerance=HALF,
+    )
     maker.case(
         "qgemm_transposed",
         "QGemm",

@@ -123,18 +123,17 @@ extension WindowAttributes {
       end = total - begin
     case .explicit, .valid:
       if autoPad == .valid { (begin, end) = (0, 0) }
-      let room = input + begin + end - extent
+      // With ceil_mode the last window may reach beyond the padding, the first one too.
+      let isCeil = ceil && autoPad == .explicit
+      let room = input + begin + end - extent + (isCeil ? stride - 1 : 0)
       guard room >= 0 || input == 0 else {
         throw DLRTError(
-          .invalidModel, "the window is larger than the padded input", expected: "at most \(input + begin + end)",
+          .invalidModel, "the window is larger than the padded input", expected: "at most \(room + extent)",
           got: "\(extent)")
       }
       output = input == 0 ? 0 : room / stride + 1
-      if ceil, autoPad == .explicit, input > 0 {
-        if room % stride != 0 { output += 1 }
-        // A window that would begin in the end padding is dropped.
-        if (output - 1) * stride >= input + begin { output -= 1 }
-      }
+      // A window that would begin in the end padding is dropped.
+      if isCeil, output > 0, (output - 1) * stride >= input + begin { output -= 1 }
     }
     return WindowAxis(
       input: input, output: output, kernel: kernel, stride: stride, dilation: dilation, padBegin: begin, padEnd: end)
