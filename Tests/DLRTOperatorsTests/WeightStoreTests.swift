@@ -1,6 +1,7 @@
 import DLRTGraph
 import DLRTOperators
 import DLRTParallel
+import Glibc
 import Testing
 
 /// Packed weights: their memory, and how long they are kept.
@@ -12,7 +13,7 @@ import Testing
     _ store: WeightStore, _ tensor: Tensor, _ byteCount: Int, format: String = "test", filled value: UInt8 = 7,
     _ count: Counter = Counter()
   ) throws -> PackedWeight {
-    try store.weight(tensor, format: format, byteCount: byteCount, .serial) { _, target in
+    try store.weight(tensor, format: format, byteCount: byteCount, .serial) { _, _, target in
       count.value += 1
       target.initializeMemory(as: UInt8.self, repeating: value, count: byteCount)
     }
@@ -135,13 +136,77 @@ import Testing
     store.giveBack([packed[2]])
   }
 
+  /// A large weight comes in parts, which never are all in memory; once it is kept, it is there as a whole.
+  @Test(arguments: [1, 2, 3]) func largeWeightsComeInParts(_ threads: Int) throws {
+    let store = WeightStore()
+    let tensor = try weights(8)
+    store.keep([tensor])
+    let (units, unitBytes, pool) = (7, 3 << 20, ThreadPool(threads: threads))
+    let last = 1 << 20
+    let weight = try store.weight(
+      tensor, format: "parts", byteCount: (units - 1) * unitBytes + last,
+      units: PackedWeight.Units(count: units, byteCount: unitBytes), pool
+    ) { _, range, target in
+      for unit in range ?? 0..<units {
+        let bytes = unit == units - 1 ? last : unitBytes
+        memset(target + unit * unitBytes, Int32(unit + 1), bytes)
+      }
+    }
+    func run(share: Int) throws -> [Range<Int>?] {
+      var (share, seen) = (share, [Range<Int>?]())
+      try store.borrow([weight], share: &share, inParts: true, pool)
+      try store.withUnits(of: weight, pool) { range, base in
+        seen.append(range)
+        for unit in range ?? 0..<units {
+          let bytes = UnsafeRawBufferPointer(
+            start: base + unit * unitBytes, count: unit == units - 1 ? last : unitBytes)
+          #expect(bytes.allSatisfy { $0 == UInt8(unit + 1) })
+        }
+      }
+      store.giveBack([weight])
+      store.rest()
+      return seen
+    }
+    for _ in 0..<2 {
+      let parts = try run(share: 0).map { try #require($0) }
+      #expect(parts.count > 1 && parts.allSatisfy { $0.count <= max(1, threads) })
+      #expect(parts.flatMap { Array($0) } == Array(0..<units))
+    }
+    #expect(!store.areKept([weight]))
+    #expect(try run(share: 1) == [nil])
+    #expect(store.areKept([weight]))
+    #expect(try run(share: 0) == [nil])
+  }
+
+  /// Who reads a weight several times has it brought as a whole.
+  @Test func largeWeightsMayComeAtOnce() throws {
+    let store = WeightStore()
+    let tensor = try weights(8)
+    store.keep([tensor])
+    let weight = try store.weight(
+      tensor, format: "parts", byteCount: 12 << 20, units: PackedWeight.Units(count: 3, byteCount: 4 << 20), .serial
+    ) { _, range, target in
+      #expect(range == nil)
+      memset(target, 9, 12 << 20)
+    }
+    var share = 0
+    try store.borrow([weight], share: &share, .serial)
+    for _ in 0..<2 {
+      try store.withUnits(of: weight, .serial) { range, base in
+        #expect(range == nil)
+        #expect(UnsafeRawBufferPointer(start: base, count: 12 << 20).allSatisfy { $0 == 9 })
+      }
+    }
+    store.giveBack([weight])
+  }
+
   @Test func sizesThatNobodyHasAreRefused() throws {
     let store = WeightStore()
     let tensor = try weights(8)
     store.keep([tensor])
     for size in [-1, Int.max, Int.max - 63, 1 << 60] {
       #expect(throws: DLRTError.self) {
-        try store.weight(tensor, format: "\(size)", byteCount: size, .serial) { _, _ in }
+        try store.weight(tensor, format: "\(size)", byteCount: size, .serial) { _, _, _ in }
       }
     }
   }

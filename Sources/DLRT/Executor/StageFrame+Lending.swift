@@ -1,5 +1,6 @@
 import DLRTCompiler
 import DLRTGraph
+import DLRTOperators
 
 // The weights of a model that is new, which its runs borrow step by step.
 
@@ -20,12 +21,19 @@ extension StageFrame {
   func borrow(_ step: Int, later: Bool) throws {
     guard var share = lending?.share else { return }
     defer { lending?.share = share }
-    try lending?.weights.borrow(step, later: later, share: &share, core.pool)
+    // What is read for each of several images is packed once.
+    let inParts = stage.steps[step].images == 1
+    try lending?.weights.borrow(step, later: later, share: &share, inParts: inParts, core.pool)
   }
 
   func giveBack(_ steps: Range<Int>) {
     guard let lending, let later = lending.holdsLater else { return }
     for step in steps { lending.weights.giveBack(step, later: later) }
+  }
+
+  func withUnits(of weight: PackedWeight, _ body: PackedWeight.Reader) throws {
+    guard let lending else { return try body(nil, weight.storage.base) }
+    try lending.weights.withUnits(of: weight, core.pool, body)
   }
 
   func nextWeights(step: Int) throws {

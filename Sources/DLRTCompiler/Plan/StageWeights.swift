@@ -27,15 +27,20 @@ package final class StageWeights: Sendable {
 
   private static let leastShare = 16 << 20
 
-  /// Brings a step's first or later weights.
-  package func borrow(_ step: Int, later: Bool, share: inout Int, _ pool: ThreadPool) throws {
+  /// Brings a step's first or later weights; large ones in parts or at once.
+  package func borrow(_ step: Int, later: Bool, share: inout Int, inParts: Bool, _ pool: ThreadPool) throws {
     let weights = weights(step, later)
-    if !weights.isEmpty { try store.borrow(weights, share: &share, pool) }
+    if !weights.isEmpty { try store.borrow(weights, share: &share, inParts: inParts, pool) }
   }
 
   package func giveBack(_ step: Int, later: Bool) {
     let weights = weights(step, later)
     if !weights.isEmpty { store.giveBack(weights) }
+  }
+
+  /// Calls `body` for all units of a weight that a step has borrowed, or some after the other.
+  package func withUnits(of weight: PackedWeight, _ pool: ThreadPool, _ body: PackedWeight.Reader) throws {
+    try store.withUnits(of: weight, pool, body)
   }
 
   private func weights(_ step: Int, _ later: Bool) -> [PackedWeight] {

@@ -35,7 +35,7 @@ struct DepthwiseBlockRun: Sendable {
       let packing = WeightPacking(problem, planning.kernels, layout)
       self.input = input
       self.packing = packing
-      packed = try planning.constant(input).map { try packing.packed($0, planning) }
+      packed = try planning.constant(input).map { try packing.packed($0, planning).storage }
     }
 
     var scratch: Int { packed == nil ? packing.bytes : 0 }

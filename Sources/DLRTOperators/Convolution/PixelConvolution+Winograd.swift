@@ -2,7 +2,7 @@ import CKernelSupport
 import DLRTGraph
 
 extension PixelConvolution {
-  func winograd(tile: Int, _ weights: TensorStorage?, _ packing: WeightPacking, _ planning: Planning) -> Step {
+  func winograd(tile: Int, _ weights: PackedWeight?, _ packing: WeightPacking, _ planning: Planning) -> Step {
     let plane = problem.geometry.axes.suffix(2).map { $0 }
     let depth = problem.geometry.axes.dropLast(2).first ?? .single
     let (channels, n) = (problem.inputChannels, problem.outputChannels)
@@ -31,7 +31,6 @@ extension PixelConvolution {
     let threads = cut.count > 1 ? planning.threads : 1
     return Step(kernel: name("winograd\(tile)"), workspace: paddingBytes &+ threadFloats &* 4 &* threads) { io in
       guard let weights else { return }
-      let packed = UnsafePointer(weights.base.assumingMemoryBound(to: Float.self))
       let (x, y) = (self.x(io), self.y(io))
       let padding = io.workspace.assumingMemoryBound(to: Float.self)
       padding.update(repeating: 0, count: channels)
@@ -39,20 +38,24 @@ extension PixelConvolution {
       var args = fixed.value
       args.padding = UnsafePointer(padding)
       let whole = epilogue(io)
-      io.parallel(cut.count) { index, thread in
-        let part = cut[index]
-        let channel = part.group &* n
-        var own = args
-        own.x = x + part.group &* channels
-        own.y = y + channel
-        own.weights = packed + part.group &* weightFloats
-        own.workspace = scratch + thread &* threadFloats
-        own.epilogue = whole
-        own.epilogue.bias = whole.bias.map { $0 + channel }
-        own.epilogue.addend = whole.addend.map { $0 + channel }
-        kernels.table.pointee.winograd(
-          &own, Int64(part.tiles.lowerBound), Int64(part.tiles.upperBound), Int64(part.panels.lowerBound),
-          Int64(part.panels.upperBound))
+      try io.withUnits(of: weights) { units, packed in
+        let packed = packed.assumingMemoryBound(to: Float.self)
+        let cut = cut.of(units)
+        io.parallel(cut.count) { index, thread in
+          let part = cut[index]
+          let channel = part.group &* n
+          var own = args
+          own.x = x + part.group &* channels
+          own.y = y + channel
+          own.weights = packed + part.group &* weightFloats
+          own.workspace = scratch + thread &* threadFloats
+          own.epilogue = whole
+          own.epilogue.bias = whole.bias.map { $0 + channel }
+          own.epilogue.addend = whole.addend.map { $0 + channel }
+          kernels.table.pointee.winograd(
+            &own, Int64(part.tiles.lowerBound), Int64(part.tiles.upperBound), Int64(part.panels.lowerBound),
+            Int64(part.panels.upperBound))
+        }
       }
     }
   }
@@ -68,6 +71,9 @@ struct WinogradCut: Sendable {
 
   private let tiles: Int
   private let panels: Int
+  private let flops: Int
+  private let threads: Int
+  private var firstPanel = 0
   private let tileParts: Int
   private let panelParts: Int
   let count: Int
@@ -79,6 +85,8 @@ struct WinogradCut: Sendable {
   init(tiles: Int, panels: Int, groups: Int, flops: Int, threads: Int) {
     self.tiles = tiles
     self.panels = panels
+    self.flops = flops
+    self.threads = threads
     // Parts of at least some 20 µs; several for each thread, so that all end together.
     let worthwhile = max(1, flops / 8_000_000)
     let wanted = threads == 1 ? 1 : min(worthwhile, 4 * threads)
@@ -98,13 +106,24 @@ struct WinogradCut: Sendable {
     count = groups * tileParts * panelParts
   }
 
+  /// The same for some panels of the only group; nil stands for all.
+  func of(_ panels: Range<Int>?) -> WinogradCut {
+    guard let panels else { return self }
+    var cut = WinogradCut(
+      tiles: tiles, panels: panels.count, groups: 1, flops: flops / max(self.panels, 1) &* panels.count,
+      threads: threads)
+    cut.firstPanel = panels.lowerBound
+    return cut
+  }
+
   subscript(index: Int) -> Part {
     let inner = tileParts &* panelParts
     let group = index / inner
     let rest = index &- group &* inner
+    let own = ProductSplit.slice(panels, rest % panelParts, of: panelParts)
     return Part(
       group: group, tiles: ProductSplit.slice(tiles, rest / panelParts, of: tileParts),
-      panels: ProductSplit.slice(panels, rest % panelParts, of: panelParts))
+      panels: firstPanel &+ own.lowerBound..<firstPanel &+ own.upperBound)
   }
 }
 

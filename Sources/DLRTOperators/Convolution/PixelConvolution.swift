@@ -79,14 +79,15 @@ struct PixelConvolution: Sendable {
   func step(_ planning: Planning) throws -> Step {
     if planning.output(0).count == 0 { return .nothing }
     let packing = WeightPacking(problem, kernels, layout)
-    let weights = try planning.constant(1).map { try packing.packed($0, planning) }
+    let packed = try planning.constant(1).map { try packing.packed($0, planning) }
+    let weights = packed?.storage
     var step =
       switch method {
       case .depthwise: depthwise(weights, packing)
       case .product: product(weights, packing, planning)
       case .window: window(weights, packing, planning, copy: nil)
       case .copiedWindow: window(weights, packing, planning, copy: try ImageCopy(problem, op))
-      case .winograd(let tile): winograd(tile: tile, weights, packing, planning)
+      case .winograd(let tile): winograd(tile: tile, packed, packing, planning)
       }
     step.flops = problem.flops
     if let weights {

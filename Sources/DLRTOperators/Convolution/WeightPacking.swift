@@ -52,14 +52,22 @@ struct WeightPacking: Sendable {
   /// Bytes of the weights that one panel is made of.
   private var panelBytes: Int { panelWidth &* problem.inputChannels &* problem.geometry.kernelSize &* 4 }
 
+  /// What a step may take of the packed form at a time: panels, where all are as large but the last.
+  private var units: PackedWeight.Units? {
+    guard case .winograd(let tile) = layout, problem.groups == 1 else { return nil }
+    let floats = kernels.table.pointee.packed_winograd_floats(
+      Int64(tile), Int64(problem.inputChannels &* planes), Int64(panelWidth))
+    return PackedWeight.Units(count: panels, byteCount: Int(floats) &* 4)
+  }
+
   /// Constant weights, packed once for the model by all threads.
-  func packed(_ tensor: Tensor, _ planning: Planning) throws -> TensorStorage {
+  func packed(_ tensor: Tensor, _ planning: Planning) throws -> PackedWeight {
     let format = "\(kernels.isa.name)-f32-\(layout.name)-\(problem.groups)"
-    return try planning.packed(tensor, format: format, byteCount: bytes) { source, target in
+    return try planning.packed(tensor, format: format, byteCount: bytes, units: units) { source, range, target in
       let target = target.assumingMemoryBound(to: Float.self)
       if case .taps = layout { return source.whole { packTaps($0, target) } }
       guard problem.groups == 1 else { return source.whole { pack($0, target, source.pool) } }
-      try source.parts(of: panels, unitBytes: panelBytes) { range, base in
+      try source.parts(of: range ?? 0..<panels, unitBytes: panelBytes) { range, base in
         for panel in range { packPanel(panel, base, target) }
       }
     }

@@ -106,16 +106,28 @@ extension Planning {
   ///   - fill: writes `byteCount` bytes, as often as they are needed anew.
   package func packed(
     _ tensor: Tensor, with companions: [Tensor?] = [], format: String, byteCount: Int, isLater: Bool = false,
-    _ fill: @escaping PackedWeight.Fill
+    _ fill: @escaping @Sendable (WeightSource, UnsafeMutableRawPointer) throws -> Void
   ) throws -> TensorStorage {
+    let weight = try packed(
+      tensor, with: companions, format: format, byteCount: byteCount, units: nil, isLater: isLater
+    ) { source, _, target in try fill(source, target) }
+    return weight.storage
+  }
+
+  /// The same, to be read through `StepIO.withUnits`, so that a large one need not be in memory as a whole.
+  package func packed(
+    _ tensor: Tensor, with companions: [Tensor?] = [], format: String, byteCount: Int, units: PackedWeight.Units?,
+    isLater: Bool = false, _ fill: @escaping PackedWeight.Fill
+  ) throws -> PackedWeight {
     let weight = try environment.weights.weight(
-      tensor, with: companions, format: "\(kernels.isa.name) \(format)", byteCount: byteCount, environment.pool, fill)
+      tensor, with: companions, format: "\(kernels.isa.name) \(format)", byteCount: byteCount, units: units,
+      environment.pool, fill)
     if let uses = environment.uses {
       uses.note(weight, isLater: isLater)
     } else {
       try environment.weights.keep([weight], environment.pool)
     }
-    return weight.storage
+    return weight
   }
 
   /// A constant in another form, made at once, in memory that `make` finds.

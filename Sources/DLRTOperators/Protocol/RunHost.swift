@@ -18,6 +18,8 @@ package protocol RunHost: AnyObject {
   func nextRandomStream() -> UInt64
   /// Gives back a step's first weights, and brings its later ones.
   func nextWeights(step: Int) throws
+  /// Calls `body` for all units of a packed weight, or some after the other.
+  func withUnits(of weight: PackedWeight, _ body: PackedWeight.Reader) throws
 }
 
 /// A host for single operators: all shapes known, no bodies, no cancelling.
@@ -39,4 +41,8 @@ package final class PlainHost: RunHost {
   package func checkCancelled() throws {}
   package func nextRandomStream() -> UInt64 { 0 }
   package func nextWeights(step: Int) throws {}
+
+  package func withUnits(of weight: PackedWeight, _ body: PackedWeight.Reader) throws {
+    try body(nil, weight.storage.base)
+  }
 }

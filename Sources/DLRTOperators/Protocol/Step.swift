@@ -92,6 +92,11 @@ extension StepIO {
   /// model is new, both take the same memory. Called once.
   package func nextWeights() throws { try host.nextWeights(step: index) }
 
+  /// Calls `body` for all units of a packed weight or, while a model is new, for some after the other.
+  package func withUnits(of weight: PackedWeight, _ body: PackedWeight.Reader) throws {
+    try host.withUnits(of: weight, body)
+  }
+
   /// Calls `body` for every chunk, on the run's threads; returns when all are done. Chunks must be independent.
   package func parallel(_ chunks: Int, _ body: (Int) -> Void) {
     host.pool.run(chunks, body)

@@ -98,9 +98,12 @@ final class WeightBlock: @unchecked Sendable {
 
   /// Hands out a part; later ones lie behind it.
   func take(_ offset: Int, _ byteCount: Int) -> TensorStorage {
-    used.store(offset + byteCount, ordering: .relaxed)
+    use(offset + byteCount)
     return TensorStorage(borrowing: base + offset, byteCount: byteCount, owner: self)
   }
+
+  /// Says how many bytes are needed, from the first on.
+  func use(_ byteCount: Int) { used.store(byteCount, ordering: .relaxed) }
 
   /// Where its large pages are that are needed; the last may be in part only.
   var pages: [UnsafeMutableRawPointer] {

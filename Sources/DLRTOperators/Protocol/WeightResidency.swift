@@ -12,6 +12,8 @@ final class WeightResidency: Sendable {
     var lent: [WeightBlock] = []
     /// Memory of blocks whose contents were taken back.
     var spare = SparePages()
+    /// Blocks for parts of weights, of which no run has need at present.
+    var partBlocks: [WeightBlock] = []
   }
 
   private let state = Locked(State())
@@ -19,16 +21,18 @@ final class WeightResidency: Sendable {
 
   /// Brings weights to memory until `giveBack`.
   ///
-  /// - Parameter share: bytes that this run may still keep for good.
-  func borrow(_ weights: [PackedWeight], share: inout Int, _ pool: ThreadPool) throws {
+  /// - Parameters:
+  ///   - share: bytes that this run may still keep for good.
+  ///   - inParts: whether large ones come when `withUnits` asks for them; else all are there at once.
+  func borrow(_ weights: [PackedWeight], share: inout Int, inParts: Bool, _ pool: ThreadPool) throws {
     try state.withLock { state in
       for weight in weights {
         guard let block = weight.block else { continue }
-        if !block.isKept, weight.wasFilled, share > 0 {
+        if !block.isKept, weight.wasNeeded, share > 0 {
           share -= block.byteCount
           state.keep(block)
         }
-        if weight.isFilled { continue }
+        if weight.isFilled || inParts && weight.comesInParts && !block.isKept { continue }
         state.takeBack(for: weights)
         block.bringPages(&state.spare)
         try weight.load(desks, pool)
@@ -41,6 +45,19 @@ final class WeightResidency: Sendable {
   func giveBack(_ weights: [PackedWeight]) {
     state.withLock { _ in
       for weight in weights { weight.block?.readers -= 1 }
+    }
+  }
+
+  /// Calls `body` for a borrowed weight: once for all units where they are in memory, else for some after the other.
+  func withUnits(of weight: PackedWeight, _ pool: ThreadPool, _ body: PackedWeight.Reader) throws {
+    let parts = weight.parts(threads: pool.threads)
+    let lent = try state.withLock { state in weight.isFilled ? nil : try state.takePartBlock(parts.byteCount) }
+    guard let lent else { return try body(nil, weight.storage.base) }
+    defer { state.withLock { $0.givePartBlock(lent) } }
+    for index in 0..<parts.count {
+      let part = parts[index], base = lent.base - part.lowerBound * parts.unitBytes
+      try state.withLock { _ in try weight.load(part, to: base, desks, pool) }
+      try body(part, base)
     }
   }
 
@@ -75,6 +92,21 @@ final class WeightResidency: Sendable {
 }
 
 extension WeightResidency.State {
+  fileprivate mutating func takePartBlock(_ byteCount: Int) throws -> WeightBlock {
+    // What is done leaves its pages to the part.
+    takeBack(for: [])
+    let fitting = partBlocks.firstIndex { $0.byteCount >= byteCount }
+    let block = try fitting.map { partBlocks.remove(at: $0) } ?? WeightBlock(byteCount)
+    block.use(byteCount)
+    block.bringPages(&spare)
+    return block
+  }
+
+  fileprivate mutating func givePartBlock(_ block: WeightBlock) {
+    block.leavePages(to: &spare)
+    partBlocks.append(block)
+  }
+
   fileprivate mutating func keep(_ block: WeightBlock) {
     block.isKept = true
     lent.removeAll { $0 === block }

@@ -69,6 +69,14 @@ package struct WeightSource {
   package func parts(
     of count: Int, unitBytes: Int, _ body: (Range<Int>, UnsafeRawPointer) -> Void
   ) throws {
+    try parts(of: 0..<count, unitBytes: unitBytes, body)
+  }
+
+  /// The same for some of the units.
+  package func parts(
+    of units: Range<Int>, unitBytes: Int, _ body: (Range<Int>, UnsafeRawPointer) -> Void
+  ) throws {
+    let (first, count) = (units.lowerBound, units.count)
     let perPart = max(1, PackingDesks.partBytes / max(unitBytes, 1))
     let failure = Locked<(any Error)?>(nil)
     tensor.withUnsafeBytes { bytes in
@@ -77,7 +85,7 @@ package struct WeightSource {
       let chunks = Chunks((count + perPart - 1) / perPart, cost: Self.cost(min(perPart, count) * unitBytes))
       pool.run(chunks.count) { chunk, thread in
         for part in chunks[chunk] {
-          let range = part * perPart..<min((part + 1) * perPart, count)
+          let range = first + part * perPart..<min(first + (part + 1) * perPart, units.upperBound)
           let start = range.lowerBound * unitBytes
           guard isCopied else {
             body(range, base)

@@ -126,10 +126,11 @@ extension WeightStore {
   ///
   /// - Parameters:
   ///   - companions: what else the packed form is made of.
+  ///   - units: of what may come in parts (`withUnits`).
   ///   - fill: writes the packed form, `byteCount` bytes.
   package func weight(
-    _ tensor: Tensor, with companions: [Tensor?] = [], format: String, byteCount: Int, _ pool: ThreadPool,
-    _ fill: @escaping PackedWeight.Fill
+    _ tensor: Tensor, with companions: [Tensor?] = [], format: String, byteCount: Int,
+    units: PackedWeight.Units? = nil, _ pool: ThreadPool, _ fill: @escaping PackedWeight.Fill
   ) throws -> PackedWeight {
     let key = Key(tensor, companions, format, byteCount: byteCount)
     let (found, isLasting) = state.withLock { ($0.entries[key]?.weight, $0.isLasting(key)) }
@@ -140,7 +141,7 @@ extension WeightStore {
       return weight
     }
     let (storage, block) = try lentMemory.take(byteCount)
-    let made = PackedWeight(storage, in: block, source: tensor, fill)
+    let made = PackedWeight(storage, in: block, source: tensor, units: units, fill)
     return state.withLock { state in
       if let other = state.entries[key]?.weight { return other }
       state.entries[key] = Entry(source: tensor, companions: companions, packed: storage, weight: made)
@@ -150,9 +151,18 @@ extension WeightStore {
 
   /// Brings weights to memory until they are given back.
   ///
-  /// - Parameter share: bytes that the caller's run may still keep for good.
-  package func borrow(_ weights: [PackedWeight], share: inout Int, _ pool: ThreadPool) throws {
-    try residency.borrow(weights, share: &share, pool)
+  /// - Parameters:
+  ///   - share: bytes that the caller's run may still keep for good.
+  ///   - inParts: whether large ones come when `withUnits` asks for them; else all are there at once.
+  package func borrow(
+    _ weights: [PackedWeight], share: inout Int, inParts: Bool = false, _ pool: ThreadPool
+  ) throws {
+    try residency.borrow(weights, share: &share, inParts: inParts, pool)
+  }
+
+  /// Calls `body` for a borrowed weight: once for all units where they are in memory, else for some after the other.
+  package func withUnits(of weight: PackedWeight, _ pool: ThreadPool, _ body: PackedWeight.Reader) throws {
+    try residency.withUnits(of: weight, pool, body)
   }
 
   package func giveBack(_ weights: [PackedWeight]) { residency.giveBack(weights) }
