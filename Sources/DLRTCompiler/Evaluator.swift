@@ -39,7 +39,7 @@ package struct Evaluator {
       let bytes = try Tensor.byteCount(type, shape)
       guard bytes <= limit - total else { return nil }
       total += bytes
-      results.append(try Tensor(uninitialized: shape, type: type))
+      results.append(try Tensor(uninitialized: shape, type: type, lasts: true))
     }
     if let viewed = op.viewedInput, viewed < inputs.count, let source = inputs[viewed]?.constant,
       let made = results.first,

@@ -30,9 +30,11 @@ public struct Tensor: Sendable {
   }
 
   /// A tensor whose bytes are yet to be written.
-  package init(uninitialized shape: [Int], type: DataType) throws(DLRTError) {
+  ///
+  /// - Parameter lasts: as of `TensorStorage`.
+  package init(uninitialized shape: [Int], type: DataType, lasts: Bool = false) throws(DLRTError) {
     let bytes = try Self.byteCount(type, shape)
-    self.init(type, shape, try TensorStorage(byteCount: bytes))
+    self.init(type, shape, try TensorStorage(byteCount: bytes, lasts: lasts))
   }
 
   /// A view of storage whose size the caller has checked.

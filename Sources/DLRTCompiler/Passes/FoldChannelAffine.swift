@@ -43,7 +43,7 @@ struct FoldChannelAffine: Pass {
       channelsPerBlock = channels / convolution.groups
       blocksPerGroup = blocks / convolution.groups
     }
-    let scaled = try Tensor(uninitialized: weights.shape, type: .float32)
+    let scaled = try Tensor(uninitialized: weights.shape, type: .float32, lasts: true)
     let run = weights.count / (blocks * channelsPerBlock)
     weights.withUnsafeBytes { bytes in
       guard let source = bytes.baseAddress else { return }

@@ -49,7 +49,7 @@ extension Tensor {
   /// Of weights `[M, C, kernel…]`, some taps along each axis.
   fileprivate func taps(_ kept: [Range<Int>]) throws -> Tensor {
     let box = kept.map(\.count)
-    let result = try Tensor(uninitialized: Array(shape.prefix(2)) + box, type: type)
+    let result = try Tensor(uninitialized: Array(shape.prefix(2)) + box, type: type, lasts: true)
     // What lies together in both is copied at once: some taps of an axis, and all axes within it, which are whole.
     let axis = zip(kept, shape.dropFirst(2)).reversed().prefix(while: { $0 == 0..<$1 }).count
     let outer = max(0, box.count - axis - 1)
