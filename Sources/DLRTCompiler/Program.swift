@@ -14,8 +14,6 @@ package struct Program: Sendable {
   /// The node that makes each value, and the nodes that read it.
   package private(set) var producers: ValueTable<NodeID>
   package private(set) var readers: ReaderTable
-  /// By node index: the inputs of which the present facts of its outputs were inferred.
-  private var inferredFrom: [[ValueID?]?] = []
   /// Bytes of the constants that the graph came with.
   package let givenBytes: Int
   package let registry: OperatorRegistry
@@ -29,6 +27,7 @@ package struct Program: Sendable {
     _ graph: Graph, registry: OperatorRegistry, makeSubgraph: @escaping @Sendable (Program) throws -> any Subgraph
   ) throws {
     self.graph = graph
+    self.graph.forgetSeen()
     givenBytes = graph.constantBytes
     self.registry = registry
     self.makeSubgraph = makeSubgraph
@@ -55,18 +54,12 @@ package struct Program: Sendable {
 }
 
 extension Program {
-  private mutating func forget(_ node: Int) {
-    table[node] = nil
-    inferredFrom[node] = nil
-  }
+  private mutating func forget(_ node: Int) { table[node] = nil }
 
   private mutating func makeOperators() throws {
     var failures: [DLRTError] = []
     for id in graph.order {
-      while table.count <= id.index {
-        table.append(nil)
-        inferredFrom.append(nil)
-      }
+      while table.count <= id.index { table.append(nil) }
       guard table[id.index] == nil else { continue }
       do {
         table[id.index] = try registry.make(graph[id], label: graph.label(of: id)) { [registry, makeSubgraph] body in
@@ -97,16 +90,19 @@ extension Program {
       facts[id.index] = value.type.map { Fact($0, Self.named(value.shape, id)) }
     }
     var changed = ValueSet(graph)
+    var hasChanged = false
     for id in graph.order {
-      let inputs = graph[id].inputs
-      let isKnown = inferredFrom[id.index].map { $0 == inputs } ?? false
-      if isKnown, !inputs.contains(where: { $0.map(changed.contains) ?? false }) { continue }
+      if !graph.hasChanged(id), !hasChanged || !graph[id].inputs.contains(where: { $0.map(changed.contains) ?? false })
+      {
+        continue
+      }
       let node = graph[id]
       let before = node.outputs.map { $0.flatMap { facts[$0.index] } }
       try inferNode(id, node)
-      inferredFrom[id.index] = node.inputs
+      graph.noteSeen(id)
       for case (let output?, let old) in zip(node.outputs, before) where !(facts[output.index].says(sameAs: old)) {
         changed.insert(output)
+        hasChanged = true
       }
     }
   }

@@ -24,6 +24,8 @@ package struct Graph: Sendable {
   /// The empty node where one was removed.
   package private(set) var nodeTable: [Node] = []
   private var isLive: [Bool] = []
+  /// By node: whether it is new, or another than when `noteSeen` was called last.
+  private var isChanged: [Bool] = []
   /// Live nodes, each after the producers of its inputs (once `sort` has run).
   package private(set) var order: [NodeID] = []
   /// Formal inputs; of a subgraph, captured values come last.
@@ -41,6 +43,7 @@ extension Graph {
     values.reserveCapacity(values.count + valueCount)
     nodeTable.reserveCapacity(nodeTable.count + nodeCount)
     isLive.reserveCapacity(isLive.count + nodeCount)
+    isChanged.reserveCapacity(isChanged.count + nodeCount)
     order.reserveCapacity(order.count + nodeCount)
   }
 
@@ -59,6 +62,7 @@ extension Graph {
   package mutating func addNode(_ node: Node) -> NodeID {
     nodeTable.append(node)
     isLive.append(true)
+    isChanged.append(true)
     let id = NodeID(nodeTable.count - 1)
     order.append(id)
     return id
@@ -68,6 +72,10 @@ extension Graph {
     nodeTable[id.index] = .empty
     isLive[id.index] = false
   }
+
+  package func hasChanged(_ id: NodeID) -> Bool { isChanged[id.index] }
+  package mutating func noteSeen(_ id: NodeID) { isChanged[id.index] = false }
+  package mutating func forgetSeen() { isChanged = Array(repeating: true, count: nodeTable.count) }
 
   package func contains(_ id: NodeID) -> Bool {
     isLive.indices.contains(id.index) && isLive[id.index]
@@ -79,6 +87,7 @@ extension Graph {
     set {
       nodeTable[id.index] = newValue
       isLive[id.index] = true
+      isChanged[id.index] = true
     }
   }
 
@@ -107,17 +116,26 @@ extension Graph {
   /// The node that makes each value.
   package func producers() -> ValueTable<NodeID> {
     var result = ValueTable<NodeID>(self)
-    for id in order {
-      for case let output? in nodeTable[id.index].outputs { result[output] = id }
+    withBodies { bodies in
+      for id in order { bodies[id.index].forEachOutput { result[$0] = id } }
     }
     return result
   }
 
   package func readers() -> ReaderTable { ReaderTable(self) }
 
+  /// Nodes by index, to be walked over.
+  @inline(__always)
+  private func withBodies(_ walk: (UnsafePointer<Unmanaged<Node.Body>>) -> Void) {
+    nodeTable.withUnsafeBytes { bytes in
+      // A node is its body's reference and nothing else.
+      if let base = bytes.baseAddress { walk(base.assumingMemoryBound(to: Unmanaged<Node.Body>.self)) }
+    }
+  }
+
   func forEachInput(_ body: (NodeID, ValueID) -> Void) {
-    for id in order {
-      for case let input? in nodeTable[id.index].inputs { body(id, input) }
+    withBodies { bodies in
+      for id in order { bodies[id.index].forEachInput { body(id, $0) } }
     }
   }
 
@@ -127,6 +145,7 @@ extension Graph {
       for (index, input) in nodeTable[id.index].inputs.enumerated() {
         guard let input, let other = replacement(input) else { continue }
         nodeTable[id.index].inputs[index] = other
+        isChanged[id.index] = true
       }
     }
   }
@@ -143,6 +162,18 @@ extension Graph {
     // Nodes whose producers are being placed, each with the next input to look at; a chain may be as long as the graph.
     var path: [(id: NodeID, input: Int)] = []
     for root in order where contains(root) && state[root.index] == .unseen {
+      // Most are in place already.
+      var isReady = true
+      withBodies { bodies in
+        bodies[root.index].forEachInput { value in
+          if let producer = producers[value], state[producer.index] != .placed { isReady = false }
+        }
+      }
+      if isReady {
+        state[root.index] = .placed
+        sorted.append(root)
+        continue
+      }
       path.append((root, 0))
       state[root.index] = .open
       while let (id, input) = path.last {
@@ -176,11 +207,12 @@ extension Graph {
     var needed = ValueSet(self)
     for output in outputs { needed.insert(output) }
     for id in order.reversed() {
-      if nodeTable[id.index].outputs.contains(where: { $0.map(needed.contains) ?? false }) {
-        for case let input? in nodeTable[id.index].inputs { needed.insert(input) }
-      } else {
-        removeNode(id)
+      var isNeeded = false
+      withBodies { bodies in
+        bodies[id.index].forEachOutput { isNeeded = isNeeded || needed.contains($0) }
+        if isNeeded { bodies[id.index].forEachInput { needed.insert($0) } }
       }
+      if !isNeeded { removeNode(id) }
     }
     order.removeAll { !isLive[$0.index] }
     // Data that no live node reads would otherwise stay in memory with the graph.

@@ -120,3 +120,22 @@ package struct Node: Sendable {
   package func input(_ index: Int) -> ValueID? { index < inputs.count ? inputs[index] : nil }
   package func output(_ index: Int) -> ValueID? { index < outputs.count ? outputs[index] : nil }
 }
+
+/// A node as graphs walk over it: they do so very often, and this counts no references.
+extension Unmanaged<Node.Body> {
+  @inline(__always) func forEachInput(_ visit: (ValueID) -> Void) {
+    _withUnsafeGuaranteedRef { body in
+      for index in body.parts.inputs.indices {
+        if let input = body.parts.inputs[index] { visit(input) }
+      }
+    }
+  }
+
+  @inline(__always) func forEachOutput(_ visit: (ValueID) -> Void) {
+    _withUnsafeGuaranteedRef { body in
+      for index in body.parts.outputs.indices {
+        if let output = body.parts.outputs[index] { visit(output) }
+      }
+    }
+  }
+}

@@ -46,7 +46,7 @@ extension Importer {
     var seen: Set<String> = []
     for attribute in source.view.attributes.all {
       let name = try attribute.name.name(of: "an attribute")
-      guard !name.isEmpty, seen.insert(name).inserted else {
+      guard !name.isEmpty, source.view.attributes.count == 1 || seen.insert(name).inserted else {
         throw DLRTError(.invalidModel, "an attribute has no name of its own", tensor: name)
       }
       if attribute.reference.count > 0 {

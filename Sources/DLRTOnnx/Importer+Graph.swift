@@ -3,7 +3,7 @@ import DLRTGraph
 import DLRTOperators
 
 /// A node as the file has it, with its names read.
-struct SourceNode {
+final class SourceNode {
   let view: COnnxNode
   let op: OperatorName
   let overload: String

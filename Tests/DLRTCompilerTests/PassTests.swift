@@ -359,6 +359,31 @@ import Testing
     try check(b, [input([1, 3] + sizes)], leaves: b.model().operatorCounts)
   }
 
+  /// Sizes that inference knows: what only leads to them goes, what others read or is an output becomes a constant.
+  @Test func knownSizesFold() throws {
+    var b = GraphBuilder()
+    let x = b.input("x", .float32, [2, 6, 4])
+    func at(_ index: Int, _ source: ValueID) throws -> ValueID {
+      b.node("Gather", [source, b.constant(try Tensor(int64: [index]))])
+    }
+    let shape = b.node("Shape", [x])
+    let (rows, columns) = (try at(0, shape), try at(2, shape))
+    let target = b.node("Concat", [rows, b.constant(try Tensor(int64: [-1])), columns], ["axis": .int(0)])
+    let made = b.node("Reshape", [x, target])
+    let count = b.node("Cast", [columns], ["to": .int(Int(DataType.float32.rawValue))])
+    b.output(b.node("Relu", [b.node("Div", [made, count])]), rows, b.node("Mul", [rows, columns]))
+    let model = try b.model()
+    #expect(model.operatorCounts.keys.allSatisfy { !["Shape", "Gather", "Concat", "Cast"].contains($0) })
+    #expect(model.operatorCounts["Mul"] == nil)
+    let value = Value.tensor(try input([2, 6, 4]))
+    let got = try Session(model).run([value])
+    let expected = try Session(b.model(optimizes: false)).run([value])
+    for (a, b) in zip(got, expected) {
+      #expect(try Comparison.difference(a, b, Tolerance(relative: 0, absolute: 0)) == nil)
+    }
+    #expect(got[1].tensor?.integers == [2] && got[2].tensor?.integers == [8])
+  }
+
   @Test func constantsFold() throws {
     var b = GraphBuilder()
     let x = b.input("x", .float32, [4])

@@ -14,23 +14,37 @@ package struct FoldConstants: Pass {
 
   package func patch(for program: Program, environment: PlanEnvironment) throws -> GraphPatch {
     let graph = program.graph
-    var known: [ValueID: Fact] = [:]
-    var folded: Set<NodeID> = []
+    var known = KnownFacts(graph)
+    var folded = inferred(program)
     var budget = Self.mostExtraBytes &+ 2 &* program.givenBytes &- graph.constantBytes
+    var isNeeded = ValueSet(graph)
+    for output in graph.outputs { isNeeded.insert(output) }
+    for id in graph.order where !folded[id.index] {
+      for case let input? in graph[id].inputs { isNeeded.insert(input) }
+    }
     for id in graph.order {
       let node = graph[id]
-      guard let op = program.op(id), op.isDeterministic,
-        let results = try fold(node, id, op, program, known, budget, environment)
-      else { continue }
-      folded.insert(id)
-      for (output, tensor) in zip(node.outputs, results) {
-        guard let output, let tensor else { continue }
+      if folded[id.index] {
+        // What only others need that are inferred too goes with them.
+        guard let output = node.outputs[0], isNeeded.contains(output),
+          let tensor = try program.facts[output.index]?.tensorOfElements()
+        else { continue }
         known[output] = Fact(constant: tensor)
         budget -= tensor.byteCount
+      } else {
+        guard let op = program.op(id), op.isDeterministic,
+          let results = try fold(node, id, op, program, known, budget, environment)
+        else { continue }
+        folded[id.index] = true
+        for (output, tensor) in zip(node.outputs, results) {
+          guard let output, let tensor else { continue }
+          known[output] = Fact(constant: tensor)
+          budget -= tensor.byteCount
+        }
       }
       // What was only a step on the way goes.
       for case let input? in node.inputs {
-        guard let made = known[input]?.constant, program.readers[input].allSatisfy(folded.contains),
+        guard let made = known[input]?.constant, program.readers[input].allSatisfy({ folded[$0.index] }),
           !graph.outputs.contains(input)
         else { continue }
         known[input] = nil
@@ -38,7 +52,7 @@ package struct FoldConstants: Pass {
       }
     }
     var patch = GraphPatch(graph)
-    for id in graph.order where folded.contains(id) {
+    for id in graph.order where folded[id.index] {
       for case let output? in graph[id].outputs {
         guard let tensor = known[output]?.constant else { continue }
         patch.replace(output, with: patch.constant(tensor, name: graph[output].name))
@@ -48,16 +62,29 @@ package struct FoldConstants: Pass {
     return patch
   }
 
+  /// By node: whether inference has found all elements of its output, as it does for the shapes of fixed sizes that many
+  /// exporters compute node by node.
+  private func inferred(_ program: Program) -> [Bool] {
+    var result = [Bool](repeating: false, count: program.graph.nodeTable.count)
+    for id in program.graph.order {
+      let node = program.graph[id]
+      guard node.outputs.count == 1, let output = node.outputs[0], program.facts[output.index]?.saysAll == true,
+        !node.hasSubgraphs, program.op(id)?.isDeterministic == true
+      else { continue }
+      result[id.index] = true
+    }
+    return result
+  }
+
   private func fold(
-    _ node: Node, _ id: NodeID, _ op: any Operator, _ program: Program, _ known: [ValueID: Fact],
+    _ node: Node, _ id: NodeID, _ op: any Operator, _ program: Program, _ known: KnownFacts,
     _ budget: Int, _ environment: PlanEnvironment
   ) throws -> [Tensor?]? {
     // Most nodes read something that is not fixed: they are passed by before anything is made of what is.
     let isFixed = node.inputs.allSatisfy { input in
       input.map { program.constants[$0.index] != nil || known[$0] != nil } ?? true
     }
-    guard isFixed || node.op == Self.castLike else { return try foldElements(node, program) }
-    if node.hasSubgraphs { return nil }
+    guard isFixed || node.op == Self.castLike, !node.hasSubgraphs else { return nil }
     var inputs: [Fact?] = []
     var inputBytes = 0
     for (index, input) in node.inputs.enumerated() {
@@ -66,9 +93,7 @@ package struct FoldConstants: Pass {
         continue
       }
       guard let fact = try known[input] ?? program.constants[input.index] ?? stranger(node, index, input, program)
-      else {
-        return try foldElements(node, program)
-      }
+      else { return nil }
       inputs.append(fact)
       if !node.inputs[..<index].contains(input) { inputBytes += fact.constant?.byteCount ?? 0 }
     }
@@ -95,28 +120,43 @@ package struct FoldConstants: Pass {
     }
     return Fact(constant: try Tensor(zeros: [0], type: type))
   }
+}
 
-  /// Shapes that are fixed although the data are not.
-  private func foldElements(_ node: Node, _ program: Program) throws -> [Tensor?]? {
-    guard node.outputs.count == 1, let output = node.outputs[0], let fact = program.facts[output.index],
-      fact.elements != nil, !node.hasSubgraphs
-    else { return nil }
-    return try fact.tensorOfElements().map { [$0] }
+/// Facts of the values that were folded, which are few of many.
+private struct KnownFacts {
+  private var places: ValueTable<Int32>
+  private var facts: [Fact?] = []
+
+  init(_ graph: Graph) { places = ValueTable(graph) }
+
+  subscript(value: ValueID) -> Fact? {
+    get { places[value].flatMap { facts[Int($0)] } }
+    set {
+      if let place = places[value] {
+        facts[Int(place)] = newValue
+      } else {
+        places[value] = Int32(facts.count)
+        facts.append(newValue)
+      }
+    }
   }
 }
 
 extension Fact {
+  /// Whether the known elements make up a tensor.
+  var saysAll: Bool {
+    guard let elements, let shape = shape?.sizes, shape.checkedProduct == elements.count else { return false }
+    switch type.dataType {
+    case .int64: return elements.allSatisfy { $0.value != nil }
+    case .int32: return elements.allSatisfy { $0.value.map { Int32(exactly: $0) != nil } ?? false }
+    default: return false
+    }
+  }
+
   /// The tensor that the known elements make up, if all are known.
   func tensorOfElements() throws -> Tensor? {
-    guard let elements, let type = type.dataType, let shape = shape?.sizes else { return nil }
-    let values = elements.compactMap(\.value)
-    guard values.count == elements.count, shape.checkedProduct == values.count else { return nil }
-    switch type {
-    case .int64: return try Tensor(int64: values, shape: shape)
-    case .int32:
-      let narrow = values.compactMap { Int32(exactly: $0) }
-      return narrow.count == values.count ? try Tensor(narrow, shape: shape) : nil
-    default: return nil
-    }
+    guard saysAll, let values = elements?.compactMap(\.value), let shape = shape?.sizes else { return nil }
+    if type.dataType == .int64 { return try Tensor(int64: values, shape: shape) }
+    return try Tensor(values.map { Int32(truncatingIfNeeded: $0) }, shape: shape)
   }
 }
