@@ -29,6 +29,45 @@ import Testing
     }
   }
 
+  /// Of a step that only fills a cache nobody reads the result, which then has no place to be written to.
+  @Test(arguments: [DataType.float32, .float64, .float16, .bfloat16], [[1], [2], [1, 2], [1, 3]])
+  func resultThatNobodyReads(_ type: DataType, _ read: [Int]) throws {
+    var numbers = RandomNumbers(seed: 15)
+    let tensors = try [[3, 4, 40, 8], [3, 4, 5, 8], [3, 4, 5, 8]].map { try numbers.tensor($0) }
+    for threads in [1, 2] {
+      var b = GraphBuilder()
+      func cast(_ value: ValueID, _ type: DataType) -> ValueID {
+        b.node("Cast", [value], ["to": .int(Int(type.rawValue))])
+      }
+      let given = tensors.enumerated().map { b.input("i\($0)", .float32, Shape($1.shape)) }.map { cast($0, type) }
+      let (x, keys, values) = (given[0], given[1], given[2])
+      let made = b.nodes("Attention", [x, x, x, nil, keys, values], outputs: 4)
+      // With another attribute, so that the two stay apart.
+      let all = b.nodes("Attention", [x, x, x, nil, keys, values], ["is_causal": .int(0)], outputs: 4)
+      b.output(cast(all[0], .float32))
+      for index in read {
+        let expected = index < 3 ? b.node("Concat", [given[index], x], ["axis": .int(2)]) : all[3]
+        b.output(cast(made[index], .float32), cast(expected, .float32))
+      }
+      let options = SessionOptions(threads: threads)
+      let results = try b.run(tensors.map { .tensor($0) }, options: options).compactMap(\.tensor)
+      for pair in 0..<read.count { #expect(try results[1 + 2 * pair].isNear(results[2 + 2 * pair], 1e-6)) }
+    }
+  }
+
+  /// Products repeat an operand of one image for all, which a symbolic size may turn out to be.
+  @Test(arguments: [1, 2]) func batchesThatOneOfThemRepeats(_ batch: Int) throws {
+    var numbers = RandomNumbers(seed: 16)
+    var b = GraphBuilder()
+    let q = b.input("q", .float32, [.symbol("N"), .known(3), .known(4), .known(8)])
+    let k = b.input("k", .float32, [.known(2), .known(3), .known(5), .known(8)])
+    let scores = b.node("MatMul", [q, b.node("Transpose", [k], ["perm": .ints([0, 1, 3, 2])])])
+    b.output(b.node("MatMul", [b.node("Softmax", [scores]), k]))
+    let inputs = try [numbers.tensor([batch, 3, 4, 8]), numbers.tensor([2, 3, 5, 8])].map { Value.tensor($0) }
+    let (got, expected) = try (b.run(inputs), Session(b.model(optimizes: false)).run(inputs))
+    #expect(try #require(got[0].tensor).isNear(#require(expected[0].tensor)))
+  }
+
   /// Few values are read where they are, many are moved together.
   @Test(arguments: [[5, 7, 8], [195, 520, 256]])
   func packedHeadsAreTheSame(_ sizes: [Int]) throws {

@@ -141,6 +141,22 @@ def repeated(n, x):
     return attend(n, x, k, k)
 
 
+@step("attention", weight=2)
+def cached(n, x):
+    """Keys and values of earlier runs before those of this one, by Concat or by the operator."""
+    shape = rank(n, x, 4)
+    c = n.c
+    if n.dims and x not in n.c.inputs:
+        raise Misfit
+    length = c.pick([1, 3, 8, 16])
+    size, dims = [*shape[:2], length, shape[3]], ["N", shape[1], f"P{length}", shape[3]]
+    past = [n.feed(c.array("float32", size), dims if n.dims else None) for _ in range(2)]
+    if n.has("Attention") and c.chance(0.5):
+        return n.add("Attention", [x, x, x, "", *past], 3, is_causal=c.pick([None, 1]))[0]
+    k, v = [n.add("Concat", [value, x], axis=2) for value in past]
+    return attend(n, x, k, v)
+
+
 @step("attention", weight=5)
 def layer(n, x):
     """A whole layer: projections joint or apart, heads split, rotated, gathered from groups, merged, gated."""

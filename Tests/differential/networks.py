@@ -221,7 +221,7 @@ class Network:
             for name, dims in self.dims.items():
                 for dim, size in zip(dims, c.inputs[name].shape):
                     if dim not in sizes:
-                        least = 1 if dim in ("N", "T", "d0", "d1") else size
+                        least = size if dim in ("H", "W", "D") else 1
                         most = size if back else c.pick([size + 2, size + 2, 3 * size + 1])
                         sizes[dim] = c.integer(size if back else least, most) if isinstance(dim, str) else size
                 shape, kind = [sizes[dim] for dim in dims], c.inputs[name].dtype

@@ -138,7 +138,9 @@ def answer(made):
 
 def is_shaky(made, session, inputs, values):
     """Whether rounding alone may move the answers too far: they near the end of float32, or nudged inputs move them."""
-    most = 1e30 if all(array.dtype.name != "float16" for array in inputs.values()) else 3e3
+    most = 1e30 if made.name == "Network of lines" else 1e6
+    if any(array.dtype.name == "float16" for array in inputs.values()):
+        most = 100  # what is multiplied with itself on the way shall stay in range
     if not all((np.abs(np.asarray(value, np.float64)) < most).all() for value in values):
         return True
     if made.exact:

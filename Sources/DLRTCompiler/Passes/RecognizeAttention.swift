@@ -110,6 +110,14 @@ private struct AttentionPattern {
   /// one of size 1, as Attention does not.
   private static func repeatsNothing(_ operands: [(ValueID, [Int])], _ output: ValueID, _ matcher: Matcher) -> Bool {
     guard let result = matcher.shape(output)?.dims.suffix(4) else { return false }
+    // Of a number and a symbol, the symbol may stand for 1; the result's size, which is either, tells nothing then.
+    let agree = (0..<2).allSatisfy { index in
+      let sizes = operands.compactMap { value, axes in
+        matcher.shape(value).map { $0[$0.rank - 4 + axes[index]] }
+      }
+      return !sizes.contains { $0.value != nil } || !sizes.contains { $0.value == nil && $0.isNamed }
+    }
+    guard agree else { return false }
     return operands.allSatisfy { value, axes in
       guard let own = matcher.shape(value)?.dims.suffix(4) else { return false }
       return axes.enumerated().allSatisfy { index, axis in

@@ -28,6 +28,7 @@ extension Step {
     let workspace = scratch.reserve(step.workspace)
     let inputCount = inputs.count
     let outputCount = outputs.count
+    let wanted = outer.outputs.map { $0 != nil }
     // The originals of converted constants are not read; their place is taken by the float32 copies.
     let skipped = step.skippedInputs.union(constants.map(\.index))
     return Step(
@@ -39,7 +40,7 @@ extension Step {
       for index in 0..<inputCount {
         operands[index] = io.hasInput(index) ? UnsafeMutableRawPointer(mutating: io.input(index)) : nil
       }
-      for index in 0..<outputCount { operands[inputCount + index] = io.output(index) }
+      for index in 0..<outputCount { operands[inputCount + index] = wanted[index] ? io.output(index) : nil }
       for (index, tensor) in constants { operands[index] = tensor.mutablePointer }
       for entry in widened {
         let target = base + entry.offset
