@@ -245,11 +245,13 @@ private func floats(_ values: [Float], _ shape: [Int]) throws -> Tensor { try Te
 
   private let three: [Float] = [0, 0, 1, 1, 0, 0, 1, 1, 5, 5, 6, 6]
 
-  @Test(arguments: [1, 7, 8, 9, 100, 500]) func manyBoxes(_ count: Int) throws {
+  @Test(arguments: [1, 7, 8, 9, 100, 500], [10, 1000] as [Double]) func manyBoxes(_ count: Int, _ width: Double) throws
+  {
     var numbers = RandomNumbers(seed: UInt64(count))
-    let boxes = (0..<count).flatMap { _ in
-      let (y, x) = (Float(numbers.next() * 10), Float(numbers.next() * 10))
-      return [y, x, y + Float(numbers.next() * 3), x + Float(numbers.next() * 3)]
+    let boxes = (0..<count).flatMap { index in
+      let (y, x) = (Float(numbers.next() * 10), Float(numbers.next() * width))
+      let wide: Float = index % 10 == 3 ? 20 : 1
+      return [y, x, y + Float(numbers.next() * 3), x + wide * Float(numbers.next() * 3)]
     }
     let scores = try numbers.tensor([count]).array(of: Float.self)
     func area(_ y: Float, _ x: Float) -> Float { max(0, y) * max(0, x) }
@@ -287,6 +289,15 @@ private func floats(_ values: [Float], _ shape: [Int]) throws -> Tensor { try Te
 
   @Test func equalScoresGoInOrder() throws {
     #expect(try run(boxes: three, scores: [0.5, 0.5, 0.5]) == [0, 0, 0, 0, 0, 2])
+  }
+
+  @Test func boxesOutOfRange() throws {
+    let (most, far) = (Float.greatestFiniteMagnitude, Float.infinity)
+    var boxes: [Float] = [0, -far, 1, far, 0, .nan, 1, 2, 0, -most, 1, most, 0, 3, 1, 3]
+    // The same box over and over, so that there are strips.
+    for _ in 0..<100 { boxes += [0, 0, 1, 1] }
+    let scores = (0..<104).map { 1 - Float($0) / 200 }
+    #expect(try run(boxes: boxes, scores: scores, most: 104) == [0, 1, 2, 3, 4].flatMap { [0, 0, $0] })
   }
 
   @Test func limits() throws {
