@@ -80,7 +80,8 @@ package struct RoiAlign: Operator {
       let together = 32
       let parts = (input[1] + together - 1) / together
       let lanes = max(1, min(regions * parts, threads))
-      return Step(kernel: "roi", workspace: lanes * RegionSampling<T>.scratchBytes) { io in
+      let scratchBytes = loops.scratchBytes
+      return Step(kernel: "roi", workspace: lanes &* scratchBytes) { io in
         let (x, rois, y) = (io.input(0, as: T.self), io.input(1, as: T.self), io.output(0, as: T.self))
         let (batch, workspace) = (io.input(2, as: Int64.self), io.workspace)
         for region in 0..<regions {
@@ -92,7 +93,7 @@ package struct RoiAlign: Operator {
           try loops.check(rois + region &* 4)
         }
         io.parallel(lanes) { lane in
-          let scratch = workspace + lane &* RegionSampling<T>.scratchBytes
+          let scratch = workspace + lane &* scratchBytes
           for unit in stride(from: lane, to: regions &* parts, by: lanes) {
             let region = unit / parts
             let first = unit % parts &* together
@@ -152,7 +153,9 @@ private struct RegionSampling<T: RealElement>: Sendable {
 
   /// Samples along an axis that are found at a time.
   private static var block: Int { 256 }
-  static var scratchBytes: Int { 2 * block * MemoryLayout<AxisSample<T>>.stride }
+  private static var sampleBytes: Int { 2 * block * MemoryLayout<AxisSample<T>>.stride }
+  /// Samples along both axes, and a row of the image.
+  var scratchBytes: Int { (Self.sampleBytes &+ width &* MemoryLayout<T>.stride &+ 63) & ~63 }
 
   /// Samples some channels of an image.
   ///
@@ -169,20 +172,33 @@ private struct RegionSampling<T: RealElement>: Sendable {
     (result + planes.lowerBound &* bins).update(repeating: isMean ? 0 : -.infinity, count: planes.count &* bins)
     let across = scratch.assumingMemoryBound(to: AxisSample<T>.self)
     let down = across + Self.block
+    let blend = (scratch + Self.sampleBytes).assumingMemoryBound(to: T.self)
     for top in stride(from: 0, to: op.height &* rows, by: Self.block) {
       let samplesDown = min(Self.block, op.height &* rows &- top)
       AxisSample.find(down, top, samplesDown, rows, grid.y, grid.binHeight, height)
       for left in stride(from: 0, to: op.width &* columns, by: Self.block) {
         let samplesAcross = min(Self.block, op.width &* columns &- left)
         AxisSample.find(across, left, samplesAcross, columns, grid.x, grid.binWidth, width)
+        let span = AxisSample.span(across, samplesAcross)
         for plane in planes {
           let source = image + plane &* height &* width
-          for sample in 0..<samplesDown {
-            let line = result + (plane &* bins &+ (top &+ sample) / rows &* op.width &+ left / columns)
-            if isMean {
+          var sample = 0
+          while sample < samplesDown {
+            let bin = (top &+ sample) / rows
+            let line = result + (plane &* bins &+ bin &* op.width &+ left / columns)
+            if isMean && span.count <= 4 &* samplesAcross {
+              // The rows of a bin are added up first, so that its samples are a row's.
+              let end = min(samplesDown, (bin &+ 1) &* rows &- top)
+              if AxisSample.blend(source, width, down + sample, end &- sample, span, blend) {
+                AxisSample.addLine(blend, across, samplesAcross, left % columns, columns, line)
+              }
+              sample = end
+            } else if isMean {
               AxisSample.addLine(source, width, down[sample], across, samplesAcross, left % columns, columns, line)
+              sample = sample &+ 1
             } else {
               AxisSample.raiseLine(source, width, down[sample], across, samplesAcross, left % columns, columns, line)
+              sample = sample &+ 1
             }
           }
         }
@@ -224,6 +240,63 @@ private struct AxisSample<T: RealElement>: BitwiseCopyable {
         low >= size &- 1
         ? AxisSample(low: size &- 1, high: size &- 1, back: 1, forth: 0)
         : AxisSample(low: low, high: low &+ 1, back: 1 - (inside - T(low)), forth: inside - T(low))
+    }
+  }
+
+  /// The elements that samples read.
+  static func span(_ samples: UnsafePointer<AxisSample>, _ count: Int) -> Range<Int> {
+    var (first, end) = (Int.max, 0)
+    for index in 0..<count where !samples[index].isOutside {
+      first = min(first, samples[index].low)
+      end = max(end, samples[index].high &+ 1)
+    }
+    return min(first, end)..<end
+  }
+
+  /// Adds up rows of a plane by the weights of samples down it, over some columns.
+  ///
+  /// - Returns: false if there is nothing to add up.
+  @_optimize(speed) @inline(never)
+  static func blend(
+    _ plane: UnsafePointer<T>, _ width: Int, _ rows: UnsafePointer<AxisSample>, _ count: Int, _ columns: Range<Int>,
+    _ sums: UnsafeMutablePointer<T>
+  ) -> Bool {
+    var isFirst = true
+    for index in 0..<count {
+      let row = rows[index]
+      if row.isOutside { continue }
+      let (top, bottom) = (plane + row.low &* width, plane + row.high &* width)
+      let (back, forth) = (row.back, row.forth)
+      if isFirst {
+        for column in columns { sums[column] = back * top[column] + forth * bottom[column] }
+      } else {
+        for column in columns { sums[column] += back * top[column] + forth * bottom[column] }
+      }
+      isFirst = false
+    }
+    return !isFirst && !columns.isEmpty
+  }
+
+  /// Adds samples of a row to the bins of a line.
+  ///
+  /// - Parameter skipped: samples of the first bin before those given.
+  @_optimize(speed) @inline(never)
+  static func addLine(
+    _ row: UnsafePointer<T>, _ samples: UnsafePointer<AxisSample>, _ count: Int, _ skipped: Int, _ perBin: Int,
+    _ line: UnsafeMutablePointer<T>
+  ) {
+    var (index, bin, end) = (0, 0, min(perBin &- skipped, count))
+    while index < count {
+      var sum: T = 0
+      while index < end {
+        let sample = samples[index]
+        index = index &+ 1
+        if sample.isOutside { continue }
+        sum += sample.back * row[sample.low] + sample.forth * row[sample.high]
+      }
+      line[bin] += sum
+      bin = bin &+ 1
+      end = min(end &+ perBin, count)
     }
   }
 
