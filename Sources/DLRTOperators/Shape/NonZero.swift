@@ -8,19 +8,35 @@ package struct NonZero: Operator {
 
   package init(_ attributes: inout AttributeReader) throws {}
 
+  /// Constants up to this many elements are counted when shapes are inferred.
+  private static let mostCounted = 1 << 16
+
   package func infer(_ inference: inout Inference) throws {
     let rank = inference.inputs[0]?.shape?.rank
+    if let constant = inference.constant(0), constant.count <= Self.mostCounted {
+      inference.set(0, .int64, [.known(constant.rank), .known(try Self.count(constant))])
+      return
+    }
     inference.setDataDependent(0, .tensor(.int64), rank.map { [.known($0), .unknown] })
+  }
+
+  private static func count(_ tensor: Tensor) throws -> Int {
+    let tensor = try tensor.aligned()
+    return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: max(tensor.count, 1)) { flags in
+      flags.baseAddress.map { ZeroTest.loop(tensor.type)(tensor.pointer, $0, tensor.count) } ?? 0
+    }
   }
 
   package func plan(_ planning: inout Planning) throws -> Step {
     let shape = planning.shape(0)
     let total = shape.product
+    let isOpen = planning.output(0).isOpen
     let test = ZeroTest.loop(planning.type(0))
     return Step(kernel: "nonzero", workspace: total) { io in
       let flags = io.workspace.assumingMemoryBound(to: UInt8.self)
       let found = test(io.input(0), flags, total)
-      let target = try io.allocate(output: 0, [shape.count, found]).assumingMemoryBound(to: Int64.self)
+      let memory = isOpen ? try io.allocate(output: 0, [shape.count, found]) : io.output(0)
+      let target = memory.assumingMemoryBound(to: Int64.self)
       guard let columns = shape.last else { return }
       let coordinates = target + (shape.count &- 1) &* found
       var place = 0
