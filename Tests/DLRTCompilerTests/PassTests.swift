@@ -241,16 +241,23 @@ import Testing
   }
 
   /// Windows of an image: a bias for each head, and a mask for each window, added with an axis for the images in front.
-  @Test func attentionInShiftedWindows() throws {
+  @Test(arguments: [1, 2], [0, 3, 4]) func attentionInShiftedWindows(_ masks: Int, _ factorRank: Int) throws {
     var b = GraphBuilder()
     let x = b.input("x", .float32, [4, 3, 6, 8])
-    let product = b.node("MatMul", [x, b.node("Transpose", [x], ["perm": .ints([0, 1, 3, 2])])])
+    var product = b.node("MatMul", [x, b.node("Transpose", [x], ["perm": .ints([0, 1, 3, 2])])])
+    if factorRank > 0 {
+      let shape = Array([1, 3, 1, 1].suffix(factorRank))
+      product = b.node("Mul", [product, b.constant(try input(shape, seed: 8))])
+    }
     let biased = b.node("Add", [product, b.constant(try input([1, 3, 6, 6], seed: 3))])
     let wide = b.node("Reshape", [biased, b.constant(try Tensor([1, 4, 3, 6, 6] as [Int64], shape: [5]))])
-    let masked = b.node("Add", [wide, b.constant(try input([1, 4, 1, 6, 6], seed: 4))])
+    var masked = wide
+    for mask in 0..<masks {
+      masked = b.node("Add", [masked, b.constant(try input([1, 4, 1, 6, 6], seed: 4 + mask))])
+    }
     let scores = b.node("Reshape", [masked, b.constant(try Tensor([-1, 3, 6, 6] as [Int64], shape: [4]))])
     b.output(b.node("MatMul", [b.node("Softmax", [scores], ["axis": .int(-1)]), x]))
-    try check(b, [input([4, 3, 6, 8])], leaves: ["Attention": 1])
+    try check(b, [input([4, 3, 6, 8])], leaves: factorRank > 0 ? ["Attention": 1, "Mul": 1] : ["Attention": 1])
   }
 
   /// A mask of one column serves all keys, which Attention by itself would take for one key.
@@ -262,6 +269,15 @@ import Testing
     b.output(b.node("MatMul", [b.node("Softmax", [masked], ["axis": .int(-1)]), x]))
     try check(
       b, [input([2, 4, 6, 8]), input([1, 1, 1, width], seed: 5)], leaves: ["Attention": 1, "Expand": 1])
+  }
+
+  /// As older exporters write a range of numbers.
+  @Test func placesInAConstantAreFixed() throws {
+    var b = GraphBuilder()
+    let flags = try Tensor([1, 0, 1, 1, 0, 1] as [Float], shape: [6])
+    let places = b.node("Squeeze", [b.node("NonZero", [b.constant(flags)]), b.constant(try Tensor(int64: [0]))])
+    b.output(b.node("Gather", [b.input("x", .float32, [3, 6]), places], ["axis": .int(1)]))
+    try check(b, [input([3, 6])], leaves: ["Gather": 1])
   }
 
   /// Factors one after the other may stay in float32's range where their product does not.

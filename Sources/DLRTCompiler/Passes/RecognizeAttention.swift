@@ -24,6 +24,7 @@ struct RecognizeAttention: Pass {
       let trailing = packed == nil ? 3 : 2
       var inputs = [packed?.q ?? pattern.q, packed?.k ?? pattern.key(&patch, program), packed?.v ?? pattern.v]
         .map { batch.joined($0, trailing: trailing, &patch, program) as ValueID? }
+      inputs[0] = pattern.weighted(inputs[0], &patch, program)
       inputs.append(pattern.mask(for: packed?.k ?? pattern.v, axis: packed == nil ? 2 : 1, &patch, program))
       let fact = program.fact(output)
       let result = Graph.Value(name: program.graph[output].name, type: fact?.type, shape: fact?.shape)
@@ -51,6 +52,8 @@ private struct AttentionPattern {
   private(set) var scale: Float = 1
   /// A query all of whose keys are hidden gets zeros.
   let unseenIsZero: Bool
+  /// A factor for each head, which the scores are multiplied with.
+  private let headFactor: ValueID?
   /// What the transposition that makes Kᵀ reads, and its permutation.
   private let keySource: ValueID
   private let keyPermutation: [Int]
@@ -75,7 +78,8 @@ private struct AttentionPattern {
       mask = other
       scores = product
     }
-    guard let (product, factor) = Self.scaled(scores, matcher), matcher.useCount(product) == 1,
+    let (plain, headFactor) = Self.headScaled(scores, matcher)
+    guard let (product, factor) = Self.scaled(plain, matcher), matcher.useCount(product) == 1,
       let matmul = matcher.node(product, "MatMul"), let left = matmul.input(0), let right = matmul.input(1),
       let (q, queryScale) = Self.scaled(left, matcher), let (transposed, keyScale) = Self.scaled(right, matcher),
       matcher.shape(q)?.rank == rank, let (source, permutation) = Self.keys(transposed, matcher, rank: rank),
@@ -85,6 +89,8 @@ private struct AttentionPattern {
     else { return nil }
     self.batch = batch
     self.unseenIsZero = unseenIsZero
+    self.headFactor = headFactor
+    guard batch.isOneAxis || headFactor == nil else { return nil }
     let (shared, isShared) = (Self.shared(source, matcher), Self.shared(v, matcher))
     self.output = output
     self.q = q
@@ -151,22 +157,28 @@ private struct AttentionPattern {
       {
         (sum, isWide) = (inner, true)
       }
-      guard let addition = matcher.node(sum, "Add"),
+      var (next, tensors) = (sum, [Tensor]())
+      while tensors.isEmpty || isWide, matcher.useCount(next) == 1, let addition = matcher.node(next, "Add"),
         let (constant, rest) = matcher.split(addition, { matcher.constant($0) != nil }),
         let tensor = matcher.constant(constant), tensor.type == matcher.type(scores)
-      else { return found }
-      var next = rest
+      {
+        tensors.append(tensor)
+        next = rest
+      }
       if isWide {
-        guard let split = matcher.node(rest, "Reshape"), let source = split.input(0), matcher.useCount(rest) == 1,
-          isOneMoreAxis(matcher.shape(rest), matcher.shape(source)), tensor.rank == 5, tensor.shape[0] == 1
+        guard let split = matcher.node(next, "Reshape"), let source = split.input(0), matcher.useCount(next) == 1,
+          isOneMoreAxis(matcher.shape(next), matcher.shape(source)),
+          tensors.allSatisfy({ $0.rank == 5 && $0.shape[0] == 1 })
         else { return found }
         next = source
       }
-      let own = isWide ? Array(tensor.shape.dropFirst()) : tensor.shape
-      guard own.count == 4, isMask(Shape(own), shape), endsWithKeys(Shape(own), shape),
-        matcher.node(next, "Add") != nil, let plain = try? tensor.reshaped(own)
-      else { return found }
-      found.append(plain)
+      let plain = tensors.compactMap { tensor in
+        let own = isWide ? Array(tensor.shape.dropFirst()) : tensor.shape
+        guard own.count == 4, isMask(Shape(own), shape), endsWithKeys(Shape(own), shape) else { return nil as Tensor? }
+        return try? tensor.reshaped(own)
+      }
+      guard !tensors.isEmpty, plain.count == tensors.count, matcher.node(next, "Add") != nil else { return found }
+      found += plain
       scores = next
     }
     return found
@@ -220,7 +232,7 @@ private struct AttentionPattern {
   }
 
   private static func isScores(_ value: ValueID, _ matcher: Matcher) -> Bool {
-    guard let (product, _) = scaled(value, matcher) else { return false }
+    guard let (product, _) = scaled(headScaled(value, matcher).scores, matcher) else { return false }
     return matcher.node(product, "MatMul") != nil
   }
 
@@ -240,6 +252,25 @@ private struct AttentionPattern {
     return leading
   }
 
+  /// Scores before each head's are multiplied with a number of its own, as those of unit queries and keys are, and these
+  /// numbers.
+  private static func headScaled(_ value: ValueID, _ matcher: Matcher) -> (scores: ValueID, factor: ValueID?) {
+    guard let node = matcher.node(value, "Mul"), matcher.useCount(value) == 1, let shape = matcher.shape(value),
+      shape.rank == 4,
+      let (factor, scores) = matcher.split(node, { isPerHead(matcher.shape($0), shape) }),
+      let whole = matcher.shape(scores), whole.rank == 4,
+      zip(whole.dims, shape.dims).allSatisfy({ $0.provablyEquals($1) }),
+      matcher.type(factor) == matcher.type(scores)
+    else { return (value, nil) }
+    return (scores, factor)
+  }
+
+  private static func isPerHead(_ factor: Shape?, _ scores: Shape) -> Bool {
+    guard let factor, (3...4).contains(factor.rank), factor.dims.suffix(2).allSatisfy({ $0 == 1 }) else { return false }
+    let heads = factor[factor.rank - 3]
+    return heads.provablyEquals(scores[1]) && (factor.rank == 3 || factor[0] == 1)
+  }
+
   /// A value without the numbers that it is multiplied with, and their product.
   private static func scaled(_ value: ValueID, _ matcher: Matcher) -> (ValueID, Double)? {
     if let node = matcher.node(value, "Mul"), let (factor, rest) = matcher.split(node, { matcher.scalar($0) != nil }),
@@ -253,6 +284,14 @@ private struct AttentionPattern {
       return (rest, 1 / number)
     }
     return (value, 1)
+  }
+
+  /// Queries multiplied with what the scores would be, which are more.
+  func weighted(_ queries: ValueID?, _ patch: inout GraphPatch, _ program: Program) -> ValueID? {
+    guard let headFactor, let queries, let fact = program.fact(queries) else { return queries }
+    return patch.node(
+      OperatorName("Mul"), inputs: [queries, headFactor],
+      output: Graph.Value(name: "", type: fact.type, shape: fact.shape))
   }
 
   /// The mask with as many columns as there are keys.
@@ -308,7 +347,8 @@ extension AttentionPattern {
 
   /// Q, K, V as [batch…, positions, heads · size] if that is where they come from and where the output goes.
   func packed(_ matcher: Matcher) -> Packed? {
-    guard let query = split(q, matcher), let value = split(v, matcher), query.heads % max(value.heads, 1) == 0,
+    guard headFactor == nil, let query = split(q, matcher), let value = split(v, matcher),
+      query.heads % max(value.heads, 1) == 0,
       let key = keyPermutation == [0, 2, 3, 1] ? joined(keySource, matcher) : split(keySource, matcher),
       key.heads == value.heads, let reader = matcher.onlyReader(of: output), isSwap(matcher[reader]),
       let swapped = matcher[reader].output(0), let last = matcher.onlyReader(of: swapped),
