@@ -11,6 +11,15 @@ func binary(_ args: dlk_binary_args) {
   let whole = columns &- rest
   let (xStep, yStep) = (Int(args.x_column_stride), Int(args.y_column_stride))
   guard columns > 0 else { return }
+  if whole == 0 && args.rows > 1 {
+    switch args.function {
+    case DLK_BINARY_ADD: return shortRows(Add.self, args)
+    case DLK_BINARY_SUB: return shortRows(Subtract.self, args)
+    case DLK_BINARY_MUL: return shortRows(Multiply.self, args)
+    case DLK_BINARY_DIV: return shortRows(Divide.self, args)
+    default: break
+    }
+  }
   var held = InlineArray<3, VF> { _ in VF() }
   withAddress(of: &held) { memory in
     let heldX = memory.assumingMemoryBound(to: Float.self)
@@ -30,6 +39,33 @@ func binary(_ args: dlk_binary_args) {
       line(args.function, repeatedX, 0, repeatedY, 0, heldOut, lanes)
       dlk_store_partial(out + whole, dlk_load(heldOut), rest)
     }
+  }
+}
+
+/// Rows of less than a vector. Several are read before they are written, as a row that is written over itself would hold
+/// up the next one, whose vector begins within that of the former.
+@inline(__always)
+private func shortRows<F: BinaryFunction>(_: F.Type, _ args: dlk_binary_args) {
+  let columns = Int(args.columns), together = 8
+  let (repeatsX, repeatsY) = (args.x_column_stride == 0, args.y_column_stride == 0)
+  var results = InlineArray<8, VF> { _ in VF() }
+  var row = 0
+  while row < Int(args.rows) {
+    let count = min(together, Int(args.rows) &- row)
+    var x: Source = args.x + row &* Int(args.x_row_stride), y: Source = args.y + row &* Int(args.y_row_stride)
+    for index in 0..<count {
+      let a = repeatsX ? constant(x[0]) : dlk_load_partial(x, columns)
+      let b = repeatsY ? constant(y[0]) : dlk_load_partial(y, columns)
+      results[index] = F.apply(a, b)
+      x += Int(args.x_row_stride)
+      y += Int(args.y_row_stride)
+    }
+    var out: Target = args.out + row &* Int(args.out_row_stride)
+    for index in 0..<count {
+      dlk_store_partial(out, results[index], columns)
+      out += Int(args.out_row_stride)
+    }
+    row = row &+ count
   }
 }
 

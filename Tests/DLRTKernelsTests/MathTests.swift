@@ -141,7 +141,7 @@ import Testing
     let kernels = KernelLibrary.table(for: isa)
     for seed in 0..<300 {
       var random = SeededGenerator(seed)
-      let rows = random.int(0...4), columns = random.pick([0, 1, 3, 15, 16, 17, 40])
+      let rows = random.pick([0, 1, 2, 4, 8, 19]), columns = random.pick([0, 1, 3, 15, 16, 17, 40])
       let function = dlk_binary(rawValue: Int32(random.int(0...Int(DLK_BINARY_COUNT.rawValue) - 1)))
       let (xRow, xColumn) = (random.pick([0, 41]), random.int(0...1)),
         (yRow, yColumn) = (random.pick([0, 43]), random.int(0...1))

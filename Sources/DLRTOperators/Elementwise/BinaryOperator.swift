@@ -86,7 +86,7 @@ struct NumericCombine<Formula: NumericFormula>: NumericTask {
       let x = x.assumingMemoryBound(to: T.self)
       let y = y.assumingMemoryBound(to: T.self)
       let out = out.assumingMemoryBound(to: T.self)
-      if T.isByte { return Self.combine(x, y, out, count) }
+      if T.isByte || T.self == Int64.self { return Self.combine(x, y, out, count) }
       for index in 0..<count { out[index] = Formula.apply(x[index], y[index]) }
     }
   }

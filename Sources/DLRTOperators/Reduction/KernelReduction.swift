@@ -5,6 +5,7 @@ import DLRTKernels
 /// A float32 reduction of matrices by rows or by columns, which the kernels of an instruction set do.
 struct KernelReduction: Sendable {
   private let function: dlk_reduction
+  private let takesRoot: Bool
   private let geometry: ReductionGeometry
   private let kernels: KernelSet
 
@@ -14,6 +15,7 @@ struct KernelReduction: Sendable {
       return nil
     }
     self.function = function
+    takesRoot = reduction.rule == .l2
     geometry = reduction.geometry
     self.kernels = kernels
   }
@@ -24,9 +26,9 @@ struct KernelReduction: Sendable {
     case .mean: DLK_REDUCE_MEAN
     case .max: DLK_REDUCE_MAX
     case .min: DLK_REDUCE_MIN
-    case .sumSquare: DLK_REDUCE_SUM_SQUARE
+    case .sumSquare, .l2: DLK_REDUCE_SUM_SQUARE
     case .l1: DLK_REDUCE_SUM_ABS
-    case .product, .l2, .logSum, .logSumExp: nil
+    case .product, .logSum, .logSumExp: nil
     }
   }
 
@@ -66,5 +68,11 @@ struct KernelReduction: Sendable {
     var arguments = arguments
     let kernel = byRows ? kernels.table.pointee.reduce_rows : kernels.table.pointee.reduce_columns
     kernel(&arguments, Int64(range.lowerBound), Int64(range.upperBound))
+    if takesRoot { takeRoots(arguments.y + range.lowerBound, range.count) }
   }
+}
+
+@_optimize(speed) @inline(never)
+private func takeRoots(_ values: UnsafeMutablePointer<Float>, _ count: Int) {
+  for index in 0..<count { values[index] = values[index].squareRoot() }
 }
