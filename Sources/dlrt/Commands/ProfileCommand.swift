@@ -116,7 +116,7 @@ enum ProfileCommand: Command {
     }
     Terminal.print(table.text)
     var groups: [String: (count: Int, seconds: Double, flops: Int, bytes: Int)] = [:]
-    for (step, seconds) in steps where step.depth == 0 {
+    for ((step, _), seconds) in zip(steps, ownTimes(steps)) {
       let old = groups[step.operatorName] ?? (0, 0, 0, 0)
       groups[step.operatorName] = (
         old.count + 1, old.seconds + seconds, old.flops &+ step.flops, old.bytes &+ step.bytes
@@ -131,6 +131,16 @@ enum ProfileCommand: Command {
     }
     Terminal.print("\n" + summary.text)
     Terminal.print("total \((total * 1e3).fixed(3)) ms in steps")
+  }
+
+  /// What each step takes without the steps of its bodies, which come before it.
+  private static func ownTimes(_ steps: [(StepRecord, Double)]) -> [Double] {
+    var inner: [Int: Double] = [:]
+    return steps.map { step, seconds in
+      let own = max(0, seconds - (inner.removeValue(forKey: step.depth + 1) ?? 0))
+      inner[step.depth, default: 0] += seconds
+      return own
+    }
   }
 
   private static func share(_ seconds: Double, _ total: Double) -> String {
