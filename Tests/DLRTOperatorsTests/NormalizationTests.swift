@@ -4,6 +4,23 @@ import DLRTTestSupport
 import Testing
 
 @Suite struct NormalizationTests {
+  /// Of a normalisation whose mean and deviation are all that somebody reads.
+  @Test(arguments: [DataType.float32, .float64, .float16], [1, 2])
+  func resultThatNobodyReads(_ type: DataType, _ read: Int) throws {
+    var numbers = RandomNumbers(seed: 3)
+    let tensors = try [numbers.tensor([30, 7, 33]), numbers.tensor([7, 33])]
+    var b = GraphBuilder()
+    let given = tensors.enumerated().map { index, tensor in
+      b.node(
+        "Cast", [b.input("i\(index)", .float32, Shape(tensor.shape))], ["to": .int(Int(type.rawValue))])
+    }
+    let made = b.nodes("LayerNormalization", given, ["axis": .int(1)], outputs: 3)
+    let all = b.nodes("LayerNormalization", given, ["axis": .int(-2)], outputs: 3)
+    b.output(made[read], all[read], b.node("Cast", [all[0]], ["to": .int(Int(DataType.float32.rawValue))]))
+    let results = try b.run(tensors.map { .tensor($0) }).compactMap(\.tensor)
+    #expect(try results[0].isNear(results[1], 1e-6))
+  }
+
   @Test(arguments: [
     ([3, 70], -1), ([70, 3], 0), ([2, 5, 130], 1), ([2, 3, 4, 5], 2), ([4], 0), ([2, 0], 1), ([0, 3], 1),
     ([70, 1], 1), ([3, 1, 25], 1), ([1, 40], 0), ([0, 1, 3], 1), ([50, 2], 1), ([3, 2, 5], 1),
