@@ -42,9 +42,10 @@ extension Importer {
     node.captureCount = read.shareCaptures(with: &node.inputs, builder.graph)
     node.attributes = read.values
     try kind.modernize(&node, version: version, in: &builder.graph)
-    guard registry[node.op] != nil else {
+    guard let newest = registry[node.op] else {
       throw DLRTError(.internalError, "the operator's new form is missing", got: node.op.description)
     }
+    newest.schema.completeOutputs(of: &node, in: &builder.graph)
     builder.graph.addNode(node)
   }
 

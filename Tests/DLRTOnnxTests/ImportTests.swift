@@ -18,6 +18,15 @@ private func oneNode(_ node: Proto, ir: Int = 10, opsets: [(String, Int)] = [(""
     try GraphVerifier.verify(model.graph)
   }
 
+  /// An operator writes what it always makes, whatever names there are.
+  @Test(arguments: [["y"], ["", "y"], ["", "", "y"]]) func outputsWithoutNamesAreMade(_ names: [String]) throws {
+    let model = try load(
+      .model(.graph([.node("Halves", ["x"], names)], inputs: [.value("x")], outputs: [.value("y")])))
+    let outputs = model.graph[model.graph.order[0]].outputs
+    #expect(outputs.count == max(2, names.count) && !outputs.contains(nil))
+    #expect(outputs[names.count - 1] == model.graph.outputs[0])
+  }
+
   @Test func refusesBadGraphs() {
     let x = Proto.value("x")
     let y = Proto.value("y")

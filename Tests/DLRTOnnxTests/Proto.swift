@@ -190,7 +190,10 @@ func failure(_ body: () throws -> some Any) -> DLRTError? {
 
 extension OperatorRegistry {
   static let forTests = OperatorRegistry([
-    ["Relu": Unary.self, "Add": Binary.self, "Identity": Pass.self, "If": Branch.self, "Old": Renamed.self]
+    [
+      "Relu": Unary.self, "Add": Binary.self, "Identity": Pass.self, "If": Branch.self, "Old": Renamed.self,
+      "Halves": Halves.self,
+    ]
   ])
 }
 
@@ -222,6 +225,12 @@ struct Pass: Inert {
 struct Branch: Inert {
   static let schema = OperatorSchema(
     "If", versions: [1], inputs: [("cond", "B")], outputs: [("outputs...", "V")], types: [:])
+  init(_ attributes: inout AttributeReader) throws {}
+}
+
+struct Halves: Inert {
+  static let schema = OperatorSchema(
+    "Halves", versions: [1], inputs: [("X", "T")], outputs: [("Y", "T"), ("Z", "T"), ("W?", "T")], types: [:])
   init(_ attributes: inout AttributeReader) throws {}
 }
 

@@ -75,6 +75,7 @@ struct StageBuilder {
     }
     for (position, id) in run.enumerated() {
       for case let input? in views.inputs(of: id) { lastUse[input] = position }
+      keepOutputs(of: id, position)
     }
     let (read, delivered) = valuesAfter(wait)
     for value in read { lastUse[value] = Int.max }
@@ -129,6 +130,16 @@ extension StageBuilder {
     let bytes: Int
     /// nil where nobody reads an output.
     let outputs: [ValueID?]
+  }
+
+  /// What an operator always makes has a place while its step runs, also where nobody reads it.
+  private mutating func keepOutputs(of id: NodeID, _ position: Int) {
+    let outputs = program.graph[id].outputs
+    guard outputs.count > 1, let op = program.op(id) else { return }
+    let schema = Swift.type(of: op).schema
+    for case (let index, let output?) in outputs.enumerated() where schema.alwaysMakes(output: index) {
+      if lastUse[output] == nil { lastUse[output] = position }
+    }
   }
 
   @discardableResult

@@ -18,8 +18,6 @@ struct AttentionLoop: FloatTask {
   let hasSinks: Bool
   let wantsKeys: Bool
   let wantsValues: Bool
-  /// Whether somebody reads the result, and not just the keys and values of all positions.
-  private let wantsResult: Bool
   /// Parts that run at once; each has its own scratch memory.
   private let parts: Int
   private let tiles: Int
@@ -44,7 +42,6 @@ struct AttentionLoop: FloatTask {
     self.hasSinks = hasSinks
     self.wantsKeys = wantsKeys
     self.wantsValues = wantsValues
-    wantsResult = planning.wants(output: 0)
     tiles = shape.batch &* shape.queryHeads &* ((shape.queries &+ Self.tileRows &- 1) / Self.tileRows)
     let threads = planning.threads
     parts = max(1, min(tiles, threads == 1 || shape.flops < Self.leastFlops ? 1 : threads &* 4))
@@ -80,7 +77,6 @@ struct AttentionLoop: FloatTask {
       let values = join(
         io, 2, past: 5, wantsValues ? io.output(2, as: T.self) : hasPast ? spare + joinedKeyCount : nil, shape.value,
         shape.joinedValue, shape.valueSize)
-      guard wantsResult || stage != nil else { return }
       if let kernel, let keys = keys as? Operand<Float>, let values = values as? Operand<Float> {
         return kernel.run(
           io, .init(start: keys.start, layout: keys.layout), .init(start: values.start, layout: values.layout),
@@ -161,7 +157,6 @@ struct AttentionLoop: FloatTask {
       }
       finishRow(io, scores + row &* shape.keys, bias, shown, batch: batch, head: head, query: first &+ row, span)
     }
-    guard wantsResult else { return }
     TileProduct.with(
       m: rows, n: shape.valueSize, k: span.count, scores + span.lowerBound, row: shape.keys,
       value + span.lowerBound &* values.layout.position, row: values.layout.position, result,

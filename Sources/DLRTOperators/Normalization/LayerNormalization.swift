@@ -27,10 +27,8 @@ package struct LayerNormalization: Operator {
   package func plan(_ planning: inout Planning) throws -> Step {
     let shape = planning.shape(0)
     let axis = rows.axis < 0 ? rows.axis + shape.count : rows.axis
-    // A result that nobody reads has its place where the scratch memory begins.
-    let spare = planning.wants(output: 0) ? 0 : (shape.product + 15) & ~15
-    let scale = RowFactors(planning, 1, axis: axis, offset: spare)
-    let bias = planning.has(2) ? RowFactors(planning, 2, axis: axis, offset: spare + scale.workspaceCount) : nil
+    let scale = RowFactors(planning, 1, axis: axis, offset: 0)
+    let bias = planning.has(2) ? RowFactors(planning, 2, axis: axis, offset: scale.workspaceCount) : nil
     let loop = LayerNormalizationLoop(
       count: shape.product(0..<axis), size: shape.product(axis..<shape.count), epsilon: Double(rows.epsilon),
       scale: scale, bias: bias, wantsMean: planning.wants(output: 1), wantsDeviation: planning.wants(output: 2),
@@ -39,7 +37,7 @@ package struct LayerNormalization: Operator {
     let isFast = planning.type(0) == .float32 && sharesFactors && rows.stashType != .float64
     return Step(
       kernel: isFast ? KernelLibrary.name("normalize", isa: planning.kernels.isa) : "layernorm",
-      workspace: (spare + scale.workspaceCount + (bias?.workspaceCount ?? 0)) * planning.type(0).size,
+      workspace: (scale.workspaceCount + (bias?.workspaceCount ?? 0)) * planning.type(0).size,
       isFast ? loop.kernelBody(planning.kernels) : try planning.type(0).dispatch(loop))
   }
 

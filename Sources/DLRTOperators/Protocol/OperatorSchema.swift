@@ -73,6 +73,21 @@ package struct OperatorSchema: Sendable {
 }
 
 extension OperatorSchema {
+  /// Whether every node makes an output, be it read or not; then its step has memory for it.
+  package func alwaysMakes(output index: Int) -> Bool {
+    guard index < body.outputs.count else { return false }
+    let formal = Formal(body.outputs[index])
+    return !formal.isOptional && !formal.isVariadic
+  }
+
+  /// Gives the outputs that every node makes a value where the model has no name for them.
+  package func completeOutputs(of node: inout Node, in graph: inout Graph) {
+    for index in body.outputs.indices where alwaysMakes(output: index) {
+      while node.outputs.count <= index { node.outputs.append(nil) }
+      if node.outputs[index] == nil { node.outputs[index] = graph.addValue(Graph.Value(name: "")) }
+    }
+  }
+
   /// Checks the number and presence of inputs and outputs.
   package func checkArity(of node: Node) throws(DLRTError) {
     let own = node.ownInputs
