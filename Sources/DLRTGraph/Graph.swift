@@ -103,7 +103,7 @@ extension Graph {
   package func label(of id: NodeID) -> String {
     let node = self[id]
     if !node.name.isEmpty { return node.name }
-    return node.outputs.lazy.compactMap { $0 }.first.map { self[$0].name } ?? ""
+    return node.outputs.lazy.compactMap { $0.map { self[$0].name } }.first { !$0.isEmpty } ?? ""
   }
 
   /// Bytes of all constants.
