@@ -28,28 +28,9 @@ struct SparePages {
       // What stays for good takes no more memory than it needs.
       if block.isKept, !block.fills(page) { Self.discard(page) }
     }
-    if block.isKept { missing.removeAll { !block.fills($0) } }
-    var next = 0
-    while next < missing.count, let last = places.last {
-      // As many at once as are neighbours here and there.
-      var count = 1
-      while next + count < missing.count, missing[next + count] == missing[next] + count * Self.pageBytes,
-        count < places.count, places[places.count - 1 - count] == last - count * Self.pageBytes
-      { count += 1 }
-      move(count, to: missing[next])
-      next += count
-    }
-  }
-
-  /// Moves the last places; where the system does not move several at once, one by one.
-  private mutating func move(_ count: Int, to page: UnsafeMutableRawPointer) {
-    let first = places[places.count - count]
-    places.removeLast(count)
-    if dlk_move_pages(first, page, count * Self.pageBytes) != 0 { return }
-    for offset in stride(from: 0, to: count * Self.pageBytes, by: Self.pageBytes) {
-      if count == 1 || dlk_move_pages(first + offset, page + offset, Self.pageBytes) == 0 {
-        Self.discard(first + offset)
-      }
+    for page in missing where !block.isKept || block.fills(page) {
+      guard let spare = places.popLast() else { return }
+      if dlk_move_pages(spare, page, Self.pageBytes) == 0 { Self.discard(spare) }
     }
   }
 
