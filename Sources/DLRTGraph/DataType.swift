@@ -90,6 +90,24 @@ extension DataType {
   }
 
   public var isInteger: Bool { isSignedInteger || isUnsignedInteger }
+
+  /// The `Int`s that an integer type holds, where it does not hold all.
+  package var integerRange: ClosedRange<Int>? {
+    switch self {
+    case .int2: -2...1
+    case .int4: -8...7
+    case .int8: -128...127
+    case .int16: -0x8000...0x7fff
+    case .int32: -0x8000_0000...0x7fff_ffff
+    case .uint2: 0...3
+    case .uint4: 0...15
+    case .uint8: 0...0xff
+    case .uint16: 0...0xffff
+    case .uint32: 0...0xffff_ffff
+    case .uint64: 0...Int.max
+    default: nil
+    }
+  }
   public var isComplex: Bool { self == .complex64 || self == .complex128 }
 }
 

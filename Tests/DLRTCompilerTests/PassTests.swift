@@ -400,6 +400,34 @@ import Testing
     #expect(got[1].tensor?.integers == [2] && got[2].tensor?.integers == [8])
   }
 
+  /// What inference says of small integers is no computation: tables have rows, and narrow types wrap around.
+  @Test func constantsOfIntegersFoldAsTheyAreComputed() throws {
+    var b = GraphBuilder()
+    let table = b.constant(try Tensor([7, 11, 2, 3] as [Int64], shape: [2, 2]))
+    func index(_ value: Int) throws -> ValueID { b.constant(try Tensor(int64: [value], shape: [])) }
+    func cast(_ value: ValueID, _ type: DataType) -> ValueID {
+      b.node("Cast", [value], ["to": .int(Int(type.rawValue))])
+    }
+    let row = b.node("Gather", [table, try index(1)])
+    let bytes = b.node(
+      "Add",
+      [b.constant(try Tensor([200] as [UInt8], shape: [1])), b.constant(try Tensor([100] as [UInt8], shape: [1]))])
+    let huge = b.constant(try Tensor([UInt64.max], shape: [1]))
+    let wide = b.constant(try Tensor([65_536] as [Int32], shape: [1]))
+    let beyond = b.constant(try Tensor(int64: [(1 << 32) + 5]))
+    b.output(
+      b.node("Gather", [row, try index(0)]), cast(bytes, .int64), cast(huge, .int64),
+      b.node("Div", [b.node("Mul", [wide, wide]), wide]), cast(beyond, .int32),
+      b.node("Reshape", [b.input("x", .float32, [6]), row]))
+    for optimizes in [true, false] {
+      let got = try Session(b.model(optimizes: optimizes)).run([.tensor(try input([6]))]).map {
+        try #require($0.tensor)
+      }
+      #expect(got.prefix(5).map(\.integers) == [[2], [44], [-1], [0], [5]])
+      #expect(got[5].shape == [2, 3])
+    }
+  }
+
   @Test func constantsFold() throws {
     var b = GraphBuilder()
     let x = b.input("x", .float32, [4])

@@ -63,11 +63,19 @@ package struct FoldConstants: Pass {
   }
 
   /// By node: whether inference has found all elements of its output, as it does for the shapes of fixed sizes that many
-  /// exporters compute node by node.
+  /// exporters compute node by node. What reads constants alone is computed.
   private func inferred(_ program: Program) -> [Bool] {
     var result = [Bool](repeating: false, count: program.graph.nodeTable.count)
+    var isComputed = ValueSet(program.graph)
     for id in program.graph.order {
       let node = program.graph[id]
+      let readsData = node.inputs.contains { input in
+        input.map { program.constants[$0.index] == nil && !isComputed.contains($0) } ?? false
+      }
+      guard readsData || program.op(id)?.isDeterministic == false else {
+        for case let output? in node.outputs { isComputed.insert(output) }
+        continue
+      }
       guard node.outputs.count == 1, let output = node.outputs[0], program.facts[output.index]?.saysAll == true,
         !node.hasSubgraphs, program.op(id)?.isDeterministic == true
       else { continue }

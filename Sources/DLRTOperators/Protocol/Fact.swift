@@ -24,9 +24,19 @@ package struct Fact: Sendable {
 
   package init(constant: Tensor) {
     self.init(.tensor(constant.type), Shape(constant.shape), constant: constant)
-    if constant.count <= Self.mostElements, constant.type.isInteger, let values = constant.integers {
-      elements = values.map(Dim.known)
-    }
+    guard constant.count <= Self.mostElements, constant.type.isInteger, let values = constant.integers else { return }
+    // What is beyond counting was clamped.
+    if constant.type == .uint64 && values.contains(Int.max) { return }
+    elements = values.map(Dim.known)
+  }
+
+  /// An output as an operator states it. Numbers that its type does not hold wrap around there; what they are then is not
+  /// said.
+  package init(_ type: DataType, _ shape: Shape, stated elements: [Dim]?) {
+    let isAll = shape.sizes.map { $0.checkedProduct == elements?.count } ?? true
+    self.init(.tensor(type), shape, elements: isAll ? elements : nil)
+    guard let range = type.integerRange else { return }
+    self.elements = self.elements?.map { $0.value.map(range.contains) == false ? .unknown : $0 }
   }
 
   /// Longer integer tensors are data, not shapes.

@@ -153,7 +153,7 @@ extension Inference {
 
   package mutating func set(_ index: Int, _ type: DataType, _ shape: Shape, elements: [Dim]? = nil) {
     guard index < outputs.count else { return }
-    outputs[index] = Fact(type, shape, elements: elements)
+    outputs[index] = Fact(type, shape, stated: elements)
   }
 
   package mutating func set(_ index: Int, _ fact: Fact) {

@@ -24,7 +24,8 @@ package struct Gather: Operator {
   }
 
   private func picked(_ inference: Inference) -> [Dim]? {
-    guard let source = inference.inputs[0]?.elements, let chosen = try? inference.integers(1),
+    guard inference.inputs[0]?.shape?.rank == 1, let source = inference.inputs[0]?.elements,
+      let chosen = try? inference.integers(1),
       chosen.count <= Fact.mostElements
     else { return nil }
     let places = chosen.map { $0 < 0 ? $0 + source.count : $0 }
