@@ -55,8 +55,8 @@ func gemm(_ args: dlk_gemm_args, _ rows: Range<Int>, _ panels: Range<Int>, packe
 }
 
 /// How often to go over C so that a block of A and a panel of B stay in the second-level cache together. What one block
-/// stores is where the next one's sums start, which changes no result, as long as nothing else is done to them and no
-/// column ends within a vector, whose sums start at nothing.
+/// stores is where the next one's sums start, which changes no result, as long as nothing else is done to them. Narrow
+/// ends of rows are not worth it.
 private func depthBlocks(_ args: dlk_gemm_args, _ rows: Int) -> Int {
   guard rows >= 48, Int(args.n) % lanes == 0, Epilogue(args.epilogue).isFree else { return 1 }
   return max(1, ceilDivide(Int(args.k), deepest))

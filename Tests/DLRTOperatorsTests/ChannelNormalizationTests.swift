@@ -55,6 +55,15 @@ private func isNear(_ a: [Float], _ b: [Float]) -> Bool {
     #expect(isNear(try #require(made[0].tensor).elements(Float.self), expected))
   }
 
+  @Test func statisticsOfEachActivationHaveItsShape() throws {
+    var builder = GraphBuilder()
+    let x = builder.input("x", .float32, [2, 3, 5])
+    let parameters = try (0..<4).map { _ in builder.constant(try floats([1, 2, 3, 4, 5], [5])) }
+    #expect(throws: DLRTError.self) {
+      try builder.imported("BatchNormalization", version: 7, [x] + parameters, ["spatial": .int(0)])
+    }
+  }
+
   @Test func statisticsOfAnotherType() throws {
     let x = try Tensor([1, 2] as [Float16], shape: [1, 2])
     let y = try OperatorRun.tensor(

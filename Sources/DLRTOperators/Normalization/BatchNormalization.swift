@@ -20,8 +20,9 @@ package struct BatchNormalization: Operator {
   package static func modernize(_ node: inout Node, version: Int, in graph: inout Graph) throws {
     guard version < 14 else { return }
     for name in ["consumed_inputs", "is_test"] { node.attributes[name] = nil }
-    let isSpatial = node.int("spatial", 1) != 0
-    node.attributes["spatial"] = nil
+    let isSpatial = version >= 9 || node.int("spatial", 1) != 0
+    // Later versions do not have it; a zero is refused there.
+    if version < 9 || node.int("spatial", 1) == 1 { node.attributes["spatial"] = nil }
     let extra = node.outputs.dropFirst().compactMap { $0 }
     if !isSpatial {
       guard extra.isEmpty else {
@@ -42,6 +43,19 @@ package struct BatchNormalization: Operator {
   /// Before version 9 each activation could have parameters of its own, which then have the shape of X without its batch.
   private static func normalizeEachActivation(_ node: inout Node, in graph: inout Graph) throws {
     let type = node.input(0).flatMap { graph[$0].type }
+    let shape = node.input(0).flatMap { graph[$0].shape }
+    for index in 1...4 {
+      guard let parameter = node.input(index) else {
+        throw DLRTError(.invalidModel, "a required input is missing", tensor: schema.input(index)?.name ?? "")
+      }
+      guard let shape, let own = graph[parameter].shape else { continue }
+      guard own.rank == shape.rank - 1, zip(own.dims, shape.dims.dropFirst()).allSatisfy({ !$0.provablyDiffers($1) })
+      else {
+        throw DLRTError(
+          .invalidModel, "wrong shape", tensor: graph[parameter].name,
+          expected: "\(Shape(Array(shape.dims.dropFirst())))", got: "\(own)")
+      }
+    }
     func made(_ op: String, _ inputs: ValueID?...) -> ValueID {
       let result = graph.addValue(Graph.Value(name: "", type: type))
       graph.addNode(Node(OperatorName(op), name: node.name, inputs: inputs, outputs: [result]))

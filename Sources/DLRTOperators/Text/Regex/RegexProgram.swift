@@ -1,7 +1,7 @@
 import DLRTGraph
 
-/// A regular expression as instructions for a machine that follows all its possibilities at once: time grows with
-/// the length of the text times that of the program, whatever the expression.
+/// A regular expression as instructions for a machine that follows all its possibilities at once: the time of a match grows
+/// with the length of the text times that of the program, whatever the expression.
 struct RegexProgram: Sendable {
   enum Instruction: Sendable {
     /// Goes on if the next character is in the class.
@@ -66,7 +66,12 @@ struct RegexProgram: Sendable {
   }
 
   private mutating func emitRepetition(_ body: RegexNode, _ least: Int, _ most: Int?) throws(DLRTError) {
-    for _ in 0..<least { try emit(body) }
+    for _ in 0..<least {
+      let start = code.count
+      try emit(body)
+      // Nothing stays nothing, however often: such repetitions within each other would take for ever.
+      if code.count == start { break }
+    }
     guard let most else {
       let fork = code.count
       try append(.match)
