@@ -95,9 +95,8 @@ import Testing
     }
   }
 
-  /// Transformed weights of so many channels are never in memory as a whole while the model is new.
-  @Test(arguments: [1, 2]) func largeWeightsOfConvolutionsComeInParts(_ threads: Int) throws {
-    var random = SeededRandom(3)
+  /// Two convolutions whose transformed weights are never in memory as a whole while the model is new.
+  private func largeConvolutions(_ random: inout SeededRandom) throws -> GraphBuilder {
     var builder = GraphBuilder()
     var value = builder.input("x", .float32, [.symbol("N"), 256, .symbol("H"), 14])
     for channels in [256, 300] {
@@ -112,6 +111,12 @@ import Testing
         ])
     }
     builder.output(value)
+    return builder
+  }
+
+  @Test(arguments: [1, 2]) func largeWeightsOfConvolutionsComeInParts(_ threads: Int) throws {
+    var random = SeededRandom(3)
+    let builder = try largeConvolutions(&random)
     let model = try builder.model()
     for (batch, height) in [(1, 14), (3, 40)] {
       let session = try Session(model, options: SessionOptions(threads: threads))
@@ -122,6 +127,30 @@ import Testing
       let expected = try bits(settled.run([input]))
       while !isSettled(session) { #expect(try bits(session.run([input])) == expected) }
       #expect(try bits(session.run([input])) == expected)
+    }
+  }
+
+  @Test func largeWeightsComeInPartsToManySessions() async throws {
+    var random = SeededRandom(4)
+    let builder = try largeConvolutions(&random)
+    let inputs = try [2, 1, 3].map { try floats(random.floats($0 * 256 * 196), [$0, 256, 14, 14]) }
+    let settled = try Session(builder.model(), options: SessionOptions(threads: 1))
+    _ = try settled.run([inputs[0]])
+    try settled.settle()
+    let expected = try inputs.map { try bits(settled.run([$0])) }
+    let model = try builder.model()
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for task in 0..<4 {
+        let session = try Session(model, options: SessionOptions(threads: task % 2 + 1))
+        group.addTask {
+          for round in 0..<4 {
+            let place = (task + round) % 3
+            #expect(try bits(session.run([inputs[place]])) == expected[place])
+            if task == 3, round == 1 { try session.settle() }
+          }
+        }
+      }
+      try await group.waitForAll()
     }
   }
 
