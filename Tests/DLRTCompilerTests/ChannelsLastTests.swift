@@ -330,6 +330,20 @@ import Testing
     try check(n, transposes: 2)
   }
 
+  /// Rows that were an image with channels last themselves are not there as tokens.
+  @Test func rowsOfAnImageThatBecomeAnImage() throws {
+    var b = GraphBuilder()
+    let x = b.input("x", .float32, [3, 2, 5, 7])
+    let image = b.node("Sigmoid", [b.node("Transpose", [x], ["perm": .ints([0, 3, 1, 2])])])
+    let rows = b.node("Reshape", [image, b.constant(try Tensor(int64: [3, 7, 10]))])
+    let turned = b.node("Transpose", [rows], ["perm": .ints([0, 2, 1])])
+    b.output(b.node("Tanh", [b.node("Reshape", [turned, b.constant(try Tensor(int64: [3, 10, 7, 1]))])]))
+    var numbers = RandomNumbers(seed: 9)
+    let value = Value.tensor(try numbers.tensor([3, 2, 5, 7]))
+    let got = try b.run([value])[0], expected = try Session(b.model(optimizes: false)).run([value])[0]
+    #expect(try Comparison.difference(got, expected, Tolerance(relative: 1e-5, absolute: 1e-5)) == nil)
+  }
+
   /// Zeros around images become padding; anything else that a Pad does stays.
   @Test func paddingOfItsOwn() throws {
     var n = Network()

@@ -84,7 +84,8 @@ extension ChannelsLastWalk {
   private mutating func takeBackTokens(_ id: NodeID, _ node: Node) throws -> Bool {
     guard node.op == OperatorName("Reshape"), let output = node.output(0), twins[output] == nil,
       let turn = matcher.node(node.input(0), "Transpose"), turn.ints("perm") == [0, 2, 1],
-      let tokens = turn.input(0), matcher.constant(tokens) == nil, let from = matcher.shape(tokens), from.rank == 3,
+      let tokens = turn.input(0), twins[tokens] == nil, matcher.constant(tokens) == nil,
+      let from = matcher.shape(tokens), from.rank == 3,
       let shape = matcher.shape(output), shape.rank >= 3, shape[0].provablyEquals(from[0]),
       let channels = from[2].value, shape[1] == .known(channels),
       let sizes = matcher.constant(node.input(1))?.integers, sizes.count == shape.rank, !sizes.dropFirst(2).contains(0)
