@@ -34,6 +34,21 @@ func benchGemm(_ kernels: Kernels, _ peak: Double) {
     args.epilogue.activation = DLK_UNARY_GELU_ERF
     line += " gelu " + rate()
     args.epilogue.activation = DLK_UNARY_IDENTITY
+    if let balanceB = kernels.pointee.balance_b, let pairB = kernels.pointee.pair_b {
+      let pairs = buffer(Int(kernels.pointee.paired_b_floats(Int64(k), Int64(n))))
+      pack.paired = 1
+      pack.packed = pairs
+      let pairing = shortest {
+        kernels.pointee.pack_b(&pack, 0, panels(kernels, n))
+        balanceB(Int64(k), Int64(n), pairs, 0, Int64(k))
+        pairB(Int64(k), Int64(n), pairs, 0, panels(kernels, n))
+      }
+      args.b = UnsafePointer(pairs)
+      args.paired = 1
+      args.workspace = buffer(Int(kernels.pointee.paired_workspace_floats(Int64(m), Int64(k))))
+      line += " pairs " + rate() + " pack \(fixed(Double(8 * k * n) / pairing / 1e9)) GB/s"
+      args.paired = 0
+    }
     (args.b, args.b_row_stride, args.b_column_stride) = (UnsafePointer(b), Int64(n), 1)
     let direct = shortest { kernels.pointee.gemm_direct(&args, 0, Int64(m), 0, panels(kernels, n)) }
     line += " direct \(fixed(Double(2 * m * n * k) / direct / 1e9))"
@@ -55,7 +70,8 @@ func benchPacking(_ kernels: Kernels, _ peak: Double) {
       var args = dlk_pack_b_args(
         source: b, k_outer: Int64(taps), k_inner: Int64(k), n: Int64(n),
         k_outer_stride: Int64(tapStride),
-        k_inner_stride: Int64(kStride), n_stride: Int64(nStride), scale: 1, packed: packed, row_begin: 0, row_end: 0)
+        k_inner_stride: Int64(kStride), n_stride: Int64(nStride), scale: 1, packed: packed, row_begin: 0, row_end: 0,
+        paired: 0)
       let seconds = shortest { kernels.pointee.pack_b(&args, 0, panels(kernels, n)) }
       print("pack \(k)×\(n) taps \(taps) \(name): \(fixed(Double(8 * k * n * taps) / seconds / 1e9)) GB/s")
     }

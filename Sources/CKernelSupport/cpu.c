@@ -9,6 +9,11 @@ dlk_isa dlk_cpu_isa(void) {
   return __builtin_cpu_supports("avx512vnni") ? DLK_ISA_AVX512VNNI : DLK_ISA_AVX512;
 }
 
+bool dlk_cpu_adds_beside_multiplying(void) {
+  __builtin_cpu_init();
+  return __builtin_cpu_is("amd");
+}
+
 int64_t dlk_cpu_cache_bytes(int32_t level) {
   long bytes = 0;
   switch (level) {

@@ -43,6 +43,19 @@ package enum KernelLibrary {
   /// The entries that the engine calls.
   package nonisolated(unsafe) static let table = table(for: active)
 
+  /// Whether products are made in pairs where a level has such and it pays: where the CPU adds and multiplies in different
+  /// units, or as `DLRT_PAIRS` says.
+  package static let makesPairs = makesPairs(getenv("DLRT_PAIRS").map { String(cString: $0) })
+
+  /// What a request gives on this machine.
+  package static func makesPairs(_ request: String?) -> Bool {
+    switch request {
+    case "0": false
+    case "1": true
+    default: dlk_cpu_adds_beside_multiplying()
+    }
+  }
+
   /// The levels that this machine can run, lowest first.
   package static let available = ISA.allCases.filter { $0 <= best }
 

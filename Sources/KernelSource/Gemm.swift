@@ -1,7 +1,7 @@
 import CKernelSupport
 
 /// The rows of a plain matrix.
-struct MatrixRows: RowSource {
+struct MatrixRows: ProductRows {
   let a: Source
   let stride: Int
   let addresses: UnsafeMutablePointer<Source>
@@ -30,19 +30,14 @@ struct MatrixRows: RowSource {
 
 /// - Parameter packedColumns: the columns that B was packed with, of which the product uses the first n.
 func gemm(_ args: dlk_gemm_args, _ rows: Range<Int>, _ panels: Range<Int>, packedColumns: Int) {
+  #if DL_AVX512
+    if args.paired != 0 { return gemmInPairs(args, rows, panels) }
+  #endif
   let depth = Int(args.k), blocks = depthBlocks(args, rows.count)
   var first = 0
   for block in 0..<blocks {
     let end = depth &* (block &+ 1) / blocks
-    var part = args
-    part.k = Int64(end &- first)
-    part.a += first
-    if first > 0 {
-      part.epilogue.bias = nil
-      (part.epilogue.addend, part.epilogue.addend_row_stride) = (Source(args.c), args.c_row_stride)
-      (part.epilogue.addend_scale, part.epilogue.addend_last) = (1, 0)
-    }
-    if end < depth { part.epilogue.activation = DLK_UNARY_IDENTITY }
+    let part = depthPart(args, first..<end)
     let layout = PanelSource.Layout.packed(
       columns: packedColumns, first: first, others: depth &- end &+ first)
     let column = panels.lowerBound &* panelColumns
@@ -53,6 +48,41 @@ func gemm(_ args: dlk_gemm_args, _ rows: Range<Int>, _ panels: Range<Int>, packe
     first = end
   }
 }
+
+/// The product over a part of the depth: it goes on from what the part before stored.
+private func depthPart(_ args: dlk_gemm_args, _ depth: Range<Int>) -> dlk_gemm_args {
+  var part = args
+  part.k = Int64(depth.count)
+  part.a += depth.lowerBound
+  if depth.lowerBound > 0 {
+    part.epilogue.bias = nil
+    (part.epilogue.addend, part.epilogue.addend_row_stride) = (Source(args.c), args.c_row_stride)
+    (part.epilogue.addend_scale, part.epilogue.addend_last) = (1, 0)
+  }
+  if depth.upperBound < Int(args.k) { part.epilogue.activation = DLK_UNARY_IDENTITY }
+  return part
+}
+
+#if DL_AVX512
+  /// B is as `pair_b` left it: a product in pairs for each block of the depth, which goes on from what the last one left.
+  private func gemmInPairs(_ args: dlk_gemm_args, _ rows: Range<Int>, _ panels: Range<Int>) {
+    let blocks = PairedBlocks(k: Int(args.k), n: Int(args.n)), share = panelVectors / pairedVectors
+    let panels = panels.lowerBound &* share..<panels.upperBound &* share
+    for block in 0..<blocks.count {
+      let depth = blocks.rows(block), isLast = block &+ 1 == blocks.count
+      let part = depthPart(args, depth)
+      let next =
+        isLast
+        ? args.next?.assumingMemoryBound(to: Float.self)
+        : args.b
+          + (blocks.start(block &+ 1) &+ panels.lowerBound &* pairedColumns &* (blocks.rows(block &+ 1).count &+ 2))
+      run(
+        part, PanelSource(base: args.b + blocks.start(block), layout: .packed(columns: Int(args.n), others: 2)), rows,
+        panels, after: next
+      ) { PairedRows(part, balance: args.b + (blocks.factors &+ depth.lowerBound), addresses: $0) }
+    }
+  }
+#endif
 
 /// How often to go over C so that a block of A and a panel of B stay in the second-level cache together. What one block
 /// stores is where the next one's sums start, which changes no result, as long as nothing else is done to them. Narrow
@@ -78,15 +108,23 @@ func gemmDirect(_ args: dlk_gemm_args, _ rows: Range<Int>, _ panels: Range<Int>)
 private func runMatrix(
   _ args: dlk_gemm_args, _ b: PanelSource, _ rows: Range<Int>, _ panels: Range<Int>, after: Source? = nil
 ) {
+  run(args, b, rows, panels, after: after) {
+    MatrixRows(a: args.a, stride: Int(args.a_row_stride), addresses: $0)
+  }
+}
+
+@inline(__always)
+private func run<Rows: ProductRows>(
+  _ args: dlk_gemm_args, _ b: PanelSource, _ rows: Range<Int>, _ panels: Range<Int>, after: Source?,
+  _ source: (UnsafeMutablePointer<Source>) -> Rows
+) {
   var scratch = DriverScratch()
   var addresses = InlineArray<16, Source> { [a = args.a!] _ in a }
   withUnsafeMutablePointer(to: &scratch) { scratch in
     withAddress(of: &addresses) { addresses in
-      let source = MatrixRows(
-        a: args.a, stride: Int(args.a_row_stride), addresses: addresses.assumingMemoryBound(to: Source.self))
       var driver = ProductDriver(
-        rows: source, depth: Int(args.k), n: Int(args.n), b: b, c: args.c, cStride: Int(args.c_row_stride),
-        epilogue: Epilogue(args.epilogue), scratch: scratch, after: after,
+        rows: source(addresses.assumingMemoryBound(to: Source.self)), depth: Int(args.k), n: Int(args.n), b: b,
+        c: args.c, cStride: Int(args.c_row_stride), epilogue: Epilogue(args.epilogue), scratch: scratch, after: after,
         fetchesAddend: args.epilogue.addend != nil && args.m &* args.epilogue.addend_row_stride > 1 << 20)
       driver.run(rows: rows, panels: panels)
     }

@@ -27,7 +27,7 @@ struct DriverScratch {
 }
 
 /// A product over a range of rows and panels: the loops around the tiles.
-struct ProductDriver<Rows: RowSource> {
+struct ProductDriver<Rows: ProductRows> {
   var rows: Rows
   /// Elements of a row of A per tap.
   let depth: Int
@@ -61,9 +61,12 @@ struct ProductDriver<Rows: RowSource> {
     @inline(__always) var lastColumns: Int { width &- (vectors &- 1) &* lanes }
   }
 
+  /// Columns of a whole panel.
+  @inline(__always) private static var columns: Int { Rows.panelWidth &* lanes }
+
   mutating func run(rows range: Range<Int>, panels: Range<Int>) {
     // A block of rows stays in the second-level cache while all panels pass over it.
-    let tile = tileRows(panelVectors)
+    let tile = Rows.tileHeight(Rows.panelWidth)
     let resident = ceilDivide(max(96, 131_072 / max(1, rows.taps &* depth)), tile) &* tile
     let limit = max(tile, min(rows.blockLimit / tile &* tile, resident))
     // Blocks of about the same height: a low one would be done before the next panel is there.
@@ -79,9 +82,9 @@ struct ProductDriver<Rows: RowSource> {
   }
 
   private mutating func runBlock(row: Int, count: Int, panels: Range<Int>, after: Source?) {
-    let whole = min(panels.upperBound, n / panelColumns)
+    let whole = min(panels.upperBound, n / Self.columns)
     var panel = panels.lowerBound
-    if count == 1, b.isPacked, rows.taps <= rows.tapLimit, panel &+ rowPanels <= whole {
+    if !Rows.arePaired, count == 1, b.isPacked, rows.taps <= rows.tapLimit, panel &+ rowPanels <= whole {
       rows.prepare(row: row, Tiling(1, limit: 1))
       while panel &+ rowPanels <= whole {
         runRow(row, panel: panel)
@@ -89,17 +92,17 @@ struct ProductDriver<Rows: RowSource> {
       }
     }
     if panel < whole {
-      let tiling = Tiling(count, limit: tileRows(panelVectors))
+      let tiling = Tiling(count, limit: Rows.tileHeight(Rows.panelWidth))
       rows.prepare(row: row, tiling)
       while panel < whole {
-        var strip = strip(panel, panelColumns)
+        var strip = strip(panel, Self.columns)
         panel = panel &+ 1
         if panel == panels.upperBound, let after { strip.next = after }
         run(strip, row: row, tiling, isFirst: panel &- 1 == panels.lowerBound)
       }
     }
-    guard panel < panels.upperBound, panel &* panelColumns < n else { return }
-    var last = strip(panel, n &- panel &* panelColumns)
+    guard panel < panels.upperBound, panel &* Self.columns < n else { return }
+    var last = strip(panel, n &- panel &* Self.columns)
     if b.isPacked {
       if let after { last.next = after }
       last.vectors = ceilDivide(last.width, lanes)
@@ -124,12 +127,12 @@ struct ProductDriver<Rows: RowSource> {
 
   /// Where a panel of a packed B starts.
   private func start(_ panel: Int) -> Source? {
-    b.isPacked ? strip(panel, min(panelColumns, n &- panel &* panelColumns)).b : nil
+    b.isPacked ? strip(panel, min(Self.columns, n &- panel &* Self.columns)).b : nil
   }
 
   /// The strip of a panel, with as many vectors as it has whole ones.
   private func strip(_ panel: Int, _ width: Int) -> Strip {
-    let column = panel &* panelColumns
+    let column = panel &* Self.columns
     var strip = Strip(
       column: column, width: width, vectors: width / lanes, isPartial: false, b: b.base, bStep: 0, next: b.base)
     switch b.layout {
@@ -139,7 +142,7 @@ struct ProductDriver<Rows: RowSource> {
       strip.next = strip.b
     case .packed(let columns, let first, let others):
       let size = rows.taps &* depth &+ others
-      strip.bStep = ceilDivide(min(panelColumns, columns &- column), lanes) &* lanes
+      strip.bStep = ceilDivide(min(Self.columns, columns &- column), lanes) &* lanes
       strip.b += column &* size &+ first &* strip.bStep
       strip.next = column &+ width < n ? strip.b + width &* size : strip.b
     }
@@ -148,7 +151,7 @@ struct ProductDriver<Rows: RowSource> {
 
   /// Runs a strip that needs tiles of its own height.
   private mutating func run(_ strip: Strip, row: Int, count: Int) {
-    let tiling = Tiling(count, limit: strip.isPartial ? 4 : tileRows(strip.vectors))
+    let tiling = Tiling(count, limit: strip.isPartial ? 4 : Rows.tileHeight(strip.vectors))
     rows.prepare(row: row, tiling)
     run(strip, row: row, tiling, isFirst: strip.column == 0)
   }
@@ -165,7 +168,7 @@ struct ProductDriver<Rows: RowSource> {
     let prefetchStep = strip.next == strip.b ? 0 : ceilDivide(stored &* 4, tiling.tiles)
 
     // Short runs of memory are over before the hardware sees where they lead.
-    let fetchesRows = isFirst && depth <= 256 && rows.taps <= rows.tapLimit
+    let fetchesRows = !Rows.arePaired && isFirst && depth <= 256 && rows.taps <= rows.tapLimit
 
     let isWhole = rows.taps <= rows.tapLimit
     var tile = Tile(
@@ -194,6 +197,7 @@ struct ProductDriver<Rows: RowSource> {
       let live = rows.live(row: first, count: count)
       if isWhole, live.count == rows.taps {
         tile.rows = rows.tile(row: first, count: count, offset: offset, taps: 0..<rows.taps)
+        (tile.factors, tile.rowStride) = (rows.factors(offset: offset), rows.rowStride)
         run(&tile, strip, rows: count)
       } else {
         runInParts(tile, strip, row: first, rows: count, offset: offset, taps: live)
@@ -238,7 +242,7 @@ struct ProductDriver<Rows: RowSource> {
     if strip.isPartial {
       runPartialTile(&tile, rows: count)
     } else {
-      runTile(&tile, rows: count, vectors: strip.vectors)
+      rows.multiply(&tile, rows: count, vectors: strip.vectors)
     }
   }
 
@@ -263,21 +267,21 @@ struct ProductDriver<Rows: RowSource> {
 
   /// One row over the next `rowPanels` whole panels.
   private mutating func runRow(_ row: Int, panel: Int) {
-    let column = panel &* panelColumns, width = rowPanels &* panelColumns, start = strip(panel, panelColumns)
+    let column = panel &* Self.columns, width = rowPanels &* Self.columns, start = strip(panel, Self.columns)
     let place = c + (row &* cStride &+ column)
     let room = UnsafeMutableRawPointer(scratch).assumingMemoryBound(to: Float.self)
     let isFree = epilogue.isFree
     var tile = Tile(
       rows: rows.tile(row: row, count: 1, offset: 0, taps: 0..<rows.taps), taps: rows.taps, depth: depth,
       b: start.b,
-      bStep: panelColumns, lastColumns: lanes, c: isFree ? place : room, cStride: width, bias: nil, addend: nil,
+      bStep: Self.columns, lastColumns: lanes, c: isFree ? place : room, cStride: width, bias: nil, addend: nil,
       addendStride: 0, clamp: isFree && epilogue.clamps, low: epilogue.low, high: epilogue.high,
       prefetch: UnsafeRawPointer(b.base), prefetchStep: 0)
     if epilogue.startsAtBias { tile.bias = epilogue.source.bias.map { $0 + column } }
     if isFree {
       tile.addend = epilogue.source.addend.map { $0 + (row &* Int(epilogue.source.addend_row_stride) &+ column) }
     }
-    runRowTile(&tile, panelStride: strip(panel &+ 1, panelColumns).b - start.b)
+    runRowTile(&tile, panelStride: strip(panel &+ 1, Self.columns).b - start.b)
     if !isFree {
       epilogue.finish(room, width: width, rows: 1, row: row, column: column, columns: width, c: place, cStride: cStride)
     }

@@ -3,6 +3,23 @@ import CKernelSupport
 func packedFloats(k: Int, n: Int) -> Int { k &* ceilDivide(n, lanes) &* lanes }
 
 func packB(_ args: dlk_pack_b_args, _ panels: Range<Int>) {
+  guard args.paired != 0 else { return packBlock(args, panels) }
+  // Of products in pairs, each block by itself: the depth has no outer part.
+  let blocks = PairedBlocks(k: Int(args.k_inner), n: Int(args.n))
+  let first = Int(args.row_begin), end = args.row_end == 0 ? Int(args.k_inner) : Int(args.row_end)
+  for block in 0..<blocks.count {
+    let rows = blocks.rows(block)
+    var part = args
+    part.source += rows.lowerBound &* Int(args.k_inner_stride) &* 4
+    part.packed += blocks.start(block)
+    part.k_inner = Int64(rows.count)
+    part.row_begin = Int64(max(first, rows.lowerBound) &- rows.lowerBound)
+    part.row_end = Int64(min(end, rows.upperBound) &- rows.lowerBound)
+    if part.row_begin < part.row_end { packBlock(part, panels) }
+  }
+}
+
+private func packBlock(_ args: dlk_pack_b_args, _ panels: Range<Int>) {
   // Where columns are adjacent, a row's parts for the panels lie one after the other: a few rows go to all panels before
   // the next, so that memory is read as it lies.
   let isRowwise = args.n_stride == 1
@@ -23,21 +40,24 @@ func packB(_ args: dlk_pack_b_args, _ panels: Range<Int>) {
 private func packPanels(
   _ args: dlk_pack_b_args, _ panels: Range<Int>, outer: Range<Int>, inner: Range<Int>
 ) {
-  let n = Int(args.n), k = Int(args.k_outer &* args.k_inner)
+  let n = Int(args.n), k = Int(args.k_outer &* args.k_inner), isPaired = args.paired != 0
   let outerStride = Int(args.k_outer_stride) &* 4, innerStride = Int(args.k_inner_stride) &* 4
   let from = outer.lowerBound &* outerStride &+ inner.lowerBound &* innerStride
   let row = outer.lowerBound &* Int(args.k_inner) &+ inner.lowerBound
-  for panel in panels {
-    let column = panel &* panelColumns
-    guard column < n else { return }
-    let width = min(panelColumns, n &- column)
+  // Products in pairs take narrower panels, which end with two rows of their own.
+  let columns = isPaired ? pairedColumns : panelColumns, height = isPaired ? k &+ 2 : k
+  let end = min(n, panels.upperBound &* panelColumns)
+  var column = panels.lowerBound &* panelColumns
+  while column < end {
+    let width = min(columns, end &- column)
     let rowFloats = ceilDivide(width, lanes) &* lanes
     let strip = PackedStrip(
       source: args.source + (column &* Int(args.n_stride) &* 4 &+ from),
-      target: args.packed + (column &* k &+ row &* rowFloats), outer: outer.count, inner: inner.count,
+      target: args.packed + (column &* height &+ row &* rowFloats), outer: outer.count, inner: inner.count,
       outerStride: outerStride, innerStride: innerStride, columnStride: Int(args.n_stride) &* 4, columns: width,
       rowFloats: rowFloats, scale: args.scale)
     strip.pack()
+    column = column &+ columns
   }
 }
 

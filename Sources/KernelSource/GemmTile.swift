@@ -23,6 +23,9 @@ struct Tile {
   /// What tiles of several vectors bring into the cache meanwhile, and how far they go at each k.
   var prefetch: UnsafeRawPointer
   var prefetchStep: Int
+  /// Of products in pairs: floats from one row to the next, and what the sums of each are multiplied by and lessened by.
+  var rowStride = 0
+  var factors: Source? = nil
 }
 
 /// How columns of memory are reached: in whole vectors, or one vector of which only a part exists.

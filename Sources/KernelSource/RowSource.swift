@@ -21,6 +21,7 @@ protocol RowSource {
 /// `count` rows cut into as few tiles as possible, all as equal as possible, where all but the last one are multiples of
 /// `unit`, as `limit` is.
 struct Tiling {
+  let count: Int
   let tiles: Int
   private let unit: Int
   /// Units of the smaller tiles; the first `larger` ones have one more.
@@ -30,6 +31,7 @@ struct Tiling {
   private let missing: Int
 
   @inline(__always) init(_ count: Int, limit: Int, unit: Int = 1) {
+    self.count = count
     let all = ceilDivide(count, unit)
     tiles = ceilDivide(count, limit)
     self.unit = unit

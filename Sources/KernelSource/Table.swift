@@ -13,6 +13,10 @@ nonisolated(unsafe) let tableStorage: UnsafeMutablePointer<dlk_kernel_table> = {
       gemm_rows: Int32(tileRows(panelVectors)),
       packed_b_floats: { Int64(packedFloats(k: Int($0), n: Int($1))) },
       pack_b: { packB($0.pointee, Int($1)..<Int($2)) },
+      paired_b_floats: { Int64(PairedBlocks(k: Int($0), n: Int($1)).floats) },
+      balance_b: balanceB,
+      pair_b: pairB,
+      paired_workspace_floats: { Int64(pairedWorkspaceFloats(rows: Int($0), k: Int($1))) },
       gemm: { gemm($0.pointee, Int($1)..<Int($2), Int($3)..<Int($4), packedColumns: Int($0.pointee.n)) },
       gemm_direct: { gemmDirect($0.pointee, Int($1)..<Int($2), Int($3)..<Int($4)) },
       product: { product($0.pointee) },
@@ -51,6 +55,18 @@ nonisolated(unsafe) let tableStorage: UnsafeMutablePointer<dlk_kernel_table> = {
       f32_to_bf16: { f32ToBf16($0, $1, Int($2)) }))
   return storage
 }()
+
+#if DL_AVX512
+  private let balanceB: (@convention(c) (Int64, Int64, UnsafeMutablePointer<Float>, Int64, Int64) -> Void)? = {
+    balanceRows(k: Int($0), n: Int($1), $2, Int($3)..<Int($4))
+  }
+  private let pairB: (@convention(c) (Int64, Int64, UnsafeMutablePointer<Float>, Int64, Int64) -> Void)? = {
+    pairPanels(k: Int($0), n: Int($1), $2, Int($3)..<Int($4))
+  }
+#else
+  private let balanceB: (@convention(c) (Int64, Int64, UnsafeMutablePointer<Float>, Int64, Int64) -> Void)? = nil
+  private let pairB: (@convention(c) (Int64, Int64, UnsafeMutablePointer<Float>, Int64, Int64) -> Void)? = nil
+#endif
 
 #if DL_AVX512
   private let isaName: StaticString = "avx512"

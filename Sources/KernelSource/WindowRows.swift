@@ -1,7 +1,7 @@
 import CKernelSupport
 
 /// The pixels under a convolution's window, as rows of a product.
-struct WindowRows: RowSource {
+struct WindowRows: ProductRows {
   /// Addresses that fit into `addresses`, beside the end of a vector of them.
   static var capacity: Int { 1024 }
 

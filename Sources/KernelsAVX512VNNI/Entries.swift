@@ -9,4 +9,8 @@ package func replaceEntries(of table: inout dlk_kernel_table) {
   table.byte_depthwise = { depthwiseBytes($0.pointee, Int($1)..<Int($2)) }
 }
 
+/// Tiles of floats are another module's. A conformance beside `WindowRows` itself would be kept as data, with the code
+/// for copying its fields' types, which all modules share.
+typealias ProductRows = RowSource
+
 private let isaName: StaticString = "avx512vnni"

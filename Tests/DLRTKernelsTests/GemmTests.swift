@@ -2,99 +2,6 @@ import CKernelSupport
 import DLRTKernels
 import Testing
 
-/// A random product and its naive twin.
-private struct GemmCase: CustomStringConvertible {
-  var m, n, k: Int
-  var aStride, cStride, addendStride: Int
-  var kStride, nStride: Int
-  var epilogue = dlk_epilogue.plain
-  let a, b, bias, addend: Guarded<Float>
-
-  init(_ random: inout SeededGenerator, rows: [Int]? = nil, sizes: [Int], depths: [Int]? = nil) {
-    (m, n, k) = (random.pick(rows ?? sizes), random.pick(sizes + [64, 96, 128, 200]), random.pick(depths ?? sizes))
-    aStride = k + random.int(0...3)
-    cStride = n + random.int(0...3)
-    addendStride = n + random.int(0...2)
-    switch random.int(0...2) {
-    case 0: (kStride, nStride) = (n + random.int(0...2), 1)
-    case 1: (kStride, nStride) = (1, k + random.int(0...2))
-    default: (kStride, nStride) = (2, 2 * k + 1)
-    }
-    a = Guarded(random: m == 0 || k == 0 ? 0 : (m - 1) * aStride + k, &random)
-    b = Guarded(random: n == 0 || k == 0 ? 0 : (n - 1) * nStride + (k - 1) * kStride + 1, &random, offset: 0)
-    bias = Guarded(random: n, &random)
-    addend = Guarded(random: m == 0 || n == 0 ? 0 : (m - 1) * addendStride + n, &random)
-    if random.int(0...2) > 0 { epilogue.bias = bias.pointer }
-    if random.int(0...2) > 0 {
-      epilogue.addend = addend.pointer
-      epilogue.addend_row_stride = Int64(addendStride)
-      epilogue.addend_scale = random.pick([1, 1, -0.5])
-      epilogue.addend_last = Int32(random.int(0...1))
-    }
-    epilogue.scale = random.pick([1, 1, 0.25])
-    epilogue.activation = random.pick([
-      DLK_UNARY_IDENTITY, DLK_UNARY_IDENTITY, DLK_UNARY_RELU, DLK_UNARY_CLIP, DLK_UNARY_GELU_ERF, DLK_UNARY_TANH,
-      DLK_UNARY_LEAKY_RELU,
-    ])
-    (epilogue.a, epilogue.b) = (-0.1, 0.4)
-  }
-
-  var description: String {
-    "m \(m) n \(n) k \(k) strides \(aStride) \(kStride) \(nStride) \(cStride) f \(epilogue.activation.rawValue)"
-  }
-
-  /// The expected value and the magnitude of what was summed.
-  func expected(_ i: Int, _ j: Int) -> (Double, Double) {
-    var sum = 0.0, size = 0.0
-    for p in 0..<k {
-      let term = Double(a[i * aStride + p]) * Double(b[p * kStride + j * nStride])
-      sum += term
-      size += abs(term)
-    }
-    sum *= Double(epilogue.scale)
-    if epilogue.bias != nil { sum += Double(bias[j]) }
-    let extra = epilogue.addend == nil ? 0 : Double(epilogue.addend_scale) * Double(addend[i * addendStride + j])
-    if epilogue.addend_last == 0 { sum += extra }
-    var result = exact(epilogue.activation, epilogue.a, epilogue.b, Float(sum))
-    if epilogue.addend_last != 0 { result += extra }
-    return (result, size + 1)
-  }
-
-  func arguments(_ b: UnsafePointer<Float>, _ c: Guarded<Float>) -> dlk_gemm_args {
-    dlk_gemm_args(
-      m: Int64(m), n: Int64(n), k: Int64(k), a: a.pointer, a_row_stride: Int64(aStride), b: b,
-      b_row_stride: Int64(kStride), b_column_stride: Int64(nStride), c: c.base, c_row_stride: Int64(cStride),
-      epilogue: epilogue, next: nil)
-  }
-
-  func output() -> Guarded<Float> { Guarded(m == 0 || n == 0 ? 0 : (m - 1) * cStride + n) { _ in -77 } }
-
-  func pack(_ kernels: Kernels) -> Guarded<Float> {
-    let packed = Guarded<Float>(Int(kernels.pointee.packed_b_floats(Int64(k), Int64(n)))) { _ in .nan }
-    var args = dlk_pack_b_args(b.pointer, k: k, n: n, kStride: kStride, nStride: nStride, packed: packed.base)
-    kernels.pointee.pack_b(&args, 0, panels(kernels))
-    return packed
-  }
-
-  func panels(_ kernels: Kernels) -> Int64 {
-    let width = Int64(kernels.pointee.gemm_panel)
-    return (Int64(n) + width - 1) / width
-  }
-
-  /// The first wrong element, and whether the gaps between rows were left alone.
-  func mistake(_ c: Guarded<Float>) -> String? {
-    for i in 0..<m {
-      for j in 0..<n {
-        let (value, size) = expected(i, j)
-        let got = Double(c[i * cStride + j])
-        if !(abs(got - value) <= 2e-6 * size) { return "[\(i)][\(j)]: expected \(value), got \(got)" }
-      }
-      if n > 0, i + 1 < m { for j in n..<cStride where c[i * cStride + j] != -77 { return "wrote between rows" } }
-    }
-    return nil
-  }
-}
-
 @Suite struct GemmTests {
   private static let sizes = [0, 1, 2, 3, 5, 6, 7, 8, 12, 13, 15, 16, 17, 24, 31, 33, 48, 63, 65]
 
@@ -244,7 +151,7 @@ private struct GemmCase: CustomStringConvertible {
       var args = dlk_pack_b_args(
         source: source.pointer + shift, k_outer: Int64(taps), k_inner: Int64(depth),
         n: Int64(n), k_outer_stride: Int64(outer), k_inner_stride: Int64(inner), n_stride: Int64(column), scale: 2,
-        packed: packed.base, row_begin: 0, row_end: 0)
+        packed: packed.base, row_begin: 0, row_end: 0, paired: 0)
       let panel = Int(kernels.pointee.gemm_panel), lanes = Int(kernels.pointee.vector_floats)
       let cut = taps == 1 ? random.int(1...depth) : 0
       // A matrix may come in parts of its rows.

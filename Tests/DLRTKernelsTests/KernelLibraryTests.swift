@@ -32,4 +32,10 @@ import Testing
     #expect(dlk_futex_wait(&word, 1, 1000) != 0)
     #expect(dlk_futex_wake(&word, 1) == 0)
   }
+
+  @Test func pairsAreMadeAsAskedFor() {
+    #expect(!KernelLibrary.makesPairs("0"))
+    #expect(KernelLibrary.makesPairs("1"))
+    #expect(KernelLibrary.makesPairs(nil) == KernelLibrary.makesPairs("2"))
+  }
 }

@@ -116,7 +116,7 @@ struct WindowCase: CustomStringConvertible {
       var pack = dlk_pack_b_args(
         source: weights.pointer, k_outer: Int64(test.taps), k_inner: Int64(test.channels),
         n: Int64(n), k_outer_stride: 1, k_inner_stride: Int64(test.taps), n_stride: Int64(depth), scale: 1,
-        packed: packed.base, row_begin: 0, row_end: 0)
+        packed: packed.base, row_begin: 0, row_end: 0, paired: 0)
       let panel = Int64(kernels.pointee.gemm_panel), panels = (Int64(n) + panel - 1) / panel
       kernels.pointee.pack_b(&pack, 0, panels)
       let padding = Guarded<Float>(test.channels * Int(test.window.kernel_w)) { _ in 0 }

@@ -14,5 +14,8 @@ typedef enum dlk_isa : int32_t {
 /// The highest level that both the CPU and the operating system support.
 dlk_isa dlk_cpu_isa(void);
 
+/// Whether vectors are added by units that do not multiply, at the same rate (AMD's Zen processors).
+bool dlk_cpu_adds_beside_multiplying(void);
+
 /// Bytes of level-1 data, level-2 and level-3 cache seen by one core; a usual size where the system does not tell.
 int64_t dlk_cpu_cache_bytes(int32_t level);

@@ -35,6 +35,10 @@ typedef struct dlk_gemm_args {
   int64_t c_row_stride;     ///< floats
   dlk_epilogue epilogue;
   const void *next;         ///< `gemm`: what its caller reads next, to be fetched meanwhile, or null; never read
+  /// Boolean, `gemm` only: b is as `pair_b` left it. Rows or panels with an infinity, NaN or numbers beyond 2^63 are
+  /// multiplied without pairs. With `addend_last`, k is at most 1,024. Results depend neither on the split nor on m.
+  int32_t paired;
+  float *workspace;         ///< `paired` only: `paired_workspace_floats(m, k)` floats of this call's own
 } dlk_gemm_args;
 
 /// B[k][n] with k = outer · k_inner + inner, read from anywhere (any strides, any alignment), multiplied by `scale`
@@ -48,4 +52,6 @@ typedef struct dlk_pack_b_args {
   float scale;
   float *packed;  ///< `packed_b_floats(k_outer · k_inner, n)` floats
   int64_t row_begin, row_end;  ///< the rows of B that are packed, with `k_outer` 1; both 0: all
+  /// Boolean: leave panels for `pair_b`, in `paired_b_floats(k_outer · k_inner, n)` floats.
+  int32_t paired;
 } dlk_pack_b_args;

@@ -103,12 +103,30 @@ DLK_INLINE dlk_vi dlk_not(dlk_vi a) { return ~a; }
 /// A condition that holds where `a` has a bit of `bits`.
 DLK_INLINE dlk_vi dlk_is_set(dlk_vi a, int32_t bits) { return (a & bits) != 0; }
 
+/// `a + b` and `a * b`, which Swift's operators take apart in large loops.
+DLK_INLINE dlk_vf dlk_add(dlk_vf a, dlk_vf b) { return a + b; }
+DLK_INLINE dlk_vf dlk_multiply(dlk_vf a, dlk_vf b) { return a * b; }
+
 /// `a * b + c`; rounded once where the level has FMA.
 DLK_INLINE dlk_vf dlk_fma(dlk_vf a, dlk_vf b, dlk_vf c) {
 #if defined(__FMA__)
   return __builtin_elementwise_fma(a, b, c);
 #else
   return a * b + c;
+#endif
+}
+
+/// Keeps the compiler from loading now what is written after this: so many operands do not fit into registers.
+DLK_INLINE void dlk_load_no_earlier(void) { __asm__ volatile("" ::: "memory"); }
+
+/// `sum + a * b` where `sum` is: of two operands that are not needed any more, the compiler likes to overwrite the
+/// other.
+DLK_INLINE dlk_vf dlk_add_product(dlk_vf sum, dlk_vf a, dlk_vf b) {
+#if defined(__AVX512F__)
+  __asm__("vfmadd231ps %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
+  return sum;
+#else
+  return dlk_fma(a, b, sum);
 #endif
 }
 
@@ -433,6 +451,17 @@ DLK_INLINE dlk_vf dlk_permute(dlk_vf a, dlk_vi index) {
 #endif
 }
 
+/// Each even lane and the one after it change places.
+DLK_INLINE dlk_vf dlk_swap_neighbours(dlk_vf a) {
+#if DLK_VECTOR_BYTES == 64
+  return _mm512_permute_ps(a, 0xb1);
+#elif DLK_VECTOR_BYTES == 32
+  return _mm256_permute_ps(a, 0xb1);
+#else
+  return _mm_shuffle_ps(a, a, 0xb1);
+#endif
+}
+
 /// The numbers of the lanes.
 DLK_INLINE dlk_vi dlk_lane_numbers(void) {
 #if DLK_VECTOR_BYTES == 64
@@ -443,6 +472,9 @@ DLK_INLINE dlk_vi dlk_lane_numbers(void) {
   return (dlk_vi){0, 1, 2, 3};
 #endif
 }
+
+/// The lanes whose bits are set.
+DLK_INLINE dlk_vi dlk_lanes(int32_t bits) { return ((bits >> dlk_lane_numbers()) & 1) != 0; }
 
 /// Interleaves the lower halves: a0 b0 a1 b1 …
 DLK_INLINE dlk_vf dlk_zip_low(dlk_vf a, dlk_vf b) {

@@ -31,6 +31,15 @@ typedef struct dlk_kernel_table {
   /// Floats that packed B takes.
   int64_t (*_Nonnull packed_b_floats)(int64_t k, int64_t n);
   void (*_Nonnull pack_b)(const dlk_pack_b_args *_Nonnull args, int64_t panel_begin, int64_t panel_end);
+  /// Floats that B takes for products in pairs.
+  int64_t (*_Nonnull paired_b_floats)(int64_t k, int64_t n);
+  /// Finds, for rows of a B that `pack_b` has packed whole, powers of two by which `pair_b` divides them and `gemm`
+  /// multiplies elements of A: units of their own. Rows begin at a multiple of 16. Null where a level has no pairs.
+  void (*_Nullable balance_b)(int64_t k, int64_t n, float *_Nonnull packed, int64_t row_begin, int64_t row_end);
+  /// Makes panels of a B ready for products in pairs, once all of its rows are balanced.
+  void (*_Nullable pair_b)(int64_t k, int64_t n, float *_Nonnull packed, int64_t panel_begin, int64_t panel_end);
+  /// Floats that a product in pairs of at most m rows needs beside its operands.
+  int64_t (*_Nonnull paired_workspace_floats)(int64_t m, int64_t k);
   void (*_Nonnull gemm)(const dlk_gemm_args *_Nonnull args, int64_t row_begin, int64_t row_end, int64_t panel_begin,
                         int64_t panel_end);
   /// For products too small to be worth packing B, or B used once: best with `b_column_stride` 1, good with

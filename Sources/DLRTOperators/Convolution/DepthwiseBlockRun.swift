@@ -52,20 +52,26 @@ struct DepthwiseBlockRun: Sendable {
     /// Channels read and made.
     let k: Int
     let n: Int
+    let pairs: PairedProducts?
 
-    init(_ input: Int, _ activation: UnaryKernel, _ geometry: ConvolutionGeometry, _ planning: Planning) throws {
+    /// - Parameter pixels: the most of one product.
+    init(_ input: Int, _ activation: UnaryKernel, pixels: Int, addsLast: Bool = false, _ planning: Planning) throws {
       let shape = planning.shape(input)
       (n, k) = (shape[0], shape[1])
       self.activation = activation
       let problem = ConvolutionProblem(
         batch: 1, groups: 1, inputChannels: k, outputChannels: n, geometry: ConvolutionGeometry([.single, .single]))
-      weights = try Weights(input, problem, .panels, planning)
+      pairs =
+        planning.constant(input) == nil
+        ? nil : PairedProducts(m: pixels, n: n, k: k, addsLast: addsLast, planning.kernels)
+      weights = try Weights(input, problem, pairs == nil ? .panels : .pairs, planning)
     }
 
     func arguments(_ io: borrowing StepIO, _ scratch: UnsafeMutableRawPointer) -> dlk_gemm_args {
       var args = dlk_gemm_args()
       args.n = Int64(n)
       args.k = Int64(k)
+      args.paired = pairs == nil ? 0 : 1
       args.a_row_stride = args.k
       args.b = weights.pointer(io, scratch)
       args.c_row_stride = args.n
@@ -93,21 +99,25 @@ struct DepthwiseBlockRun: Sendable {
     depthwise = try op.attributes.problem(x: [input[0], channels] + input[2...], w: weights)
     depthwiseWeights = try Weights(Input.depthwise, depthwise, .taps, planning)
     let geometry = depthwise.geometry
-    expand =
-      planning.has(Input.expand) ? try Pointwise(Input.expand, op.expandActivation, geometry, planning) : nil
-    project =
-      planning.has(Input.project) ? try Pointwise(Input.project, op.projectActivation, geometry, planning) : nil
-    outputChannels = project?.n ?? channels
-    hasAddend = planning.has(Input.addend)
-
     let (down, across) = (geometry.axes[0], geometry.axes[1])
     let rowBytes =
-      (across.input * (expand == nil ? 0 : down.stride) + (project == nil ? 0 : across.output)) * channels * 4
+      (across.input * (planning.has(Input.expand) ? down.stride : 0)
+        + (planning.has(Input.project) ? across.output : 0)) * channels * 4
     let fitting = max(1, min(down.output, Self.cacheBytes / max(rowBytes, 1), 8))
     // Rows are made two at a time.
     band = fitting == 1 ? 1 : (fitting + 1) & ~1
     ring = (band - 1) * down.stride + down.extent
     pixelStride = (channels + 15) & ~15
+    expand =
+      planning.has(Input.expand)
+      ? try Pointwise(Input.expand, op.expandActivation, pixels: ring * across.input, planning) : nil
+    project =
+      planning.has(Input.project)
+      ? try Pointwise(
+        Input.project, op.projectActivation, pixels: band * across.output,
+        addsLast: op.isAddendLast && planning.has(Input.addend), planning) : nil
+    outputChannels = project?.n ?? channels
+    hasAddend = planning.has(Input.addend)
     threads = planning.threads
     // The rows between two parts are expanded twice.
     let rows = images * down.output
@@ -131,7 +141,9 @@ struct DepthwiseBlockRun: Sendable {
     let ringFloats = expand == nil ? 0 : ring &* across.input &* pixelStride
     let rooms = parts.count > 1 ? threads : 1
     let bandFloats = project == nil ? 0 : band &* across.output &* pixelStride
-    let roomPlace = scratch.reserve(rooms &* (ringFloats &+ bandFloats) &* 4)
+    let pairFloats = max(expand?.pairs?.workspaceFloats ?? 0, project?.pairs?.workspaceFloats ?? 0)
+    let roomFloats = ringFloats &+ bandFloats &+ pairFloats
+    let roomPlace = scratch.reserve(rooms &* roomFloats &* 4)
     let reachedPlace = scratch.reserve(rooms &* MemoryLayout<Reached>.stride)
     let packed = [depthwiseWeights, expand?.weights, project?.weights].compactMap {
       $0?.packed == nil ? nil : $0?.input
@@ -151,9 +163,9 @@ struct DepthwiseBlockRun: Sendable {
       reached.initialize(repeating: Reached(), count: rooms)
       let upcoming = io.upcoming
       io.parallel(parts.count) { part, thread in
-        let own = room + thread &* (ringFloats &+ bandFloats)
+        let own = room + thread &* roomFloats
         run(
-          call, parts[part], own, own + ringFloats, &reached[thread],
+          call.with(workspace: own + (ringFloats &+ bandFloats)), parts[part], own, own + ringFloats, &reached[thread],
           next: io.isLast(part, of: parts.count) ? upcoming : nil)
       }
     }
@@ -187,9 +199,17 @@ extension DepthwiseBlockRun {
     let x: UnsafePointer<Float>
     let y: UnsafeMutablePointer<Float>
     let addend: UnsafePointer<Float>?
-    let expand: dlk_gemm_args?
+    var expand: dlk_gemm_args?
     let depthwise: dlk_depthwise_args
-    let project: dlk_gemm_args?
+    var project: dlk_gemm_args?
+
+    /// As one thread makes it.
+    func with(workspace: UnsafeMutablePointer<Float>) -> Call {
+      var call = self
+      call.expand?.workspace = workspace
+      call.project?.workspace = workspace
+      return call
+    }
   }
 
   /// How far a thread has come: who goes on with the next rows finds those above them in its ring.

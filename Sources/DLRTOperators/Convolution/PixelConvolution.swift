@@ -8,6 +8,8 @@ struct PixelConvolution: Sendable {
   private let op: ConvNHWC
   private let method: Method
   private let hasAddend: Bool
+  /// How a `product` is made in pairs.
+  private let pairs: PairedProducts?
   let xPlace: PixelPlace
   let yPlace: PixelPlace
 
@@ -51,6 +53,16 @@ struct PixelConvolution: Sendable {
     } else {
       method = .window
     }
+    // Factors of its channels change the weights.
+    let pixels = problem.batch &* geometry.outputSize
+    pairs =
+      if case .product = method, planning.constant(1) != nil, !planning.has(4) {
+        PairedProducts(
+          m: pixels, n: problem.outputChannels, k: problem.inputChannels, addsLast: hasAddend && op.isAddendLast,
+          kernels)
+      } else {
+        nil
+      }
   }
 
   /// One channel a group, or whole groups in a vector that can be permuted; as many channels out as in.
@@ -71,7 +83,8 @@ struct PixelConvolution: Sendable {
   private var layout: WeightPacking.Layout {
     switch method {
     case .depthwise: .taps
-    case .product, .window, .copiedWindow: .panels
+    case .product: pairs == nil ? .panels : .pairs
+    case .window, .copiedWindow: .panels
     case .winograd(let tile): .winograd(tile: tile)
     }
   }
@@ -174,7 +187,11 @@ extension PixelConvolution {
       pixels: pixels, panels: panels, images: images, pixelBytes: inputChannels &* 4, flops: problem.flops, planning)
     let weightBytes = weights == nil ? packing.bytes : 0
     let imageWeights = packing.bytes / 4
-    return Step(kernel: name("gemm"), workspace: weightBytes &+ (isScaled ? packing.bytes &* images : 0)) { io in
+    let roomBytes = (pairs?.workspaceFloats ?? 0) &* 4 &* planning.threads
+    return Step(
+      kernel: name(pairs == nil ? "gemm" : "gemm-pairs"),
+      workspace: weightBytes &+ (isScaled ? packing.bytes &* images : 0) &+ roomBytes
+    ) { io in
       var args = dlk_gemm_args()
       args.m = Int64(pixels)
       args.n = Int64(outputChannels)
@@ -186,6 +203,7 @@ extension PixelConvolution {
       args.c = y(io)
       args.c_row_stride = Int64(yPlace.stride)
       args.epilogue = epilogue(io)
+      args.paired = pairs == nil ? 0 : 1
       let scaled = (io.workspace + weightBytes).assumingMemoryBound(to: Float.self)
       if isScaled {
         let factors = io.input(4, as: Float.self)
@@ -197,10 +215,11 @@ extension PixelConvolution {
         args.b = UnsafePointer(scaled)
       }
       let upcoming = io.upcoming
-      io.parallel(cut.count) { index in
+      io.parallel(cut.count) { index, thread in
         let part = cut[index]
         let pixel = part.image &* pixels
         var own = args
+        if let pairs { own.workspace = scaled + thread &* pairs.workspaceFloats }
         own.a = args.a + pixel &* xPlace.stride
         own.b = args.b + part.image &* imageWeights
         own.c = args.c + pixel &* yPlace.stride

@@ -9,6 +9,8 @@ struct WeightPacking: Sendable {
     case taps
     /// Panels of `pack_b`.
     case panels
+    /// Panels of `pair_b`.
+    case pairs
     /// Panels of `pack_winograd`.
     case winograd(tile: Int)
 
@@ -17,6 +19,7 @@ struct WeightPacking: Sendable {
       switch self {
       case .taps: "taps"
       case .panels: "panels"
+      case .pairs: "pairs"
       case .winograd(let tile): "winograd\(tile)"
       }
     }
@@ -37,6 +40,7 @@ struct WeightPacking: Sendable {
     switch layout {
     case .taps: floatsPerGroup = depth &* problem.outputChannels
     case .panels: floatsPerGroup = Int(kernels.table.pointee.packed_b_floats(Int64(depth), n))
+    case .pairs: floatsPerGroup = Int(kernels.table.pointee.paired_b_floats(Int64(depth), n))
     case .winograd(let tile):
       floatsPerGroup = Int(kernels.table.pointee.packed_winograd_floats(Int64(tile), channels &* planes, n))
     }
@@ -69,6 +73,11 @@ struct WeightPacking: Sendable {
       guard problem.groups == 1 else { return source.whole { pack($0, target, source.pool) } }
       try source.parts(of: range ?? 0..<panels, unitBytes: panelBytes) { range, base in
         for panel in range { packPanel(panel, base, target) }
+      }
+      if case .pairs = layout {
+        PairedProducts.pair(
+          target, k: problem.geometry.kernelSize &* problem.inputChannels, n: problem.outputChannels, kernels,
+          source.pool)
       }
     }
   }
@@ -115,6 +124,7 @@ struct WeightPacking: Sendable {
     args.n_stride = perOutput
     args.scale = 1
     args.packed = target
+    if case .pairs = layout { args.paired = 1 }
     kernels.table.pointee.pack_b(&args, Int64(panel), Int64(panel &+ 1))
   }
 

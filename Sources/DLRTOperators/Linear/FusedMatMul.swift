@@ -50,7 +50,8 @@ package struct FusedMatMul: Operator {
     if transB { right.swapAt(right.count - 1, right.count - 2) }
     var product = MatrixProduct(matmul: planning.shape(0), right)
     if transB { product.b = MatrixProduct.Matrix(columns: product.k).transposed }
-    let floats = try FloatProduct(product, planning, a: planning.constant(0), b: planning.constant(1))
+    let floats = try FloatProduct(
+      product, planning, a: planning.constant(0), b: planning.constant(1), addsLast: addendLast && planning.has(3))
     var epilogue = dlk_epilogue.plain
     epilogue.scale = scale
     epilogue.activation = activation.function

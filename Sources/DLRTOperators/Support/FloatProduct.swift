@@ -30,23 +30,33 @@ package struct FloatProduct: Sendable {
   private let columns: Columns
   private let rows: Rows
   private let split: ProductSplit
+  private let threads: Int
   /// Floats of one packed B, and of one copied A.
   private let packedCount: Int
   private let copiedCount: Int
   private let panels: Int
   /// The batch in units of packed or copied matrices.
   private let made: MatrixProduct
+  /// The products are made in pairs, with a constant B.
+  private let pairs: PairedProducts?
 
   /// - Parameters:
   ///   - a: the first operand's data, if constant.
   ///   - b: the second operand's data, if constant.
-  package init(_ product: MatrixProduct, _ planning: Planning, a: Tensor? = nil, b: Tensor? = nil) throws {
+  ///   - addsLast: the epilogue adds after its activation.
+  package init(
+    _ product: MatrixProduct, _ planning: Planning, a: Tensor? = nil, b: Tensor? = nil, addsLast: Bool = false
+  ) throws {
     self.product = product
     kernels = planning.kernels
+    threads = planning.threads
     let table = kernels.table
     let width = Int(table.pointee.gemm_panel)
     panels = (product.n &+ width &- 1) / width
-    packedCount = (Int(table.pointee.packed_b_floats(Int64(product.k), Int64(product.n))) &+ 15) & ~15
+    let isConstant = b != nil && product.n > 1 && !Self.isReadOnce(product)
+    pairs = isConstant ? PairedProducts(m: product.m, n: product.n, k: product.k, addsLast: addsLast, kernels) : nil
+    let floats = pairs == nil ? table.pointee.packed_b_floats : table.pointee.paired_b_floats
+    packedCount = (Int(floats(Int64(product.k), Int64(product.n))) &+ 15) & ~15
     copiedCount = (product.m &* product.k &+ 15) & ~15
     let made = product.renumbered(a: copiedCount, b: packedCount)
     self.made = made
@@ -55,10 +65,10 @@ package struct FloatProduct: Sendable {
       batch: batch, m: product.m, panels: panels, rowUnit: Int(table.pointee.gemm_rows), work: Self.work(product),
       threads: planning.threads, weighsMore: product.n > product.m)
     self.split = split
-    if let b, Self.isReadOnce(product) {
+    if let b, isConstant {
+      columns = .constant(try Self.pack(b, made, product, kernels, planning, packedCount, inPairs: pairs != nil))
+    } else if let b, Self.isReadOnce(product) {
       columns = .place(b)
-    } else if let b, product.n > 1 {
-      columns = .constant(try Self.pack(b, made, product, kernels, planning, packedCount))
     } else if !Self.paysToPack(product) {
       columns = .direct
     } else {
@@ -77,6 +87,7 @@ package struct FloatProduct: Sendable {
   package init(_ product: MatrixProduct, _ planning: Planning, packed: TensorStorage) {
     self.product = product
     kernels = planning.kernels
+    threads = planning.threads
     panels = (product.n &+ Int(kernels.table.pointee.gemm_panel) &- 1) / Int(kernels.table.pointee.gemm_panel)
     packedCount = 0
     copiedCount = 0
@@ -86,6 +97,7 @@ package struct FloatProduct: Sendable {
       threads: planning.threads, weighsMore: product.n > product.m)
     columns = .constant(packed)
     rows = .direct
+    pairs = nil
   }
 
   /// Floating-point operations, or what could be done while B comes from memory, where that takes longer.
@@ -122,13 +134,15 @@ package struct FloatProduct: Sendable {
   }
 
   /// Bytes of workspace.
-  package var workspace: Int { (packedMatrices &* packedCount &+ copiedMatrices &* copiedCount) &* 4 }
+  package var workspace: Int { operandFloats &* 4 &+ (pairs?.workspaceFloats ?? 0) &* 4 &* threads }
+
+  private var operandFloats: Int { packedMatrices &* packedCount &+ copiedMatrices &* copiedCount }
 
   /// The kernel's name for profiles.
   package var name: String {
     let method =
       switch columns {
-      case .constant: "gemm"
+      case .constant: pairs == nil ? "gemm" : "gemm-pairs"
       case .own, .shared: "gemm-packing"
       case .direct, .place: "gemm-direct"
       }
@@ -158,22 +172,29 @@ package struct FloatProduct: Sendable {
 extension FloatProduct {
   private static func pack(
     _ b: Tensor, _ made: MatrixProduct, _ product: MatrixProduct, _ kernels: KernelSet, _ planning: Planning,
-    _ packedCount: Int
+    _ packedCount: Int, inPairs: Bool
   ) throws -> TensorStorage {
     let matrices = made.matrices(.b)
-    let format = "\(kernels.isa.name)-gemm-\(product.k)x\(product.n)-\(product.b.row)-\(product.b.column)-\(matrices)"
+    let method = inPairs ? "gemm-pairs" : "gemm"
+    let format =
+      "\(kernels.isa.name)-\(method)-\(product.k)x\(product.n)-\(product.b.row)-\(product.b.column)-\(matrices)"
     let width = Int(kernels.table.pointee.gemm_panel)
     let panels = (product.n + width - 1) / width
     let (row, column) = (product.b.row, product.b.column)
     return try planning.packed(b, format: format, byteCount: matrices * packedCount * 4) { source, target in
       let target = target.assumingMemoryBound(to: Float.self)
       func arguments(_ source: UnsafeRawPointer, _ place: Int) -> dlk_pack_b_args {
-        dlk_pack_b_args(source, k: product.k, n: product.n, kStride: row, nStride: column, packed: target + place)
+        var arguments = dlk_pack_b_args(
+          source, k: product.k, n: product.n, kStride: row, nStride: column, packed: target + place)
+        arguments.paired = inPairs ? 1 : 0
+        return arguments
       }
       if matrices == 1, row == 1, column == product.k {
         try source.parts(of: panels, unitBytes: width * product.k * 4) { range, base in
           var arguments = arguments(base, 0)
-          kernels.table.pointee.pack_b(&arguments, Int64(range.lowerBound), Int64(range.upperBound))
+          for panel in range {
+            kernels.table.pointee.pack_b(&arguments, Int64(panel), Int64(panel + 1))
+          }
         }
       } else if matrices == 1, column == 1, row == product.n {
         try source.parts(of: product.k, unitBytes: product.n * 4) { range, base in
@@ -189,6 +210,10 @@ extension FloatProduct {
             kernels.table.pointee.pack_b(&arguments, 0, Int64(panels))
           }
         }
+      }
+      guard inPairs else { return }
+      for matrix in 0..<matrices {
+        PairedProducts.pair(target + matrix * packedCount, k: product.k, n: product.n, kernels, source.pool)
       }
     }
   }
@@ -254,13 +279,15 @@ extension FloatProduct {
     let copied = packed + packedMatrices &* packedCount
     if case .copied = rows { copyAll(io, a, copied) }
     if case .shared = columns { packAll(io, b, packed) }
-    io.parallel(split.count) { index in
+    let rooms = packed + operandFloats
+    io.parallel(split.count) { index, thread in
       let part = split.part(index)
+      let room = pairs.map { rooms + thread &* $0.workspaceFloats }
       let upcoming = io.isLast(index, of: split.count) ? io.upcoming : nil
       for number in part.batch {
         multiply(
           number, part.rows, part.panels, a, b, c, epilogue, packed: packed, own: packed + index &* packedCount,
-          copied: copied, next: number == part.batch.upperBound &- 1 ? upcoming : nil)
+          copied: copied, room: room, next: number == part.batch.upperBound &- 1 ? upcoming : nil)
       }
     }
   }
@@ -269,7 +296,7 @@ extension FloatProduct {
     _ index: Int, _ rowRange: Range<Int>, _ panelRange: Range<Int>, _ a: UnsafePointer<Float>,
     _ b: UnsafePointer<Float>, _ c: UnsafeMutablePointer<Float>, _ epilogue: dlk_epilogue,
     packed: UnsafeMutablePointer<Float>, own: UnsafeMutablePointer<Float>, copied: UnsafeMutablePointer<Float>,
-    next: UnsafeRawPointer?
+    room: UnsafeMutablePointer<Float>?, next: UnsafeRawPointer?
   ) {
     let offsets = product.offsets(index)
     let places = made.offsets(index)
@@ -308,6 +335,7 @@ extension FloatProduct {
       return
     case .constant(let storage):
       arguments.b = UnsafePointer(storage.base.assumingMemoryBound(to: Float.self)) + places.b
+      (arguments.paired, arguments.workspace) = (room == nil ? 0 : 1, room)
     case .shared:
       arguments.b = UnsafePointer(packed) + places.b
     case .own:
