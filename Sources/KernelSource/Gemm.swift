@@ -68,6 +68,7 @@ private func depthPart(_ args: dlk_gemm_args, _ depth: Range<Int>) -> dlk_gemm_a
   private func gemmInPairs(_ args: dlk_gemm_args, _ rows: Range<Int>, _ panels: Range<Int>) {
     let blocks = PairedBlocks(k: Int(args.k), n: Int(args.n)), share = panelVectors / pairedVectors
     let panels = panels.lowerBound &* share..<panels.upperBound &* share
+    let limit = pairedRowLimit(depth: blocks.rows(0).count)
     for block in 0..<blocks.count {
       let depth = blocks.rows(block), isLast = block &+ 1 == blocks.count
       let part = depthPart(args, depth)
@@ -79,7 +80,7 @@ private func depthPart(_ args: dlk_gemm_args, _ depth: Range<Int>) -> dlk_gemm_a
       run(
         part, PanelSource(base: args.b + blocks.start(block), layout: .packed(columns: Int(args.n), others: 2)), rows,
         panels, after: next
-      ) { PairedRows(part, balance: args.b + (blocks.factors &+ depth.lowerBound), addresses: $0) }
+      ) { PairedRows(part, balance: args.b + (blocks.factors &+ depth.lowerBound), blockLimit: limit, addresses: $0) }
     }
   }
 #endif

@@ -208,7 +208,7 @@ struct ProductDriver<Rows: ProductRows> {
           cStride: cStride)
       }
       let fetched = prefetchStep &* rows.taps &* depth
-      if strip.vectors == 1 { fetchRun(prefetch, fetched) }
+      if strip.vectors == 1, !Rows.arePaired { fetchRun(prefetch, fetched) }
       prefetch += fetched
       offset = offset &+ count
       count = following

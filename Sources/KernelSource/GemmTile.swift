@@ -23,7 +23,8 @@ struct Tile {
   /// What tiles of several vectors bring into the cache meanwhile, and how far they go at each k.
   var prefetch: UnsafeRawPointer
   var prefetchStep: Int
-  /// Of products in pairs: floats from one row to the next, and what the sums of each are multiplied by and lessened by.
+  /// Of products in pairs: floats from one row to the next, and two factors of each: what multiplies its sums,
+  /// and before that what is added to them.
   var rowStride = 0
   var factors: Source? = nil
 }

@@ -4,9 +4,6 @@ import CKernelSupport
 /// tile's rows stay in the first-level cache, and a block of them with its panel in the second. What B's rows were
 /// divided by follows the panels of all blocks.
 struct PairedBlocks {
-  /// The most rows of B in a block.
-  private static var deepest: Int { 1024 }
-
   let count: Int
   private let k: Int
   private let size: Int
@@ -15,7 +12,7 @@ struct PairedBlocks {
 
   init(k: Int, n: Int) {
     self.k = k
-    count = max(1, ceilDivide(k, Self.deepest))
+    count = max(1, ceilDivide(k, Int(DLK_PAIRED_DEPTH)))
     size = ceilDivide(ceilDivide(k, count), lanes) &* lanes
     width = ceilDivide(n, lanes) &* lanes
   }
@@ -116,8 +113,8 @@ struct PairedBlocks {
     }
   }
 
-  /// A panel `[depth][width]`, followed by a row of each column's power of two and one that is lessened by what its pairs
-  /// multiply of it alone. Rows are divided by `factors`, then columns by their powers of two.
+  /// A panel `[depth][width]`, followed by a row of each column's power of two and one of what is added to its sums: less
+  /// what its pairs multiply. Rows are divided by `factors`, then columns by their powers of two.
   private func pairPanel(_ panel: Target, _ factors: Source, depth: Int, width: Int) {
     let scales = panel + depth &* width, corrections = scales + width
     var isPaired = true

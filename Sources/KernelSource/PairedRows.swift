@@ -4,14 +4,16 @@ import CKernelSupport
 /// the cache.
 @inline(__always) func pairedStride(_ depth: Int) -> Int { ceilDivide(depth, lanes) &* lanes &+ lanes }
 
-/// Rows that are copied at once: what the second-level cache keeps beside a panel.
-@inline(__always) func pairedRowLimit(rows: Int, depth: Int) -> Int {
-  min(rows, max(12, 49_152 / max(1, depth &* pairedRows)) &* pairedRows)
+/// Rows that are copied at once, whole tiles: what the second-level cache keeps beside a panel.
+///
+/// - Parameter depth: of the first block, than which none is deeper.
+@inline(__always) func pairedRowLimit(depth: Int) -> Int {
+  max(12, 49_152 / max(1, depth &* pairedRows)) &* pairedRows
 }
 
 func pairedWorkspaceFloats(rows: Int, k: Int) -> Int {
   let depth = PairedBlocks(k: k, n: 0).rows(0).count
-  return pairedRowLimit(rows: rows, depth: depth) &* (pairedStride(depth) &+ 2)
+  return min(rows, pairedRowLimit(depth: depth)) &* (pairedStride(depth) &+ 2)
 }
 
 #if DL_AVX512
@@ -23,20 +25,23 @@ func pairedWorkspaceFloats(rows: Int, k: Int) -> Int {
     let depth: Int
     /// What each element of a row is multiplied by.
     let balance: Source
-    /// `[limit][pairedStride]` floats, then two factors for each row.
+    /// `[room][pairedStride]` floats, then two factors for each row.
     let copies: Target
-    let limit: Int
+    private let room: Int
+    let blockLimit: Int
     let addresses: UnsafeMutablePointer<Source>
     private var prepared = 0..<0
     private var isMixed = false
 
-    init(_ args: dlk_gemm_args, balance: Source, addresses: UnsafeMutablePointer<Source>) {
+    /// - Parameter blockLimit: rows that are copied at once, which the workspace has room for unless there are fewer.
+    init(_ args: dlk_gemm_args, balance: Source, blockLimit: Int, addresses: UnsafeMutablePointer<Source>) {
       a = args.a
       stride = Int(args.a_row_stride)
       depth = Int(args.k)
       self.balance = balance
       copies = args.workspace
-      limit = pairedRowLimit(rows: Int(args.m), depth: depth)
+      self.blockLimit = blockLimit
+      room = min(Int(args.m), blockLimit)
       self.addresses = addresses
     }
 
@@ -47,9 +52,8 @@ func pairedWorkspaceFloats(rows: Int, k: Int) -> Int {
 
     var taps: Int { 1 }
     var tapLimit: Int { 1 }
-    var blockLimit: Int { limit }
 
-    private var factors: Target { copies + limit &* pairedStride(depth) }
+    private var factors: Target { copies + room &* pairedStride(depth) }
 
     mutating func prepare(row: Int, _ tiling: Tiling) {
       let count = tiling.count
@@ -91,7 +95,7 @@ func pairedWorkspaceFloats(rows: Int, k: Int) -> Int {
   /// - Parameters:
   ///   - balance: factors of either sign, powers of two.
   ///   - target: room for whole vectors in each row.
-  ///   - factors: what takes each row's power of two and the sum of what its pairs multiply.
+  ///   - factors: what takes each row's power of two and what is added to its sums: less what its pairs multiply.
   /// - Returns: whether all rows can be multiplied in pairs.
   func pairRows(
     _ source: Source, _ sourceStride: Int, _ balance: Source, _ target: Target, _ targetStride: Int, rows: Int,

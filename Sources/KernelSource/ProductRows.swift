@@ -9,7 +9,8 @@ protocol ProductRows: RowSource {
   func multiply(_ tile: UnsafePointer<Tile>, rows: Int, vectors: Int)
   /// Floats from one row to the next; of paired rows only.
   var rowStride: Int { get }
-  /// What the sums of each row of the tile at `offset` are multiplied by, and what is subtracted; of paired rows only.
+  /// Two factors of each row of the tile at `offset`: what multiplies its sums, and before that what is added to them; of
+  /// paired rows only.
   func factors(offset: Int) -> Source?
 }
 

@@ -104,6 +104,9 @@ enum Main {
 
   /// The library would go on with the machine's best kernels.
   private static func checkEnvironment() throws {
+    if let pairs = getenv("DLRT_PAIRS").map({ String(cString: $0) }), !["", "0", "1"].contains(pairs) {
+      throw UsageError("DLRT_PAIRS needs 0 or 1, got '\(pairs)'")
+    }
     guard let level = getenv("DLRT_ISA").map({ String(cString: $0) }), !level.isEmpty, ISA(name: level) == nil else {
       return
     }

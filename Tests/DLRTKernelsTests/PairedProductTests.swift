@@ -115,7 +115,8 @@ extension GemmCase {
     let kernels = KernelLibrary.table(for: isa)
     for seed in 1000..<1060 {
       var random = SeededGenerator(seed)
-      let test = GemmCase(&random, sizes: [1, 7, 16, 33, 64, 130], depths: Self.depths + [300])
+      var test = GemmCase(&random, sizes: [1, 7, 16, 33, 64, 130], depths: Self.depths + [300, 1030, 1100])
+      if test.k > 1024 { test.epilogue.addend_last = 0 }
       let panels = test.panels(kernels), row = random.int(0...test.m), panel = Int64(random.int(0...Int(panels)))
       let packed = test.packInPairs(kernels)
       #expect(
@@ -149,13 +150,13 @@ extension GemmCase {
     let kernels = KernelLibrary.table(for: isa)
     for seed in 0..<60 {
       var random = SeededGenerator(seed)
-      let test = GemmCase(&random, sizes: [1, 15, 33, 64, 130], depths: [1, 2, 16, 37])
+      let test = GemmCase(&random, sizes: [1, 15, 33, 64, 130], depths: [1, 2, 16, 37, 1030, 2100])
       let whole = test.packInPairs(kernels)
       let packed = Guarded<Float>(whole.count, fence: .before) { _ in .nan }
       var args = dlk_pack_b_args(
         test.b.pointer, k: test.k, n: test.n, kStride: test.kStride, nStride: test.nStride, packed: packed.base)
       args.paired = 1
-      let cut = random.int(1...test.k)
+      let cut = random.pick([random.int(1...test.k), min(test.k, 528), min(test.k, 1023)])
       for (begin, end) in [(0, cut), (cut, test.k)] where begin < end {
         (args.row_begin, args.row_end) = (Int64(begin), Int64(end))
         kernels.pointee.pack_b(&args, 0, test.panels(kernels))
@@ -171,12 +172,38 @@ extension GemmCase {
     }
   }
 
+  /// A workspace has room for what any block of the depth copies, the last one's many short rows included.
+  @Test(arguments: levels)
+  func deepProductsOfManyRowsFitTheirWorkspace(isa: ISA) {
+    let kernels = KernelLibrary.table(for: isa)
+    var random = SeededGenerator(4)
+    // The last of 63 blocks is 17 deep.
+    let (m, n, k) = (2760, 1, 63505)
+    let a = Guarded(random: k, &random), b = Guarded(random: k, &random), c = Guarded<Float>(m * n) { _ in -77 }
+    let packed = Guarded<Float>(Int(kernels.pointee.paired_b_floats(Int64(k), Int64(n)))) { _ in .nan }
+    var pack = dlk_pack_b_args(b.pointer, k: k, n: n, kStride: 1, nStride: 1, packed: packed.base)
+    pack.paired = 1
+    kernels.pointee.pack_b(&pack, 0, 1)
+    kernels.pointee.balance_b!(Int64(k), Int64(n), packed.base, 0, Int64(k))
+    kernels.pointee.pair_b!(Int64(k), Int64(n), packed.base, 0, 1)
+    let room = Guarded<Float>(Int(kernels.pointee.paired_workspace_floats(Int64(m), Int64(k)))) { _ in .nan }
+    var args = dlk_gemm_args()
+    (args.m, args.n, args.k) = (Int64(m), Int64(n), Int64(k))
+    // All rows are the same one.
+    (args.a, args.a_row_stride, args.b) = (a.pointer, 0, packed.pointer)
+    (args.c, args.c_row_stride, args.epilogue) = (c.base, Int64(n), .plain)
+    (args.paired, args.workspace) = (1, room.base)
+    kernels.pointee.gemm(&args, 0, Int64(m), 0, 1)
+    #expect(c.array.allSatisfy { $0 == c[0] && $0 != -77 })
+  }
+
   @Test(arguments: levels)
   func addendMayBeTheOutput(isa: ISA) {
     let kernels = KernelLibrary.table(for: isa)
     for seed in 0..<40 {
       var random = SeededGenerator(seed)
-      var test = GemmCase(&random, sizes: [13, 33, 65], depths: [7, 48])
+      var test = GemmCase(&random, sizes: [13, 33, 65], depths: [7, 48, 1040])
+      if test.k > 1024 { test.epilogue.addend_last = 0 }
       test.epilogue.addend_scale = random.pick([1, -0.5])
       let packed = test.packInPairs(kernels)
       let (beside, within) = (test.output(), test.output())

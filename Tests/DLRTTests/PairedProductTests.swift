@@ -86,12 +86,13 @@ import Testing
     var values = random.floats(kind.shape.product)
     let model = try kind.model()
     let before = try run(model, Tensor(values, shape: kind.shape)).array(of: Float.self)
-    values[5] = .infinity
+    // In an even column, which windows of stride 2 read.
+    values[4] = .infinity
     let image = before.count / kind.shape[0]
     for threads in [1, 2] {
       let after = try run(model, Tensor(values, shape: kind.shape), threads: threads).array(of: Float.self)
       #expect(after[image...].map(\.bitPattern) == before[image...].map(\.bitPattern))
-      #expect(after[..<image].contains { !$0.isFinite || $0 != before[0] })
+      #expect(zip(after[..<image], before).contains { $0.bitPattern != $1.bitPattern })
     }
   }
 

@@ -19,11 +19,14 @@ typedef struct dlk_epilogue {
   int32_t addend_last;        ///< boolean
 } dlk_epilogue;
 
+/// The most rows of B in a product in pairs; what is deeper is made in blocks.
+#define DLK_PAIRED_DEPTH 1024
+
 /// C[m][n] = epilogue(A[m][k] · B[k][n]).
 ///
-/// Every element is summed over k in ascending order whatever the ranges of the call, so results depend neither on
-/// how callers split the work nor on m. Only `gemm_direct` with adjacent k sums the lanes of vectors apart: its results
-/// do not depend on the split either, but are not those of `gemm` to the last bit.
+/// Without `paired`, every element is summed over k in ascending order whatever the ranges of the call, so results
+/// depend neither on how callers split the work nor on m. Only `gemm_direct` with adjacent k sums the lanes of vectors
+/// apart: its results do not depend on the split either, but are not those of `gemm` to the last bit.
 typedef struct dlk_gemm_args {
   int64_t m, n, k;
   const float *a;
@@ -36,7 +39,8 @@ typedef struct dlk_gemm_args {
   dlk_epilogue epilogue;
   const void *next;         ///< `gemm`: what its caller reads next, to be fetched meanwhile, or null; never read
   /// Boolean, `gemm` only: b is as `pair_b` left it. Rows or panels with an infinity, NaN or numbers beyond 2^63 are
-  /// multiplied without pairs. With `addend_last`, k is at most 1,024. Results depend neither on the split nor on m.
+  /// multiplied without pairs. With `addend_last`, k is at most `DLK_PAIRED_DEPTH`. Results depend neither on the split
+  /// nor on m.
   int32_t paired;
   float *workspace;         ///< `paired` only: `paired_workspace_floats(m, k)` floats of this call's own
 } dlk_gemm_args;
@@ -52,6 +56,6 @@ typedef struct dlk_pack_b_args {
   float scale;
   float *packed;  ///< `packed_b_floats(k_outer · k_inner, n)` floats
   int64_t row_begin, row_end;  ///< the rows of B that are packed, with `k_outer` 1; both 0: all
-  /// Boolean: leave panels for `pair_b`, in `paired_b_floats(k_outer · k_inner, n)` floats.
+  /// Boolean: leave panels for `pair_b`, in `paired_b_floats(k_inner, n)` floats; `k_outer` is 1.
   int32_t paired;
 } dlk_pack_b_args;

@@ -54,12 +54,11 @@ struct PixelConvolution: Sendable {
       method = .window
     }
     // Factors of its channels change the weights.
-    let pixels = problem.batch &* geometry.outputSize
     pairs =
       if case .product = method, planning.constant(1) != nil, !planning.has(4) {
         PairedProducts(
-          m: pixels, n: problem.outputChannels, k: problem.inputChannels, addsLast: hasAddend && op.isAddendLast,
-          kernels)
+          m: geometry.outputSize, most: problem.batch &* geometry.outputSize, n: problem.outputChannels,
+          k: problem.inputChannels, addsLast: hasAddend && op.isAddendLast, kernels)
       } else {
         nil
       }
@@ -187,7 +186,7 @@ extension PixelConvolution {
       pixels: pixels, panels: panels, images: images, pixelBytes: inputChannels &* 4, flops: problem.flops, planning)
     let weightBytes = weights == nil ? packing.bytes : 0
     let imageWeights = packing.bytes / 4
-    let roomBytes = (pairs?.workspaceFloats ?? 0) &* 4 &* planning.threads
+    let roomBytes = (pairs?.workspaceFloats ?? 0) &* 4 &* (cut.count > 1 ? planning.threads : 1)
     return Step(
       kernel: name(pairs == nil ? "gemm" : "gemm-pairs"),
       workspace: weightBytes &+ (isScaled ? packing.bytes &* images : 0) &+ roomBytes
@@ -204,22 +203,23 @@ extension PixelConvolution {
       args.c_row_stride = Int64(yPlace.stride)
       args.epilogue = epilogue(io)
       args.paired = pairs == nil ? 0 : 1
-      let scaled = (io.workspace + weightBytes).assumingMemoryBound(to: Float.self)
+      // Each image's weights, or each thread's copies of rows: what has factors is not made in pairs.
+      let room = (io.workspace + weightBytes).assumingMemoryBound(to: Float.self)
       if isScaled {
         let factors = io.input(4, as: Float.self)
         io.parallel(images &* panels) { index in
           let image = index / panels
           packing.scalePanel(
-            index &- image &* panels, packed, by: factors + image &* inputChannels, to: scaled + image &* imageWeights)
+            index &- image &* panels, packed, by: factors + image &* inputChannels, to: room + image &* imageWeights)
         }
-        args.b = UnsafePointer(scaled)
+        args.b = UnsafePointer(room)
       }
       let upcoming = io.upcoming
       io.parallel(cut.count) { index, thread in
         let part = cut[index]
         let pixel = part.image &* pixels
         var own = args
-        if let pairs { own.workspace = scaled + thread &* pairs.workspaceFloats }
+        if let pairs { own.workspace = room + thread &* pairs.workspaceFloats }
         own.a = args.a + pixel &* xPlace.stride
         own.b = args.b + part.image &* imageWeights
         own.c = args.c + pixel &* yPlace.stride

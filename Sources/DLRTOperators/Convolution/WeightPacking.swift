@@ -9,7 +9,7 @@ struct WeightPacking: Sendable {
     case taps
     /// Panels of `pack_b`.
     case panels
-    /// Panels of `pair_b`.
+    /// Panels of `pair_b`, for windows of one tap; they are made of all weights at once.
     case pairs
     /// Panels of `pack_winograd`.
     case winograd(tile: Int)

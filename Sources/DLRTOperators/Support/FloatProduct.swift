@@ -134,7 +134,9 @@ package struct FloatProduct: Sendable {
   }
 
   /// Bytes of workspace.
-  package var workspace: Int { operandFloats &* 4 &+ (pairs?.workspaceFloats ?? 0) &* 4 &* threads }
+  package var workspace: Int {
+    operandFloats &* 4 &+ (pairs?.workspaceFloats ?? 0) &* 4 &* (split.count > 1 ? threads : 1)
+  }
 
   private var operandFloats: Int { packedMatrices &* packedCount &+ copiedMatrices &* copiedCount }
 
@@ -192,9 +194,7 @@ extension FloatProduct {
       if matrices == 1, row == 1, column == product.k {
         try source.parts(of: panels, unitBytes: width * product.k * 4) { range, base in
           var arguments = arguments(base, 0)
-          for panel in range {
-            kernels.table.pointee.pack_b(&arguments, Int64(panel), Int64(panel + 1))
-          }
+          kernels.table.pointee.pack_b(&arguments, Int64(range.lowerBound), Int64(range.upperBound))
         }
       } else if matrices == 1, column == 1, row == product.n {
         try source.parts(of: product.k, unitBytes: product.n * 4) { range, base in

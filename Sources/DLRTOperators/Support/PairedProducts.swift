@@ -8,22 +8,21 @@ struct PairedProducts: Sendable {
   let workspaceFloats: Int
 
   /// Below so many rows, tiles are too low for it.
-  private static let leastRows = 16
-  /// Deeper products are made in blocks.
-  private static let deepest = 1024
+  private static let leastRows = 7
 
   /// Nil where it does not pay, or where the processor adds and multiplies by the same units.
   ///
   /// - Parameters:
-  ///   - m: the most rows of one call.
+  ///   - m: the rows that decide; of convolutions those of one image, so that no batch changes the last bits of a result.
+  ///   - most: the most rows of one call.
   ///   - addsLast: something is added after the activation, which a depth in blocks has no place for.
-  init?(m: Int, n: Int, k: Int, addsLast: Bool = false, _ kernels: KernelSet) {
-    guard kernels.pairsProducts, m >= Self.leastRows, !addsLast || k <= Self.deepest else { return nil }
+  init?(m: Int, most: Int? = nil, n: Int, k: Int, addsLast: Bool = false, _ kernels: KernelSet) {
+    guard kernels.pairsProducts, m >= Self.leastRows, !addsLast || k <= Int(DLK_PAIRED_DEPTH) else { return nil }
     // Cycles for a row: what fewer multiplications save, and what copies, additions and factors take.
     let (rows, vectors) = (Double(k) / 16, Double(n) / 16)
     let saved = 2.2 * rows * (vectors / 2).rounded(.down) * 2
     guard saved > 10 + 4.5 * rows + 7 * vectors else { return nil }
-    workspaceFloats = (Int(kernels.table.pointee.paired_workspace_floats(Int64(m), Int64(k))) &+ 15) & ~15
+    workspaceFloats = (Int(kernels.table.pointee.paired_workspace_floats(Int64(most ?? m), Int64(k))) &+ 15) & ~15
   }
 
   /// Makes a B ready that `pack_b` has packed for pairs.
