@@ -208,12 +208,26 @@ func pairedWorkspaceFloats(rows: Int, k: Int) -> Int {
     private func exactPowers(_ squares: VF, _ scales: Target, _ inverses: Target) -> Bool {
       var arePaired = true
       for i in 0..<count {
+        let row = source + i &* sourceStride
         let scale =
-          PairedScale(squares: squares[i], count: depth) ?? .exact(source + i &* sourceStride, depth, factors: balance)
+          PairedScale(squares: squares[i], count: depth) ?? small(row, squares[i])
+          ?? .exact(row, depth, factors: balance)
         (scales[i], inverses[i]) = (scale.value, scale.inverse)
         if !scale.isPaired { arePaired = false }
       }
       return arePaired
+    }
+
+    /// As `PairedScale.exact`, of rows whose squares are lost: there may be many where windows are filled up with zeros.
+    private func small(_ row: Source, _ squares: Float) -> PairedScale? {
+      guard squares < 0x1p-100 else { return nil }
+      var largest = VF(), any = VF()
+      forEachVector(depth) { at, count in
+        let value = dlk_load_partial(row + at, count)
+        any = dlk_max(any, dlk_abs(value))
+        largest = dlk_max(largest, dlk_abs(dlk_multiply(value, dlk_load(balance + at))))
+      }
+      return PairedScale(largest: dlk_largest(largest), isZero: dlk_largest(any) == 0)
     }
 
     /// Marks the rows whose copies still hold what no pair can.
@@ -253,6 +267,16 @@ func pairedWorkspaceFloats(rows: Int, k: Int) -> Int {
       // As `PairedRowBlock.powers` has it, to the bit.
       let mean = squares * (1 / Float(count))
       self.init(exponent: (Int(mean.bitPattern >> 23) &- 126) >> 1)
+    }
+
+    /// As a largest number that is not too small for it needs it, or of nothing but zeros.
+    init?(largest: Float, isZero: Bool) {
+      if isZero {
+        self.init(value: 0, inverse: 0)
+      } else {
+        guard largest >= 0x1p-100 else { return nil }
+        self.init(exponent: Int(largest.bitPattern >> 23) &- 128)
+      }
     }
 
     /// As the largest finite number needs it, at most `most`: so the product of two scales is finite. What is larger than
