@@ -62,6 +62,8 @@ extension OnnxModel {
   package init(path: String, registry: OperatorRegistry = .standard) throws {
     let file = try MappedFile(path: path)
     try self.init(bytes: file.bytes, owner: file, external: ExternalData(modelPath: path), registry: registry)
+    // Looking at each tensor's header left whatever lies around it resident, as much as megabytes.
+    file.release(file.bytes)
   }
 
   /// Loads from memory that `owner` keeps unchanged; the weights stay in it. External data is refused.

@@ -76,7 +76,9 @@ final class TensorDecoder {
   ) throws(DLRTError) -> Tensor {
     let isByteSized = type.packedBits == type.size * 8
     // Any other byte than 0 and 1 is no `Bool`.
-    if isByteSized, type != .bool || bytes.allSatisfy({ $0 <= 1 }), let start = bytes.baseAddress {
+    if isByteSized, type != .bool || bytes.allSatisfy({ $0 <= 1 }), let start = bytes.baseAddress,
+      bytes.count > Self.copiedBytes || !(owner is any RestorableMemory)
+    {
       return Tensor(type, shape, TensorStorage(borrowing: start, byteCount: bytes.count, owner: owner))
     }
     let result = try Tensor(uninitialized: shape, type: type)
@@ -85,9 +87,15 @@ final class TensorDecoder {
       for (index, byte) in bytes.enumerated() { target[index] = byte == 0 ? 0 : 1 }
     } else if !isByteSized {
       Packing.unpack(bytes, type, result.count, into: target)
+    } else if let start = bytes.baseAddress {
+      memcpy(target, start, bytes.count)
     }
     return result
   }
+
+  /// What is smaller would keep far more of its file resident than itself: systems map a page, or a cached block of
+  /// megabytes, where one byte is read.
+  private static let copiedBytes = 16 << 10
 }
 
 extension TensorDecoder {
