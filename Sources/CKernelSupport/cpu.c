@@ -14,6 +14,11 @@ bool dlk_cpu_adds_beside_multiplying(void) {
   return __builtin_cpu_is("amd");
 }
 
+bool dlk_cpu_waits_for_memory(void) {
+  __builtin_cpu_init();
+  return __builtin_cpu_is("intel") && __builtin_cpu_supports("x86-64-v4");
+}
+
 int64_t dlk_cpu_cache_bytes(int32_t level) {
   long bytes = 0;
   switch (level) {

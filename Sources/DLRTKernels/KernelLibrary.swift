@@ -56,6 +56,9 @@ package enum KernelLibrary {
     }
   }
 
+  /// Whether memory beyond a core's own caches is slow beside its arithmetic.
+  package static let waitsForMemory = dlk_cpu_waits_for_memory()
+
   /// The levels that this machine can run, lowest first.
   package static let available = ISA.allCases.filter { $0 <= best }
 

@@ -26,6 +26,9 @@ struct DriverScratch {
   var bias = InlineArray<64, Float> { _ in 0 }
 }
 
+/// What of a panel is used again and again while the next part of it is on its way to the same cache.
+private let partBytes = 512 << 10
+
 /// A product over a range of rows and panels: the loops around the tiles.
 struct ProductDriver<Rows: ProductRows> {
   var rows: Rows
@@ -156,13 +159,33 @@ struct ProductDriver<Rows: ProductRows> {
     run(strip, row: row, tiling, isFirst: strip.column == 0)
   }
 
+  /// Runs a strip in as many parts as it takes for one of them, and the next on its way, to stay in the second-level
+  /// cache from tile to tile.
   private mutating func run(_ strip: Strip, row: Int, _ tiling: Tiling, isFirst: Bool) {
+    // Sums wait in C, where what is added last might still be.
+    let canWait = (epilogue.isFree || epilogue.source.addend == nil) && rows.taps <= rows.tapLimit
+    let tapBytes = depth &* strip.bStep &* 4
+    let limit = canWait && tiling.tiles > 2 && !Rows.arePaired ? max(1, partBytes / max(1, tapBytes)) : rows.taps
+    let parts = Tiling(rows.taps, limit: limit)
+    var part = strip, tap = 0
+    for index in 0..<parts.tiles {
+      let taps = tap..<tap &+ parts.rows(index)
+      part.b = strip.b + tap &* depth &* strip.bStep
+      part.next = taps.upperBound == rows.taps ? strip.next : part.b + taps.count &* depth &* strip.bStep
+      run(part, taps: taps, row: row, tiling, isFirst: isFirst)
+      tap = taps.upperBound
+    }
+  }
+
+  /// - Parameter strip: of these taps only.
+  private mutating func run(_ strip: Strip, taps: Range<Int>, row: Int, _ tiling: Tiling, isFirst: Bool) {
     let stored = strip.vectors &* lanes
-    let isFree = epilogue.isFree
+    let begins = taps.lowerBound == 0, ends = taps.upperBound == rows.taps, isFree = epilogue.isFree
+    let storesToC = isFree || !ends
     let addend = isFree ? epilogue.source.addend : nil
     let addendStride = Int(epilogue.source.addend_row_stride)
     let room = UnsafeMutableRawPointer(scratch).assumingMemoryBound(to: Float.self)
-    let bias = bias(strip)
+    let bias = begins ? bias(strip) : nil
     var prefetch = UnsafeRawPointer(strip.next)
     // Rounded up: what is left out at a panel's end would be waited for.
     let prefetchStep = strip.next == strip.b ? 0 : ceilDivide(stored &* 4, tiling.tiles)
@@ -172,10 +195,10 @@ struct ProductDriver<Rows: ProductRows> {
 
     let isWhole = rows.taps <= rows.tapLimit
     var tile = Tile(
-      rows: rows.tile(row: row, count: 0, offset: 0, taps: 0..<0), taps: rows.taps, depth: depth, b: strip.b,
-      bStep: strip.bStep, lastColumns: strip.lastColumns, c: room, cStride: isFree ? cStride : stored, bias: bias,
-      addend: nil, addendStride: addendStride, clamp: isFree && epilogue.clamps, low: epilogue.low, high: epilogue.high,
-      prefetch: prefetch, prefetchStep: prefetchStep)
+      rows: rows.tile(row: row, count: 0, offset: 0, taps: 0..<0), taps: taps.count, depth: depth, b: strip.b,
+      bStep: strip.bStep, lastColumns: strip.lastColumns, c: room, cStride: storesToC ? cStride : stored, bias: bias,
+      addend: nil, addendStride: begins ? addendStride : cStride, clamp: isFree && epilogue.clamps && ends,
+      low: epilogue.low, high: epilogue.high, prefetch: prefetch, prefetchStep: prefetchStep)
     var (offset, count) = (0, tiling.rows(0))
     for index in 0..<tiling.tiles {
       let first = row &+ offset, following = index &+ 1 < tiling.tiles ? tiling.rows(index &+ 1) : 0
@@ -191,23 +214,28 @@ struct ProductDriver<Rows: ProductRows> {
       }
       if fetchesAddend { fetchAddend(first &+ count, following, strip) }
       let place = c + (first &* cStride &+ strip.column)
-      if isFree { tile.c = place }
-      if let addend { tile.addend = addend + (first &* addendStride &+ strip.column) }
+      if storesToC { tile.c = place }
+      if !begins {
+        tile.addend = Source(place)
+      } else if let addend {
+        tile.addend = addend + (first &* addendStride &+ strip.column)
+      }
       tile.prefetch = prefetch
       let live = rows.live(row: first, count: count)
       if isWhole, live.count == rows.taps {
-        tile.rows = rows.tile(row: first, count: count, offset: offset, taps: 0..<rows.taps)
+        tile.rows = rows.tile(row: first, count: count, offset: offset, taps: taps)
         (tile.factors, tile.rowStride) = (rows.factors(offset: offset), rows.rowStride)
         run(&tile, strip, rows: count)
       } else {
-        runInParts(tile, strip, row: first, rows: count, offset: offset, taps: live)
+        let lower = max(live.lowerBound, taps.lowerBound), upper = max(lower, min(live.upperBound, taps.upperBound))
+        runInParts(tile, strip, from: taps.lowerBound, row: first, rows: count, offset: offset, taps: lower..<upper)
       }
-      if !isFree {
+      if !isFree, ends {
         epilogue.finish(
           room, width: stored, rows: count, row: first, column: strip.column, columns: strip.width, c: place,
           cStride: cStride)
       }
-      let fetched = prefetchStep &* rows.taps &* depth
+      let fetched = prefetchStep &* taps.count &* depth
       if strip.vectors == 1, !Rows.arePaired { fetchRun(prefetch, fetched) }
       prefetch += fetched
       offset = offset &+ count
@@ -247,12 +275,14 @@ struct ProductDriver<Rows: ProductRows> {
   }
 
   /// A tile of some taps only, or of more than have addresses at once.
+  ///
+  /// - Parameter first: the tap at which the strip starts.
   private mutating func runInParts(
-    _ whole: Tile, _ strip: Strip, row: Int, rows count: Int, offset: Int, taps: Range<Int>
+    _ whole: Tile, _ strip: Strip, from first: Int, row: Int, rows count: Int, offset: Int, taps: Range<Int>
   ) {
     var tile = whole
     var tap = taps.lowerBound
-    tile.b += tap &* depth &* strip.bStep
+    tile.b += (tap &- first) &* depth &* strip.bStep
     repeat {
       tile.taps = min(rows.tapLimit, taps.upperBound &- tap)
       tile.rows = rows.tile(row: row, count: count, offset: offset, taps: tap..<tap &+ tile.taps)

@@ -1,7 +1,7 @@
 import CKernelSupport
 
-/// Tiles that are transformed and multiplied together.
-private let tilesAtOnce = 48
+/// Tiles that are transformed and multiplied together: the same memory of either size.
+@inline(__always) private func tilesAtOnce(_ tile: Int) -> Int { tile == 2 ? 108 : 48 }
 
 /// How far ahead of the transforms their memory is asked for: tiles touch too many places at once for the hardware to
 /// see where they lead.
@@ -12,7 +12,8 @@ private let tilesAhead = 2
 
 func winogradWorkspaceFloats(tile: Int, channels: Int) -> Int {
   let points = (tile &+ 2) &* (tile &+ 2)
-  return points &* (planeStride(tilesAtOnce &* channels) &+ planeStride(tilesAtOnce &* panelColumns))
+  let tiles = tilesAtOnce(tile)
+  return points &* (planeStride(tiles &* channels) &+ planeStride(tiles &* panelColumns))
 }
 
 func winograd(_ args: dlk_winograd_args, tiles: Range<Int>, panels: Range<Int>) {
@@ -31,7 +32,7 @@ private func winograd<F: WinogradTransform>(
     withAddress(of: &scratch) { scratch in
       let driver = WinogradDriver<F>(
         args, bias: bias.assumingMemoryBound(to: Float.self), scratch: scratch.assumingMemoryBound(to: Float.self))
-      let blocks = Tiling(tiles.count, limit: tilesAtOnce)
+      let blocks = Tiling(tiles.count, limit: tilesAtOnce(F.outputs))
       var tile = tiles.lowerBound
       for block in 0..<blocks.tiles {
         let count = blocks.rows(block)

@@ -8,7 +8,8 @@ extension PixelConvolution {
     let (channels, n) = (problem.inputChannels, problem.outputChannels)
     let tiles = problem.batch &* depth.output &* plane.reduce(1) { $0 &* (($1.output &+ tile &- 1) / tile) }
     let cut = WinogradCut(
-      tiles: tiles, panels: panels, groups: problem.groups, flops: problem.flops, threads: planning.threads)
+      tile: tile, tiles: tiles, panels: panels, groups: problem.groups, flops: problem.flops,
+      threads: planning.threads)
     let paddingBytes = (channels &* 4 &+ 63) & ~63
     let threadFloats =
       (Int(kernels.table.pointee.winograd_workspace_floats(Int64(tile), Int64(channels &* depth.kernel))) &+ 15) & ~15
@@ -69,6 +70,7 @@ struct WinogradCut: Sendable {
     let panels: Range<Int>
   }
 
+  private let tile: Int
   private let tiles: Int
   private let panels: Int
   private let flops: Int
@@ -78,11 +80,14 @@ struct WinogradCut: Sendable {
   private let panelParts: Int
   let count: Int
 
-  /// Tiles that a kernel transforms together, and the fewest that keep its products efficient.
-  private static let block = 48
+  /// The fewest tiles that keep a kernel's products efficient.
   private static let leastTiles = 18
 
-  init(tiles: Int, panels: Int, groups: Int, flops: Int, threads: Int) {
+  /// - Parameter tile: outputs of a tile along each side.
+  init(tile: Int, tiles: Int, panels: Int, groups: Int, flops: Int, threads: Int) {
+    // Tiles that a kernel transforms together.
+    let block = tile == 2 ? 108 : 48
+    self.tile = tile
     self.tiles = tiles
     self.panels = panels
     self.flops = flops
@@ -91,7 +96,7 @@ struct WinogradCut: Sendable {
     let worthwhile = max(1, flops / 8_000_000)
     let wanted = threads == 1 ? 1 : min(worthwhile, 4 * threads)
     let perGroup = (wanted + groups - 1) / max(groups, 1)
-    let blocks = (tiles + Self.block - 1) / Self.block
+    let blocks = (tiles + block - 1) / block
     if perGroup <= 1 {
       (tileParts, panelParts) = (1, 1)
     } else if blocks >= perGroup {
@@ -110,7 +115,7 @@ struct WinogradCut: Sendable {
   func of(_ panels: Range<Int>?) -> WinogradCut {
     guard let panels else { return self }
     var cut = WinogradCut(
-      tiles: tiles, panels: panels.count, groups: 1, flops: flops / max(self.panels, 1) &* panels.count,
+      tile: tile, tiles: tiles, panels: panels.count, groups: 1, flops: flops / max(self.panels, 1) &* panels.count,
       threads: threads)
     cut.firstPanel = panels.lowerBound
     return cut

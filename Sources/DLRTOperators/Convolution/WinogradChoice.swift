@@ -1,3 +1,5 @@
+import DLRTKernels
+
 /// The rule of cost that says where Winograd's method pays (Lavin and Gray 2015, "Fast algorithms for convolutional
 /// neural networks").
 ///
@@ -8,11 +10,14 @@ enum WinogradChoice {
   /// transforms' own arithmetic.
   private static func transformCost(_ tile: Int) -> Double { tile == 4 ? 900 : 400 }
 
-  /// A byte of weights on its way from beyond the second-level cache.
-  private static let byteCost = 5.0
+  /// A byte of weights on its way from beyond the second-level cache. Few are a small network's, which is likely to stay
+  /// in the next one as a whole.
+  private static func byteCost(_ bytes: Double, waits: Bool) -> Double { waits ? (bytes > 4e6 ? 14 : 8) : 5 }
 
   /// The tile's outputs along each side, or nil where the direct way costs less.
-  static func tile(for problem: ConvolutionProblem) -> Int? {
+  ///
+  /// - Parameter waits: whether memory is slow beside arithmetic.
+  static func tile(for problem: ConvolutionProblem, waits: Bool = KernelLibrary.waitsForMemory) -> Int? {
     let axes = problem.geometry.axes
     let plane = axes.suffix(2)
     guard (2...3).contains(axes.count), plane.allSatisfy({ $0.kernel == 3 && $0.stride == 1 && $0.dilation == 1 })
@@ -22,6 +27,7 @@ enum WinogradChoice {
     // Vectors are whole, whatever part of them a channel fills.
     let vectors =
       Double(((problem.inputChannels + 15) & ~15) * depth.kernel) + Double((problem.outputChannels + 15) & ~15)
+    let byteCost = byteCost(144 * pairs, waits: waits)
     var best: Int?
     var least = max(18 * Double(problem.geometry.outputSize) * pairs, 36 * pairs * byteCost)
     for tile in [2, 4] {
