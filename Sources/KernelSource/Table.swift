@@ -3,6 +3,13 @@ import CKernelSupport
 /// The entries compiled for this module's instruction set; call it only on a CPU that has the set.
 package func kernelTable() -> UnsafePointer<dlk_kernel_table> { UnsafePointer(tableStorage) }
 
+/// Runs a kernel whose sums would not notice that subnormal numbers are missing.
+@inline(__always) private func ignoringSubnormals(_ body: () -> Void) {
+  let mode = dlk_ignore_subnormals()
+  body()
+  dlk_set_mode(mode)
+}
+
 nonisolated(unsafe) let tableStorage: UnsafeMutablePointer<dlk_kernel_table> = {
   let storage = UnsafeMutablePointer<dlk_kernel_table>.allocate(capacity: 1)
   storage.initialize(
@@ -17,24 +24,36 @@ nonisolated(unsafe) let tableStorage: UnsafeMutablePointer<dlk_kernel_table> = {
       balance_b: balanceB,
       pair_b: pairB,
       paired_workspace_floats: { Int64(pairedWorkspaceFloats(rows: Int($0), k: Int($1))) },
-      gemm: { gemm($0.pointee, Int($1)..<Int($2), Int($3)..<Int($4), packedColumns: Int($0.pointee.n)) },
-      gemm_direct: { gemmDirect($0.pointee, Int($1)..<Int($2), Int($3)..<Int($4)) },
+      gemm: { args, row, endRow, panel, endPanel in
+        ignoringSubnormals {
+          gemm(args.pointee, Int(row)..<Int(endRow), Int(panel)..<Int(endPanel), packedColumns: Int(args.pointee.n))
+        }
+      },
+      gemm_direct: { args, row, endRow, column, endColumn in
+        ignoringSubnormals { gemmDirect(args.pointee, Int(row)..<Int(endRow), Int(column)..<Int(endColumn)) }
+      },
       product: { product($0.pointee) },
-      conv: { convolve($0.pointee, Int($1)..<Int($2), Int($3)..<Int($4)) },
+      conv: { args, pixel, endPixel, panel, endPanel in
+        ignoringSubnormals { convolve(args.pointee, Int(pixel)..<Int(endPixel), Int(panel)..<Int(endPanel)) }
+      },
       packed_winograd_floats: { Int64(packedWinogradFloats(tile: Int($0), channels: Int($1), n: Int($2))) },
       winograd_workspace_floats: { Int64(winogradWorkspaceFloats(tile: Int($0), channels: Int($1))) },
       pack_winograd: { packWinograd($0.pointee, Int($1)..<Int($2)) },
-      winograd: { winograd($0.pointee, tiles: Int($1)..<Int($2), panels: Int($3)..<Int($4)) },
-      depthwise: { depthwise($0.pointee, Int($1)..<Int($2)) },
+      winograd: { args, tile, endTile, panel, endPanel in
+        ignoringSubnormals {
+          winograd(args.pointee, tiles: Int(tile)..<Int(endTile), panels: Int(panel)..<Int(endPanel))
+        }
+      },
+      depthwise: { args, row, end in ignoringSubnormals { depthwise(args.pointee, Int(row)..<Int(end)) } },
       byte_conv: { convolveBytes($0.pointee, Int($1)..<Int($2), Int($3)..<Int($4)) },
       byte_depthwise: { depthwiseBytes($0.pointee, Int($1)..<Int($2)) },
       pool: { pool($0.pointee, Int($1)..<Int($2)) },
       packed_recurrent_floats: { Int64(packedRecurrentFloats(gates: Int($0), hidden: Int($1), k: Int($2))) },
       pack_recurrent: { packRecurrent($0.pointee, Int($1)..<Int($2)) },
-      lstm_step: { lstmStep($0.pointee, Int($1)..<Int($2)) },
-      gru_step: { gruStep($0.pointee, Int($1)..<Int($2)) },
+      lstm_step: { args, panel, end in ignoringSubnormals { lstmStep(args.pointee, Int(panel)..<Int(end)) } },
+      gru_step: { args, panel, end in ignoringSubnormals { gruStep(args.pointee, Int(panel)..<Int(end)) } },
       attention_workspace_floats: { Int64(attentionWorkspaceFloats(Int($0))) },
-      attention: { attention($0.pointee, Int($1)..<Int($2)) },
+      attention: { args, part, end in ignoringSubnormals { attention(args.pointee, Int(part)..<Int(end)) } },
       transpose: { transpose($0.pointee, Int($1)..<Int($2), Int($3)..<Int($4)) },
       copy_image: { copyImage($0.pointee, Int($1)..<Int($2)) },
       unary: { unary($0, $1, $2, $3, $4, Int($5)) },
@@ -43,8 +62,8 @@ nonisolated(unsafe) let tableStorage: UnsafeMutablePointer<dlk_kernel_table> = {
       quantize: { quantize($0.pointee) },
       dequantize: { dequantize($0.pointee) },
       byte_binary: { byteBinary($0.pointee) },
-      softmax: { softmax($0.pointee, Int($1)..<Int($2)) },
-      normalize: { normalize($0.pointee, Int($1)..<Int($2)) },
+      softmax: { args, row, end in ignoringSubnormals { softmax(args.pointee, Int(row)..<Int(end)) } },
+      normalize: { args, row, end in ignoringSubnormals { normalize(args.pointee, Int(row)..<Int(end)) } },
       channel_moments: { channelMoments($0.pointee) },
       channel_affine: { channelAffine($0.pointee) },
       reduce_rows: { reduceRows($0.pointee, Int($1)..<Int($2)) },

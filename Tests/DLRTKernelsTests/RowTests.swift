@@ -45,6 +45,25 @@ private let widths = [0, 1, 2, 7, 15, 16, 17, 31, 33, 48, 63, 64, 100, 257]
     }
   }
 
+  /// Products of subnormal numbers can take a hundred times as long as others: shares that small are zeros. What else the
+  /// caller's thread computes keeps them.
+  @Test(arguments: KernelLibrary.available)
+  func softmaxGivesNoSubnormals(isa: ISA) {
+    for columns in [4, 40] {
+      let x = Guarded<Float>(columns) { [0, -100, -90, -87][$0 % 4] }, y = Guarded<Float>(columns) { _ in -77 }
+      var args = dlk_softmax_args(
+        rows: 1, columns: Int64(columns), x: x.pointer, x_row_stride: Int64(columns), y: y.base,
+        y_row_stride: Int64(columns), logarithm: 0)
+      KernelLibrary.table(for: isa).pointee.softmax(&args, 0, 1)
+      for c in 0..<columns {
+        #expect(y[c] == 0 || y[c].isNormal, "\(x[c])")
+        #expect((y[c] > 0) == (c % 4 == 0 || c % 4 == 3 && columns == 4), "\(x[c])")
+      }
+      y.store(.leastNormalMagnitude, 0)
+      #expect((y[0] / 4).isSubnormal)
+    }
+  }
+
   /// Of few numbers each, rows are done together, and each must be as if it were alone.
   @Test(arguments: KernelLibrary.available)
   func softmaxOfFewColumns(isa: ISA) {
