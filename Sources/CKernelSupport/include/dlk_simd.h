@@ -72,8 +72,8 @@ DLK_INLINE void dlk_store_partial(void *target, dlk_vf value, intptr_t count) {
 }
 #endif
 
-/// Subnormal numbers count as zero in what this thread computes from here on; returns the mode before. Some processors take
-/// a hundred times as long for an operation on one.
+/// Subnormal numbers count as zero in what this thread computes from here on; returns the mode before. Some processors
+/// take a hundred times as long for an operation on one.
 DLK_INLINE uint32_t dlk_ignore_subnormals(void) {
   const uint32_t mode = _mm_getcsr();
   _mm_setcsr(mode | 0x8040);
