@@ -4,12 +4,15 @@ func convolve(_ args: dlk_conv_args, _ pixels: Range<Int>, _ panels: Range<Int>)
   var scratch = DriverScratch()
   withUnsafeMutablePointer(to: &scratch) { scratch in
     withWindowRows(args.window, args.x, args.x_pixels, channels: args.channels, padding: args.padding) { rows, depth in
+      let isGrouped = args.groups > 1, n = Int(args.n)
+      let panelFloats =
+        isGrouped ? packedFloats(k: rows.taps &* depth, n: n) : panelColumns &* rows.taps &* depth
       // Runs that end with a row of the image are short: all of them pass under a panel before the next one comes.
       let y = args.y_pixels, isOneRun = args.window.out_h == 1 || y.row_stride == args.window.out_w &* y.pixel_stride
       var panel = panels.lowerBound
       repeat {
         let some = isOneRun ? panels : panel..<min(panels.upperBound, panel &+ 1)
-        let start = args.weights + some.lowerBound &* panelColumns &* rows.taps &* depth
+        let start = args.weights + some.lowerBound &* panelFloats
         let isLast = some.upperBound == panels.upperBound
         forEachRun(of: pixels, args.window, args.y_pixels) { run, offset in
           var after = isOneRun ? nil : Source(start)
@@ -17,8 +20,9 @@ func convolve(_ args: dlk_conv_args, _ pixels: Range<Int>, _ panels: Range<Int>)
             after = isLast ? args.next?.assumingMemoryBound(to: Float.self) : nil
           }
           var driver = ProductDriver(
-            rows: rows, depth: depth, n: Int(args.n),
-            b: PanelSource(base: args.weights, layout: .packed(columns: Int(args.n))),
+            rows: rows, depth: depth, n: n,
+            b: PanelSource(
+              base: args.weights, layout: isGrouped ? .groups(columns: n, floats: panelFloats) : .packed(columns: n)),
             c: args.y + offset, cStride: Int(args.y_pixels.pixel_stride), epilogue: Epilogue(args.epilogue),
             scratch: scratch, after: after)
           driver.run(rows: run, panels: some)

@@ -8,6 +8,8 @@ struct PanelSource {
     ///   - others: how many rows of a panel are not the product's.
     case packed(columns: Int, first: Int = 0, others: Int = 0)
     case plain(rowStride: Int)
+    /// Panels of a convolution's groups, each of so many columns and as many floats.
+    case groups(columns: Int, floats: Int)
   }
 
   let base: Source
@@ -85,6 +87,10 @@ struct ProductDriver<Rows: ProductRows> {
   }
 
   private mutating func runBlock(row: Int, count: Int, panels: Range<Int>, after: Source?) {
+    if case .groups(let columns, let floats) = b.layout {
+      runGroups(panels, row: row, count: count, columns: columns, floats: floats, after: after)
+      return
+    }
     let whole = min(panels.upperBound, n / Self.columns)
     var panel = panels.lowerBound
     if !Rows.arePaired, count == 1, b.isPacked, rows.taps <= rows.tapLimit, panel &+ rowPanels <= whole {
@@ -128,9 +134,29 @@ struct ProductDriver<Rows: ProductRows> {
     }
   }
 
+  /// Groups under the same windows: the addresses of their rows differ by as much as their channels do.
+  private mutating func runGroups(
+    _ groups: Range<Int>, row: Int, count: Int, columns: Int, floats: Int, after: Source?
+  ) {
+    let vectors = ceilDivide(columns, lanes)
+    let tiling = Tiling(count, limit: Rows.tileHeight(vectors))
+    rows.prepare(row: row, tiling)
+    for group in groups {
+      rows.shift = group &* depth
+      let weights = b.base + group &* floats
+      let next = group &+ 1 < groups.upperBound ? weights + floats : after ?? weights
+      run(
+        Strip(
+          column: group &* columns, width: columns, vectors: vectors, isPartial: false, b: weights,
+          bStep: vectors &* lanes, next: next),
+        row: row, tiling, isFirst: true)
+    }
+  }
+
   /// Where a panel of a packed B starts.
   private func start(_ panel: Int) -> Source? {
-    b.isPacked ? strip(panel, min(Self.columns, n &- panel &* Self.columns)).b : nil
+    if case .groups(_, let floats) = b.layout { return b.base + panel &* floats }
+    return b.isPacked ? strip(panel, min(Self.columns, n &- panel &* Self.columns)).b : nil
   }
 
   /// The strip of a panel, with as many vectors as it has whole ones.
@@ -148,6 +174,7 @@ struct ProductDriver<Rows: ProductRows> {
       strip.bStep = ceilDivide(min(Self.columns, columns &- column), lanes) &* lanes
       strip.b += column &* size &+ first &* strip.bStep
       strip.next = column &+ width < n ? strip.b + width &* size : strip.b
+    case .groups: break
     }
     return strip
   }
@@ -195,7 +222,8 @@ struct ProductDriver<Rows: ProductRows> {
 
     let isWhole = rows.taps <= rows.tapLimit
     var tile = Tile(
-      rows: rows.tile(row: row, count: 0, offset: 0, taps: 0..<0), taps: taps.count, depth: depth, b: strip.b,
+      rows: rows.tile(row: row, count: 0, offset: 0, taps: 0..<0), shift: rows.shift, taps: taps.count, depth: depth,
+      b: strip.b,
       bStep: strip.bStep, lastColumns: strip.lastColumns, c: room, cStride: storesToC ? cStride : stored, bias: bias,
       addend: nil, addendStride: begins ? addendStride : cStride, clamp: isFree && epilogue.clamps && ends,
       low: epilogue.low, high: epilogue.high, prefetch: prefetch, prefetchStep: prefetchStep)
@@ -204,7 +232,7 @@ struct ProductDriver<Rows: ProductRows> {
       let first = row &+ offset, following = index &+ 1 < tiling.tiles ? tiling.rows(index &+ 1) : 0
       if fetchesRows {
         for i in 0..<following {
-          let next = rows.lastTap(row: first &+ count &+ i, offset: offset &+ count, i, in: following)
+          let next = rows.lastTap(row: first &+ count &+ i, offset: offset &+ count, i, in: following) + rows.shift
           var k = 0
           while k < depth {
             dlk_prefetch(next + k)

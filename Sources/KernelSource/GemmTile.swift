@@ -4,6 +4,8 @@ import CKernelSupport
 struct Tile {
   /// `[tap][row]`: where each row's elements start.
   var rows: UnsafePointer<Source>
+  /// Floats to add to each of them; tiles of several rows only.
+  var shift = 0
   var taps: Int
   /// Elements of a row per tap.
   var depth: Int
@@ -75,9 +77,9 @@ enum MicroKernel<let MR: Int, let NV: Int, Columns: ColumnAccess> {
     var prefetch = tile.pointee.prefetch
     let bStep = tile.pointee.bStep
     let prefetchStep = tile.pointee.prefetchStep
-    let depth = tile.pointee.depth
+    let depth = tile.pointee.depth, shift = tile.pointee.shift
     for _ in 0..<tile.pointee.taps {
-      let a = InlineArray<MR, Source> { rows[$0] }
+      let a = InlineArray<MR, Source> { rows[$0] + shift }
       rows += MR
       for k in 0..<depth {
         let bVectors = InlineArray<NV, VF> { Columns.load(b + $0 &* lanes, columns) }

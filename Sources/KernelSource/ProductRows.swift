@@ -7,6 +7,8 @@ protocol ProductRows: RowSource {
   /// Rows of the largest tile over so many vectors of columns.
   static func tileHeight(_ vectors: Int) -> Int
   func multiply(_ tile: UnsafePointer<Tile>, rows: Int, vectors: Int)
+  /// Floats from the addresses of rows to where their elements start: another group's are as far from the first one's.
+  var shift: Int { get set }
   /// Floats from one row to the next; of paired rows only.
   var rowStride: Int { get }
   /// Two factors of each row of the tile at `offset`: what multiplies its sums, and before that what is added to them; of
@@ -18,6 +20,10 @@ extension ProductRows {
   @inline(__always) static var arePaired: Bool { false }
   @inline(__always) static var panelWidth: Int { panelVectors }
   @inline(__always) static func tileHeight(_ vectors: Int) -> Int { tileRows(vectors) }
+  @inline(__always) var shift: Int {
+    get { 0 }
+    set {}
+  }
   @inline(__always) var rowStride: Int { 0 }
   @inline(__always) func factors(offset: Int) -> Source? { nil }
 

@@ -20,6 +20,7 @@ struct WindowRows: ProductRows {
   let keepsBlocks: Bool
   /// Some window may reach beyond the image.
   let hasPadding: Bool
+  var shift = 0
 
   var taps: Int { Int(window.kernel_d &* window.kernel_h) &* tapsAcross }
   var tapLimit: Int { Self.capacity / 16 }

@@ -161,6 +161,50 @@ struct WindowCase: CustomStringConvertible {
     }
   }
 
+  /// Groups taken together give the bits that they give one by one.
+  @Test(arguments: KernelLibrary.available)
+  func groupsTogetherAreAsOneByOne(isa: ISA) {
+    let kernels = KernelLibrary.table(for: isa)
+    for seed in 0..<60 {
+      var random = SeededGenerator(seed)
+      let groups = random.int(2...5), panel = Int(kernels.pointee.gemm_panel)
+      let test = WindowCase(&random, outputs: groups * panel)
+      let channels = max(1, test.channels / groups)
+      if channels * groups > test.channels { continue }
+      let n = random.pick([1, panel / 2, panel - 1, panel]), depth = test.taps * channels
+      let floats = Int(kernels.pointee.packed_b_floats(Int64(depth), Int64(n)))
+      let packed = Guarded(random: floats * groups, &random), bias = Guarded(random: n * groups, &random)
+      let addend = Guarded(random: test.outPixels * n * groups, &random)
+      let padding = Guarded<Float>(channels * groups * Int(test.window.kernel_w)) { _ in 0 }
+      let (together, oneByOne) = (test.output(n * groups), test.output(n * groups))
+      var args = dlk_conv_args()
+      (args.window, args.channels, args.n) = (test.window, Int64(channels), Int64(n))
+      (args.x, args.x_pixels, args.y_pixels) = (test.image.pointer, test.x, test.y)
+      (args.weights, args.padding, args.epilogue) = (packed.pointer, padding.pointer, .plain)
+      args.epilogue.bias = bias.pointer
+      args.epilogue.activation = random.pick([DLK_UNARY_IDENTITY, DLK_UNARY_RELU, DLK_UNARY_SILU])
+      if random.int(0...1) == 1 {
+        (args.epilogue.addend, args.epilogue.addend_row_stride) = (addend.pointer, Int64(n * groups))
+      }
+      var all = args
+      (all.groups, all.y) = (Int64(groups), together.base)
+      let (middle, some) = (Int64(random.int(0...test.outPixels)), Int64(random.int(0...groups)))
+      kernels.pointee.conv(&all, 0, middle, 0, Int64(groups))
+      kernels.pointee.conv(&all, middle, Int64(test.outPixels), 0, some)
+      kernels.pointee.conv(&all, middle, Int64(test.outPixels), some, Int64(groups))
+      for group in 0..<groups {
+        var one = args
+        one.x = test.image.pointer + group * channels
+        one.weights = packed.pointer + group * floats
+        one.y = oneByOne.base + group * n
+        one.epilogue.bias = bias.pointer + group * n
+        one.epilogue.addend = args.epilogue.addend.map { $0 + group * n }
+        kernels.pointee.conv(&one, 0, Int64(test.outPixels), 0, 1)
+      }
+      #expect(together.array.map(\.bitPattern) == oneByOne.array.map(\.bitPattern), "seed \(seed), \(test), n \(n)")
+    }
+  }
+
   /// A window of more taps than the driver keeps addresses for.
   @Test(arguments: KernelLibrary.available)
   func hugeWindowsAreSummedWhole(isa: ISA) {

@@ -19,20 +19,22 @@ typedef struct dlk_pixels {
   int64_t pixel_stride, row_stride, plane_stride;
 } dlk_pixels;
 
-/// One image and one group of a convolution: y[pixel][n] = epilogue(Σ_tap Σ_c x[pixel under tap][c] · w[tap][c][n]).
+/// One image of a convolution, some groups or one: y[pixel][n] = epilogue(Σ_tap Σ_c x[pixel under tap][c] · w[tap][c][n]).
 ///
-/// The weights are packed by `pack_b` with outer = tap (in the order d, h, w) and inner = channel. A grouped
-/// convolution is one call per group with `x`, `y` and the epilogue's pointers moved to the group's channels. Where
+/// The weights are packed by `pack_b` with outer = tap (in the order d, h, w) and inner = channel. Groups of no
+/// more outputs than a panel has columns may be taken together, each as one panel; others are one call per group with
+/// `x`, `y` and the epilogue's pointers moved to the group's channels. Where
 /// neither padding nor dilation interrupts a row of the window and the pixels are dense (`pixel_stride == channels`),
 /// a whole row of the window is one run of memory: images of few channels gain much by being copied into a padded
 /// buffer first (`copy_image`).
 typedef struct dlk_conv_args {
   dlk_window window;
-  int64_t channels, n;
+  int64_t channels, n;   ///< of one group
+  int64_t groups;        ///< 0 or 1: a single one; more: the panels are groups, whose packed weights follow each other
   const float *x;
   dlk_pixels x_pixels;
   const float *weights;
-  const float *padding;  ///< what lies outside the image: `kernel_w · channels` floats, usually zeros
+  const float *padding;  ///< what lies outside the image: `kernel_w · channels` floats of all groups, usually zeros
   float *y;
   dlk_pixels y_pixels;
   dlk_epilogue epilogue; ///< the addend's row is the output pixel counted over the whole image

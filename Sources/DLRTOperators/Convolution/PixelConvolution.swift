@@ -238,9 +238,12 @@ extension PixelConvolution {
     let geometry = problem.geometry
     // Of the pixels between two windows, those that the second one reads.
     let fresh = geometry.axes.map { min($0.stride, $0.kernel) }.product
+    // Small groups are taken together, as panels.
+    let isJoined = copy == nil && problem.groups > 1 && problem.outputChannels <= panelWidth
+    let calls = isJoined ? 1 : problem.groups
     let cut = ConvolutionCut(
-      pixels: geometry.outputSize, panels: panels, images: problem.batch &* problem.groups,
-      pixelBytes: problem.inputChannels &* 4 &* fresh, flops: problem.flops, planning)
+      pixels: geometry.outputSize, panels: isJoined ? problem.groups : panels, images: problem.batch &* calls,
+      pixelBytes: (isJoined ? inputChannels : problem.inputChannels) &* 4 &* fresh, flops: problem.flops, planning)
     let paddingBytes = (max(geometry.axes.last?.kernel ?? 1, 1) &* inputChannels &* 4 &+ 63) & ~63
     let weightBytes = weights == nil ? packing.bytes : 0
     let weightFloats = packing.floatsPerGroup
@@ -250,6 +253,7 @@ extension PixelConvolution {
     base.window = copy?.window ?? geometry.kernelWindow
     base.channels = Int64(problem.inputChannels)
     base.n = Int64(problem.outputChannels)
+    base.groups = Int64(isJoined ? problem.groups : 1)
     base.x_pixels = copy?.pixels ?? dlk_pixels(geometry.input, pixelStride: xPlace.stride)
     base.y_pixels = dlk_pixels(geometry.output, pixelStride: yPlace.stride)
     let fixed = ConvolutionArguments(base)
@@ -269,7 +273,7 @@ extension PixelConvolution {
       let upcoming = io.upcoming
       io.parallel(cut.count) { index in
         let part = cut[index]
-        let (image, group) = (part.image / problem.groups, part.image % problem.groups)
+        let (image, group) = (part.image / calls, part.image % calls)
         let channel = group &* problem.outputChannels
         var own = args
         own.x =

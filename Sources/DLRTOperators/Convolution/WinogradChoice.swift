@@ -7,8 +7,10 @@ import DLRTKernels
 /// last bits of a result, shall not depend on how many are in a batch.
 enum WinogradChoice {
   /// What one tile costs beside the products, for each channel of the input or the output: loads, stores and the
-  /// transforms' own arithmetic.
-  private static func transformCost(_ tile: Int) -> Double { tile == 4 ? 900 : 400 }
+  /// transforms' own arithmetic. Groups are done one by one, where the direct way takes them together.
+  private static func transformCost(_ tile: Int, isGrouped: Bool) -> Double {
+    (tile == 4 ? 900 : 400) * (isGrouped ? 1.5 : 1)
+  }
 
   /// A byte of weights on its way from beyond the second-level cache. Few are a small network's, which is likely to stay
   /// in the next one as a whole.
@@ -34,7 +36,7 @@ enum WinogradChoice {
       let tiles = plane.reduce(Double(depth.output)) { $0 * Double(($1.output + tile - 1) / tile) }
       let points = Double((tile + 2) * (tile + 2))
       let products = max(2 * points * tiles * pairs, 4 * points * pairs * byteCost)
-      let cost = products + transformCost(tile) * tiles * vectors
+      let cost = products + transformCost(tile, isGrouped: problem.groups > 1) * tiles * vectors
       if cost < least { (best, least) = (tile, cost) }
     }
     return best
