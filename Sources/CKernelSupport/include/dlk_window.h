@@ -19,7 +19,8 @@ typedef struct dlk_pixels {
   int64_t pixel_stride, row_stride, plane_stride;
 } dlk_pixels;
 
-/// One image of a convolution, some groups or one: y[pixel][n] = epilogue(Σ_tap Σ_c x[pixel under tap][c] · w[tap][c][n]).
+/// One image of a convolution, one group or several:
+/// y[pixel][n] = epilogue(Σ_tap Σ_c x[pixel under tap][c] · w[tap][c][n]).
 ///
 /// The weights are packed by `pack_b` with outer = tap (in the order d, h, w) and inner = channel. Groups of no
 /// more outputs than a panel has columns may be taken together, each as one panel; others are one call per group with
