@@ -35,6 +35,11 @@ final class ExternalData {
     return (file.bytes.baseAddress.map { $0 + entries.offset }, file)
   }
 
+  /// Gives up what reading has brought of the files.
+  func releasePages() {
+    for file in files.values { file.release(file.bytes) }
+  }
+
   private func file(_ location: String, tensor: String) throws(DLRTError) -> MappedFile {
     if let known = files[location] { return known }
     let descriptor = try open(location, tensor: tensor)

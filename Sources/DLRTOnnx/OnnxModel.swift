@@ -61,9 +61,11 @@ extension OnnxModel {
   ///   `limitExceeded`.
   package init(path: String, registry: OperatorRegistry = .standard) throws {
     let file = try MappedFile(path: path)
-    try self.init(bytes: file.bytes, owner: file, external: ExternalData(modelPath: path), registry: registry)
+    let external = ExternalData(modelPath: path)
+    try self.init(bytes: file.bytes, owner: file, external: external, registry: registry)
     // Looking at each tensor's header left whatever lies around it resident, as much as megabytes.
     file.release(file.bytes)
+    external.releasePages()
   }
 
   /// Loads from memory that `owner` keeps unchanged; the weights stay in it. External data is refused.

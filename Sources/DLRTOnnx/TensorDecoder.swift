@@ -8,6 +8,8 @@ final class TensorDecoder {
   private let external: ExternalData?
   /// Small files may describe huge sparse tensors: all of a model together get this many bytes.
   private var sparseBudget = 1 << 30
+  /// External tensors may share their bytes: copies of all together get this many.
+  private var copyBudget = 256 << 20
 
   /// - Parameters:
   ///   - owner: keeps the bytes that were parsed.
@@ -77,7 +79,7 @@ final class TensorDecoder {
     let isByteSized = type.packedBits == type.size * 8
     // Any other byte than 0 and 1 is no `Bool`.
     if isByteSized, type != .bool || bytes.allSatisfy({ $0 <= 1 }), let start = bytes.baseAddress,
-      bytes.count > Self.copiedBytes || !(owner is any RestorableMemory)
+      bytes.count > min(Self.copiedBytes, copyBudget) || !(owner is any RestorableMemory)
     {
       return Tensor(type, shape, TensorStorage(borrowing: start, byteCount: bytes.count, owner: owner))
     }
@@ -88,6 +90,7 @@ final class TensorDecoder {
     } else if !isByteSized {
       Packing.unpack(bytes, type, result.count, into: target)
     } else if let start = bytes.baseAddress {
+      copyBudget -= bytes.count
       memcpy(target, start, bytes.count)
     }
     return result

@@ -230,7 +230,7 @@ struct ProductDriver<Rows: ProductRows> {
     var (offset, count) = (0, tiling.rows(0))
     for index in 0..<tiling.tiles {
       let first = row &+ offset, following = index &+ 1 < tiling.tiles ? tiling.rows(index &+ 1) : 0
-      if fetchesRows {
+      if fetchesRows, ends {
         for i in 0..<following {
           let next = rows.lastTap(row: first &+ count &+ i, offset: offset &+ count, i, in: following) + rows.shift
           var k = 0

@@ -29,6 +29,9 @@ struct Tile {
   /// and before that what is added to them.
   var rowStride = 0
   var factors: Source? = nil
+
+  /// Where sums without a bias start: an addend, which may be sums so far, keeps its zeros' signs.
+  @inline(__always) var start: Float { addend == nil ? 0 : -0.0 }
 }
 
 /// How columns of memory are reached: in whole vectors, or one vector of which only a part exists.
@@ -55,7 +58,8 @@ enum MicroKernel<let MR: Int, let NV: Int, Columns: ColumnAccess> {
   @inline(never)
   static func run(_ tile: UnsafePointer<Tile>) {
     let columns = tile.pointee.lastColumns
-    var sums = InlineArray<MR, InlineArray<NV, VF>> { _ in InlineArray<NV, VF> { _ in VF() } }
+    let start = VF(repeating: tile.pointee.start)
+    var sums = InlineArray<MR, InlineArray<NV, VF>> { _ in InlineArray<NV, VF> { _ in start } }
     if let bias = tile.pointee.bias {
       for i in 0..<MR { for j in 0..<NV { sums[i][j] = Columns.load(bias + j &* lanes, columns) } }
     }
@@ -119,7 +123,8 @@ enum MicroKernel<let MR: Int, let NV: Int, Columns: ColumnAccess> {
 enum RowKernel<let P: Int, let NV: Int> {
   @inline(never)
   static func run(_ tile: UnsafePointer<Tile>, panelStride: Int) {
-    var sums = InlineArray<P, InlineArray<NV, VF>> { _ in InlineArray<NV, VF> { _ in VF() } }
+    let start = VF(repeating: tile.pointee.start)
+    var sums = InlineArray<P, InlineArray<NV, VF>> { _ in InlineArray<NV, VF> { _ in start } }
     if let bias = tile.pointee.bias {
       for p in 0..<P { for j in 0..<NV { sums[p][j] = dlk_load(bias + (p &* NV &+ j) &* lanes) } }
     }

@@ -63,7 +63,7 @@ nonisolated(unsafe) let tableStorage: UnsafeMutablePointer<dlk_kernel_table> = {
       dequantize: { dequantize($0.pointee) },
       byte_binary: { byteBinary($0.pointee) },
       softmax: { args, row, end in ignoringSubnormals { softmax(args.pointee, Int(row)..<Int(end)) } },
-      normalize: { args, row, end in ignoringSubnormals { normalize(args.pointee, Int(row)..<Int(end)) } },
+      normalize: { normalize($0.pointee, Int($1)..<Int($2)) },
       channel_moments: { channelMoments($0.pointee) },
       channel_affine: { channelAffine($0.pointee) },
       reduce_rows: { reduceRows($0.pointee, Int($1)..<Int($2)) },

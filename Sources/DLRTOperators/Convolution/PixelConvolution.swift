@@ -48,7 +48,9 @@ struct PixelConvolution: Sendable {
       method = .product
     } else if planning.has(4) {
       throw DLRTError(.internalError, "this convolution multiplies its input by no factors")
-    } else if planning.constant(1) != nil, let tile = WinogradChoice.tile(for: problem) {
+    } else if planning.constant(1) != nil,
+      let tile = WinogradChoice.tile(for: problem, joinsGroups: Self.joinsGroups(problem, kernels))
+    {
       method = .winograd(tile: tile)
     } else {
       method = .window
@@ -70,6 +72,11 @@ struct PixelConvolution: Sendable {
     guard problem.groups > 1, problem.inputChannels == problem.outputChannels else { return false }
     return problem.inputChannels == 1
       || vector >= 8 && problem.inputChannels < vector && vector % problem.inputChannels == 0
+  }
+
+  /// Small groups are taken together, as panels.
+  private static func joinsGroups(_ problem: ConvolutionProblem, _ kernels: KernelSet) -> Bool {
+    problem.groups > 1 && problem.outputChannels <= Int(kernels.table.pointee.gemm_panel)
   }
 
   func x(_ io: borrowing StepIO) -> UnsafePointer<Float> { io.input(0, as: Float.self) + xPlace.offset }
@@ -238,8 +245,7 @@ extension PixelConvolution {
     let geometry = problem.geometry
     // Of the pixels between two windows, those that the second one reads.
     let fresh = geometry.axes.map { min($0.stride, $0.kernel) }.product
-    // Small groups are taken together, as panels.
-    let isJoined = copy == nil && problem.groups > 1 && problem.outputChannels <= panelWidth
+    let isJoined = copy == nil && Self.joinsGroups(problem, kernels)
     let calls = isJoined ? 1 : problem.groups
     let cut = ConvolutionCut(
       pixels: geometry.outputSize, panels: isJoined ? problem.groups : panels, images: problem.batch &* calls,

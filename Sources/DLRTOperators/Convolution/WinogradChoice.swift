@@ -7,9 +7,9 @@ import DLRTKernels
 /// last bits of a result, shall not depend on how many are in a batch.
 enum WinogradChoice {
   /// What one tile costs beside the products, for each channel of the input or the output: loads, stores and the
-  /// transforms' own arithmetic. Groups are done one by one, where the direct way takes them together.
-  private static func transformCost(_ tile: Int, isGrouped: Bool) -> Double {
-    (tile == 4 ? 900 : 400) * (isGrouped ? 1.5 : 1)
+  /// transforms' own arithmetic. Groups that the direct way takes together are done one by one.
+  private static func transformCost(_ tile: Int, joinsGroups: Bool) -> Double {
+    (tile == 4 ? 900 : 400) * (joinsGroups ? 1.5 : 1)
   }
 
   /// A byte of weights on its way from beyond the second-level cache. Few are a small network's, which is likely to stay
@@ -18,8 +18,12 @@ enum WinogradChoice {
 
   /// The tile's outputs along each side, or nil where the direct way costs less.
   ///
-  /// - Parameter waits: whether memory is slow beside arithmetic.
-  static func tile(for problem: ConvolutionProblem, waits: Bool = KernelLibrary.waitsForMemory) -> Int? {
+  /// - Parameters:
+  ///   - joinsGroups: whether the direct way takes groups together.
+  ///   - waits: whether memory is slow beside arithmetic.
+  static func tile(
+    for problem: ConvolutionProblem, joinsGroups: Bool, waits: Bool = KernelLibrary.waitsForMemory
+  ) -> Int? {
     let axes = problem.geometry.axes
     let plane = axes.suffix(2)
     guard (2...3).contains(axes.count), plane.allSatisfy({ $0.kernel == 3 && $0.stride == 1 && $0.dilation == 1 })
@@ -29,14 +33,14 @@ enum WinogradChoice {
     // Vectors are whole, whatever part of them a channel fills.
     let vectors =
       Double(((problem.inputChannels + 15) & ~15) * depth.kernel) + Double((problem.outputChannels + 15) & ~15)
-    let byteCost = byteCost(144 * pairs, waits: waits)
+    let byteCost = byteCost(144 * pairs * Double(problem.groups), waits: waits)
     var best: Int?
     var least = max(18 * Double(problem.geometry.outputSize) * pairs, 36 * pairs * byteCost)
     for tile in [2, 4] {
       let tiles = plane.reduce(Double(depth.output)) { $0 * Double(($1.output + tile - 1) / tile) }
       let points = Double((tile + 2) * (tile + 2))
       let products = max(2 * points * tiles * pairs, 4 * points * pairs * byteCost)
-      let cost = products + transformCost(tile, isGrouped: problem.groups > 1) * tiles * vectors
+      let cost = products + transformCost(tile, joinsGroups: joinsGroups) * tiles * vectors
       if cost < least { (best, least) = (tile, cost) }
     }
     return best
