@@ -223,10 +223,10 @@ struct ProductDriver<Rows: ProductRows> {
     let isWhole = rows.taps <= rows.tapLimit
     var tile = Tile(
       rows: rows.tile(row: row, count: 0, offset: 0, taps: 0..<0), shift: rows.shift, taps: taps.count, depth: depth,
-      b: strip.b,
-      bStep: strip.bStep, lastColumns: strip.lastColumns, c: room, cStride: storesToC ? cStride : stored, bias: bias,
-      addend: nil, addendStride: begins ? addendStride : cStride, clamp: isFree && epilogue.clamps && ends,
-      low: epilogue.low, high: epilogue.high, prefetch: prefetch, prefetchStep: prefetchStep)
+      b: strip.b, bStep: strip.bStep, lastColumns: strip.lastColumns, c: room, cStride: storesToC ? cStride : stored,
+      bias: bias, addend: nil, addendStride: begins ? addendStride : cStride,
+      clamp: isFree && epilogue.clamps && ends, low: epilogue.low, high: epilogue.high,
+      prefetch: prefetch, prefetchStep: prefetchStep)
     var (offset, count) = (0, tiling.rows(0))
     for index in 0..<tiling.tiles {
       let first = row &+ offset, following = index &+ 1 < tiling.tiles ? tiling.rows(index &+ 1) : 0

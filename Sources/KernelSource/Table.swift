@@ -3,7 +3,7 @@ import CKernelSupport
 /// The entries compiled for this module's instruction set; call it only on a CPU that has the set.
 package func kernelTable() -> UnsafePointer<dlk_kernel_table> { UnsafePointer(tableStorage) }
 
-/// Runs a kernel whose sums would not notice that subnormal numbers are missing.
+/// Runs a kernel beside whose sums subnormal numbers are nothing; squares of small numbers, say, would be missed.
 @inline(__always) private func ignoringSubnormals(_ body: () -> Void) {
   let mode = dlk_ignore_subnormals()
   body()
@@ -29,8 +29,8 @@ nonisolated(unsafe) let tableStorage: UnsafeMutablePointer<dlk_kernel_table> = {
           gemm(args.pointee, Int(row)..<Int(endRow), Int(panel)..<Int(endPanel), packedColumns: Int(args.pointee.n))
         }
       },
-      gemm_direct: { args, row, endRow, column, endColumn in
-        ignoringSubnormals { gemmDirect(args.pointee, Int(row)..<Int(endRow), Int(column)..<Int(endColumn)) }
+      gemm_direct: { args, row, endRow, panel, endPanel in
+        ignoringSubnormals { gemmDirect(args.pointee, Int(row)..<Int(endRow), Int(panel)..<Int(endPanel)) }
       },
       product: { product($0.pointee) },
       conv: { args, pixel, endPixel, panel, endPanel in
@@ -53,7 +53,7 @@ nonisolated(unsafe) let tableStorage: UnsafeMutablePointer<dlk_kernel_table> = {
       lstm_step: { args, panel, end in ignoringSubnormals { lstmStep(args.pointee, Int(panel)..<Int(end)) } },
       gru_step: { args, panel, end in ignoringSubnormals { gruStep(args.pointee, Int(panel)..<Int(end)) } },
       attention_workspace_floats: { Int64(attentionWorkspaceFloats(Int($0))) },
-      attention: { args, part, end in ignoringSubnormals { attention(args.pointee, Int(part)..<Int(end)) } },
+      attention: { args, row, end in ignoringSubnormals { attention(args.pointee, Int(row)..<Int(end)) } },
       transpose: { transpose($0.pointee, Int($1)..<Int($2), Int($3)..<Int($4)) },
       copy_image: { copyImage($0.pointee, Int($1)..<Int($2)) },
       unary: { unary($0, $1, $2, $3, $4, Int($5)) },

@@ -1,8 +1,5 @@
 import CKernelSupport
 
-/// Tiles that are transformed and multiplied together: the same memory of either size.
-@inline(__always) private func tilesAtOnce(_ tile: Int) -> Int { tile == 2 ? 108 : 48 }
-
 /// How far ahead of the transforms their memory is asked for: tiles touch too many places at once for the hardware to
 /// see where they lead.
 private let tilesAhead = 2
@@ -12,7 +9,7 @@ private let tilesAhead = 2
 
 func winogradWorkspaceFloats(tile: Int, channels: Int) -> Int {
   let points = (tile &+ 2) &* (tile &+ 2)
-  let tiles = tilesAtOnce(tile)
+  let tiles = Int(dlk_winograd_block(Int64(tile)))
   return points &* (planeStride(tiles &* channels) &+ planeStride(tiles &* panelColumns))
 }
 
@@ -32,7 +29,7 @@ private func winograd<F: WinogradTransform>(
     withAddress(of: &scratch) { scratch in
       let driver = WinogradDriver<F>(
         args, bias: bias.assumingMemoryBound(to: Float.self), scratch: scratch.assumingMemoryBound(to: Float.self))
-      let blocks = Tiling(tiles.count, limit: tilesAtOnce(F.outputs))
+      let blocks = Tiling(tiles.count, limit: Int(dlk_winograd_block(Int64(F.outputs))))
       var tile = tiles.lowerBound
       for block in 0..<blocks.tiles {
         let count = blocks.rows(block)

@@ -2,6 +2,9 @@
 
 #include "dlk_window.h"
 
+/// Tiles that `winograd` transforms and multiplies together: the same memory of either size.
+static inline int64_t dlk_winograd_block(int64_t tile) { return tile == 2 ? 108 : 48; }
+
 /// A convolution by 3×3 windows, or by windows of several such planes, with stride 1 and no dilation within the plane,
 /// computed in tiles of 4×4 or 2×2 outputs by Winograd's method: 4 or 2.25 times fewer multiplications than `conv`, at
 /// a rounding error about twice as large or equal.

@@ -85,8 +85,7 @@ struct WinogradCut: Sendable {
 
   /// - Parameter tile: outputs of a tile along each side.
   init(tile: Int, tiles: Int, panels: Int, groups: Int, flops: Int, threads: Int) {
-    // Tiles that a kernel transforms together.
-    let block = tile == 2 ? 108 : 48
+    let block = Int(dlk_winograd_block(Int64(tile)))
     self.tile = tile
     self.tiles = tiles
     self.panels = panels
