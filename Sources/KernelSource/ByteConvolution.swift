@@ -74,6 +74,7 @@ private struct ByteDriver {
     let flip = epilogue.flip
     var weights: UnsafeRawPointer = args.weights + tile.panel &* panelWords &* 2 &* size
     var next = tile.next
+    let shift = rows.shift(row: tile.row)
     for _ in 0..<Int(args.parts) {
       var tap = 0
       repeat {
@@ -81,7 +82,10 @@ private struct ByteDriver {
         var place = rows.tile(row: tile.row, count: tile.height, offset: tile.offset, taps: tap..<tap &+ count)
         for _ in 0..<count {
           let from = InlineArray<pairs, InlineArray<2, UnsafeRawPointer>> { i in
-            [UnsafeRawPointer(place[2 &* i]), UnsafeRawPointer(place[i == pairs - 1 ? last : 2 &* i &+ 1])]
+            [
+              UnsafeRawPointer(place[2 &* i] + shift),
+              UnsafeRawPointer(place[i == pairs - 1 ? last : 2 &* i &+ 1] + shift),
+            ]
           }
           var k = 0
           while k < 4 &* depth {

@@ -2,9 +2,15 @@ import CKernelSupport
 
 /// The rows of a plain matrix.
 struct MatrixRows: ProductRows {
-  let a: Source
-  let stride: Int
-  let addresses: UnsafeMutablePointer<Source>
+  private let stride: Int
+  /// Of the first rows; the others' are found from them.
+  private let addresses: UnsafeMutablePointer<Source>
+
+  /// - Parameter addresses: room for those of a tile's rows.
+  init(a: Source, stride: Int, addresses: UnsafeMutablePointer<Source>) {
+    (self.stride, self.addresses) = (stride, addresses)
+    for i in 0..<highestTile { addresses[i] = a + i &* stride }
+  }
 
   var taps: Int { 1 }
   var tapLimit: Int { 1 }
@@ -14,18 +20,14 @@ struct MatrixRows: ProductRows {
 
   @inline(__always)
   mutating func tile(row: Int, count: Int, offset: Int, taps: Range<Int>) -> UnsafePointer<Source> {
-    var at = a + row &* stride
-    for i in 0..<count {
-      addresses[i] = at
-      at += stride
-    }
-    return UnsafePointer(addresses)
+    UnsafePointer(addresses)
   }
 
-  @inline(__always) func live(row: Int, count: Int) -> Range<Int> { 0..<1 }
+  @inline(__always) func shift(row: Int) -> Int { row &* stride }
+  @inline(__always) var distance: Int { stride }
+  @inline(__always) var joinsTiles: Bool { true }
 
-  @inline(__always)
-  func lastTap(row: Int, offset: Int, _ i: Int, in count: Int) -> Source { a + row &* stride }
+  @inline(__always) func live(row: Int, count: Int) -> Range<Int> { 0..<1 }
 }
 
 /// - Parameter packedColumns: the columns that B was packed with, of which the product uses the first n.

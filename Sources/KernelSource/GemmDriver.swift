@@ -18,6 +18,9 @@ struct PanelSource {
   @inline(__always) var isPacked: Bool {
     if case .packed = layout { true } else { false }
   }
+  @inline(__always) var isGrouped: Bool {
+    if case .groups = layout { true } else { false }
+  }
 }
 
 /// What a driver needs beside its arguments, on its caller's stack.
@@ -26,10 +29,22 @@ struct DriverScratch {
   var tile = InlineArray<512, Float> { _ in 0 }
   /// The bias of a panel, where the caller's ends within a vector.
   var bias = InlineArray<64, Float> { _ in 0 }
+  /// What sums without a bias start at; those that go on from others, so that a zero keeps its sign.
+  var zeros = InlineArray<128, Float> { _ in 0 }
+  var negativeZeros = InlineArray<128, Float> { _ in -0.0 }
+}
+
+extension UnsafeMutablePointer<DriverScratch> {
+  fileprivate var tile: Target { UnsafeMutableRawPointer(self).assumingMemoryBound(to: Float.self) }
+  fileprivate var bias: Target { tile + 512 }
+  fileprivate var zeros: Source { Source(bias + 64) }
+  fileprivate var negativeZeros: Source { zeros + 128 }
 }
 
 /// What of a panel is used again and again while the next part of it is on its way to the same cache.
 private let partBytes = 512 << 10
+/// What is asked for at once of what is read next.
+private let fetchedBytes = 8 << 10
 
 /// A product over a range of rows and panels: the loops around the tiles.
 struct ProductDriver<Rows: ProductRows> {
@@ -73,10 +88,14 @@ struct ProductDriver<Rows: ProductRows> {
     // A block of rows stays in the second-level cache while all panels pass over it.
     let tile = Rows.tileHeight(Rows.panelWidth)
     let resident = ceilDivide(max(96, 131_072 / max(1, rows.taps &* depth)), tile) &* tile
-    let limit = max(tile, min(rows.blockLimit / tile &* tile, resident))
+    let room = min(rows.blockLimit / tile &* tile, resident)
+    // Blocks after which addresses repeat need them only once, if all strips are cut into the same tiles.
+    let isEven = panels.count == 1 || n % Self.columns == 0 || b.isGrouped
+    let unit = isEven && rows.period > 1 && rows.period <= room ? rows.period : tile
+    let limit = max(unit, room / unit &* unit)
     // Blocks of about the same height: a low one would be done before the next panel is there.
     let blocks = max(1, ceilDivide(range.count, limit))
-    let height = ceilDivide(ceilDivide(range.count, blocks), tile) &* tile
+    let height = ceilDivide(ceilDivide(range.count, blocks), unit) &* unit
     var row = range.lowerBound
     while row < range.upperBound {
       let count = min(height, range.upperBound &- row)
@@ -107,7 +126,7 @@ struct ProductDriver<Rows: ProductRows> {
         var strip = strip(panel, Self.columns)
         panel = panel &+ 1
         if panel == panels.upperBound, let after { strip.next = after }
-        run(strip, row: row, tiling, isFirst: panel &- 1 == panels.lowerBound)
+        run(strip, row: row, tiling)
       }
     }
     guard panel < panels.upperBound, panel &* Self.columns < n else { return }
@@ -142,14 +161,14 @@ struct ProductDriver<Rows: ProductRows> {
     let tiling = Tiling(count, limit: Rows.tileHeight(vectors))
     rows.prepare(row: row, tiling)
     for group in groups {
-      rows.shift = group &* depth
+      rows.groupShift = group &* depth
       let weights = b.base + group &* floats
       let next = group &+ 1 < groups.upperBound ? weights + floats : after ?? weights
       run(
         Strip(
           column: group &* columns, width: columns, vectors: vectors, isPartial: false, b: weights,
           bStep: vectors &* lanes, next: next),
-        row: row, tiling, isFirst: true)
+        row: row, tiling)
     }
   }
 
@@ -183,12 +202,12 @@ struct ProductDriver<Rows: ProductRows> {
   private mutating func run(_ strip: Strip, row: Int, count: Int) {
     let tiling = Tiling(count, limit: strip.isPartial ? 4 : Rows.tileHeight(strip.vectors))
     rows.prepare(row: row, tiling)
-    run(strip, row: row, tiling, isFirst: strip.column == 0)
+    run(strip, row: row, tiling)
   }
 
   /// Runs a strip in as many parts as it takes for one of them, and the next on its way, to stay in the second-level
   /// cache from tile to tile.
-  private mutating func run(_ strip: Strip, row: Int, _ tiling: Tiling, isFirst: Bool) {
+  private mutating func run(_ strip: Strip, row: Int, _ tiling: Tiling) {
     // Sums wait in C, where what is added last might still be.
     let canWait = (epilogue.isFree || epilogue.source.addend == nil) && rows.taps <= rows.tapLimit
     let tapBytes = depth &* strip.bStep &* 4
@@ -199,48 +218,39 @@ struct ProductDriver<Rows: ProductRows> {
       let taps = tap..<tap &+ parts.rows(index)
       part.b = strip.b + tap &* depth &* strip.bStep
       part.next = taps.upperBound == rows.taps ? strip.next : part.b + taps.count &* depth &* strip.bStep
-      run(part, taps: taps, row: row, tiling, isFirst: isFirst)
+      run(part, taps: taps, row: row, tiling)
       tap = taps.upperBound
     }
   }
 
   /// - Parameter strip: of these taps only.
-  private mutating func run(_ strip: Strip, taps: Range<Int>, row: Int, _ tiling: Tiling, isFirst: Bool) {
+  private mutating func run(_ strip: Strip, taps: Range<Int>, row: Int, _ tiling: Tiling) {
     let stored = strip.vectors &* lanes
     let begins = taps.lowerBound == 0, ends = taps.upperBound == rows.taps, isFree = epilogue.isFree
     let storesToC = isFree || !ends
     let addend = isFree ? epilogue.source.addend : nil
     let addendStride = Int(epilogue.source.addend_row_stride)
-    let room = UnsafeMutableRawPointer(scratch).assumingMemoryBound(to: Float.self)
-    let bias = begins ? bias(strip) : nil
+    let room = scratch.tile
+    let startsAtZero = Rows.arePaired || (begins && addend == nil)
+    let bias = (begins ? bias(strip) : nil) ?? (startsAtZero ? scratch.zeros : scratch.negativeZeros)
     var prefetch = UnsafeRawPointer(strip.next)
     // Rounded up: what is left out at a panel's end would be waited for.
     let prefetchStep = strip.next == strip.b ? 0 : ceilDivide(stored &* 4, tiling.tiles)
 
-    // Short runs of memory are over before the hardware sees where they lead.
-    let fetchesRows = !Rows.arePaired && isFirst && depth <= 256 && rows.taps <= rows.tapLimit
-
     let isWhole = rows.taps <= rows.tapLimit
+    let joins = storesToC && isWhole && rows.joinsTiles && !fetchesAddend
+    // Tiles of one vector leave it to this loop to fetch the next strip: a little at a time, which memory can follow.
+    let tileFetch = prefetchStep &* taps.count &* depth
+    let limit = strip.vectors == 1 && tileFetch > 0 ? max(1, fetchedBytes / tileFetch) : Int.max
     var tile = Tile(
-      rows: rows.tile(row: row, count: 0, offset: 0, taps: 0..<0), shift: rows.shift, taps: taps.count, depth: depth,
-      b: strip.b, bStep: strip.bStep, lastColumns: strip.lastColumns, c: room, cStride: storesToC ? cStride : stored,
-      bias: bias, addend: nil, addendStride: begins ? addendStride : cStride,
-      clamp: isFree && epilogue.clamps && ends, low: epilogue.low, high: epilogue.high,
-      prefetch: prefetch, prefetchStep: prefetchStep)
-    var (offset, count) = (0, tiling.rows(0))
-    for index in 0..<tiling.tiles {
-      let first = row &+ offset, following = index &+ 1 < tiling.tiles ? tiling.rows(index &+ 1) : 0
-      if fetchesRows, ends {
-        for i in 0..<following {
-          let next = rows.lastTap(row: first &+ count &+ i, offset: offset &+ count, i, in: following) + rows.shift
-          var k = 0
-          while k < depth {
-            dlk_prefetch(next + k)
-            k = k &+ 16
-          }
-        }
-      }
-      if fetchesAddend { fetchAddend(first &+ count, following, strip) }
+      rows: rows.tile(row: row, count: 0, offset: 0, taps: 0..<0), taps: taps.count, depth: depth, b: strip.b,
+      bStep: strip.bStep, lastColumns: strip.lastColumns, c: room, cStride: storesToC ? cStride : stored, bias: bias,
+      addend: nil, addendStride: begins ? addendStride : cStride, clamp: isFree && epilogue.clamps && ends,
+      low: epilogue.low, high: epilogue.high, prefetch: prefetch, prefetchStep: prefetchStep)
+    var index = 0, offset = 0
+    while index < tiling.tiles {
+      let first = row &+ offset, count = tiling.rows(index)
+      if fetchesAddend { fetchAddend(first &+ count, index &+ 1 < tiling.tiles ? tiling.rows(index &+ 1) : 0, strip) }
       let place = c + (first &* cStride &+ strip.column)
       if storesToC { tile.c = place }
       if !begins {
@@ -249,8 +259,14 @@ struct ProductDriver<Rows: ProductRows> {
         tile.addend = addend + (first &* addendStride &+ strip.column)
       }
       tile.prefetch = prefetch
-      let live = rows.live(row: first, count: count)
-      if isWhole, live.count == rows.taps {
+      tile.shift = rows.shift(row: first)
+      tile.step = count &* rows.distance
+      tile.listStep = rows.listStep(count: count)
+      let live = rows.live(row: first, count: count), isLive = isWhole && live.count == rows.taps
+      tile.tiles = joins && isLive ? alike(tiling, from: index, row: first, count: count, limit: limit) : 1
+      let fetched = tileFetch &* tile.tiles
+      if strip.vectors == 1, !Rows.arePaired { fetchRun(prefetch, fetched) }
+      if isLive {
         tile.rows = rows.tile(row: first, count: count, offset: offset, taps: taps)
         (tile.factors, tile.rowStride) = (rows.factors(offset: offset), rows.rowStride)
         run(&tile, strip, rows: count)
@@ -263,12 +279,19 @@ struct ProductDriver<Rows: ProductRows> {
           room, width: stored, rows: count, row: first, column: strip.column, columns: strip.width, c: place,
           cStride: cStride)
       }
-      let fetched = prefetchStep &* taps.count &* depth
-      if strip.vectors == 1, !Rows.arePaired { fetchRun(prefetch, fetched) }
       prefetch += fetched
-      offset = offset &+ count
-      count = following
+      offset = offset &+ count &* tile.tiles
+      index = index &+ tile.tiles
     }
+  }
+
+  /// How many tiles from one on, under which no tap is left out, have as many rows, and no tap to be left out either.
+  @inline(__always)
+  private func alike(_ tiling: Tiling, from index: Int, row: Int, count: Int, limit: Int) -> Int {
+    let limit = min(limit, tiling.alike(index))
+    var tiles = 1
+    while tiles < limit, rows.live(row: row &+ tiles &* count, count: count).count == rows.taps { tiles = tiles &+ 1 }
+    return tiles
   }
 
   /// Brings a run of memory into the second-level cache.
@@ -318,7 +341,7 @@ struct ProductDriver<Rows: ProductRows> {
       tile.clamp = whole.clamp && tap == taps.upperBound
       run(&tile, strip, rows: count)
       // More taps go on from the sums so far.
-      (tile.bias, tile.addend, tile.addendStride) = (nil, Source(tile.c), tile.cStride)
+      (tile.bias, tile.addend, tile.addendStride) = (scratch.negativeZeros, Source(tile.c), tile.cStride)
       tile.b += tile.taps &* depth &* strip.bStep
     } while tap < taps.upperBound
   }
@@ -327,18 +350,16 @@ struct ProductDriver<Rows: ProductRows> {
   private mutating func runRow(_ row: Int, panel: Int) {
     let column = panel &* Self.columns, width = rowPanels &* Self.columns, start = strip(panel, Self.columns)
     let place = c + (row &* cStride &+ column)
-    let room = UnsafeMutableRawPointer(scratch).assumingMemoryBound(to: Float.self)
-    let isFree = epilogue.isFree
+    let room = scratch.tile, isFree = epilogue.isFree
+    let bias = epilogue.startsAtBias ? epilogue.source.bias.map { $0 + column } : nil
+    let addend =
+      isFree ? epilogue.source.addend.map { $0 + (row &* Int(epilogue.source.addend_row_stride) &+ column) } : nil
     var tile = Tile(
-      rows: rows.tile(row: row, count: 1, offset: 0, taps: 0..<rows.taps), taps: rows.taps, depth: depth,
-      b: start.b,
-      bStep: Self.columns, lastColumns: lanes, c: isFree ? place : room, cStride: width, bias: nil, addend: nil,
+      rows: rows.tile(row: row, count: 1, offset: 0, taps: 0..<rows.taps), shift: rows.shift(row: row),
+      taps: rows.taps, depth: depth, b: start.b, bStep: Self.columns, lastColumns: lanes, c: isFree ? place : room,
+      cStride: width, bias: bias ?? (addend == nil ? scratch.zeros : scratch.negativeZeros), addend: addend,
       addendStride: 0, clamp: isFree && epilogue.clamps, low: epilogue.low, high: epilogue.high,
       prefetch: UnsafeRawPointer(b.base), prefetchStep: 0)
-    if epilogue.startsAtBias { tile.bias = epilogue.source.bias.map { $0 + column } }
-    if isFree {
-      tile.addend = epilogue.source.addend.map { $0 + (row &* Int(epilogue.source.addend_row_stride) &+ column) }
-    }
     runRowTile(&tile, panelStride: strip(panel &+ 1, Self.columns).b - start.b)
     if !isFree {
       epilogue.finish(room, width: width, rows: 1, row: row, column: column, columns: width, c: place, cStride: cStride)
@@ -349,8 +370,7 @@ struct ProductDriver<Rows: ProductRows> {
   private func bias(_ strip: Strip) -> Source? {
     guard epilogue.startsAtBias, let bias = epilogue.source.bias else { return nil }
     if strip.isPartial || strip.width == strip.vectors &* lanes { return bias + strip.column }
-    let copy = UnsafeMutableRawPointer(scratch).assumingMemoryBound(to: Float.self) + 512
-    for i in 0..<strip.width { copy[i] = bias[strip.column &+ i] }
-    return Source(copy)
+    for i in 0..<strip.width { scratch.bias[i] = bias[strip.column &+ i] }
+    return Source(scratch.bias)
   }
 }

@@ -4,7 +4,7 @@ import CKernelSupport
 struct Tile {
   /// `[tap][row]`: where each row's elements start.
   var rows: UnsafePointer<Source>
-  /// Floats to add to each of them; tiles of several rows only.
+  /// Floats to add to each of them.
   var shift = 0
   var taps: Int
   /// Elements of a row per tap.
@@ -16,12 +16,20 @@ struct Tile {
   var lastColumns: Int
   var c: Target
   var cStride: Int
-  var bias: Source?
+  /// What the sums start at: the bias of the columns, or zeros; negative ones where an addend, which may be sums so far,
+  /// keeps the signs of its zeros.
+  var bias: Source
   var addend: Source?
   var addendStride: Int
   var clamp: Bool
   var low: Float
   var high: Float
+  /// How many tiles of as many rows follow each other, this one among them; of those that `MicroKernel` makes.
+  var tiles = 1
+  /// Floats from one tile's rows to the next one's.
+  var step = 0
+  /// Addresses from one tile's to the next one's; 0 where all have the same, and their shifts differ by `step`.
+  var listStep = 0
   /// What tiles of several vectors bring into the cache meanwhile, and how far they go at each k.
   var prefetch: UnsafeRawPointer
   var prefetchStep: Int
@@ -29,9 +37,6 @@ struct Tile {
   /// and before that what is added to them.
   var rowStride = 0
   var factors: Source? = nil
-
-  /// Where sums without a bias start: an addend, which may be sums so far, keeps its zeros' signs.
-  @inline(__always) var start: Float { addend == nil ? 0 : -0.0 }
 }
 
 /// How columns of memory are reached: in whole vectors, or one vector of which only a part exists.
@@ -55,58 +60,86 @@ enum PartialColumns: ColumnAccess {
 /// `MR` rows by `NV` vectors of columns, all sums in registers. Every sum runs over k in ascending order in one
 /// accumulator, so that a result does not depend on the tile that computes it.
 enum MicroKernel<let MR: Int, let NV: Int, Columns: ColumnAccess> {
+  private typealias Sums = InlineArray<MR, InlineArray<NV, VF>>
+
   @inline(never)
   static func run(_ tile: UnsafePointer<Tile>) {
-    let columns = tile.pointee.lastColumns
-    let start = VF(repeating: tile.pointee.start)
-    var sums = InlineArray<MR, InlineArray<NV, VF>> { _ in InlineArray<NV, VF> { _ in start } }
-    if let bias = tile.pointee.bias {
-      for i in 0..<MR { for j in 0..<NV { sums[i][j] = Columns.load(bias + j &* lanes, columns) } }
+    var rows = tile.pointee.rows, shift = tile.pointee.shift, prefetch = tile.pointee.prefetch
+    var c = tile.pointee.c, addend = tile.pointee.addend
+    for _ in 0..<tile.pointee.tiles {
+      var sums = start(tile, addend)
+      add(&sums, tile, rows, shift, &prefetch)
+      finish(&sums, tile, c)
+      c += MR &* tile.pointee.cStride
+      if let last = addend { addend = last + MR &* tile.pointee.addendStride }
+      rows += tile.pointee.listStep
+      if tile.pointee.listStep == 0 { shift = shift &+ tile.pointee.step }
     }
-    if let addend = tile.pointee.addend {
+  }
+
+  /// The sums before the first product: bias and addend.
+  @inline(__always)
+  private static func start(_ tile: UnsafePointer<Tile>, _ addend: Source?) -> Sums {
+    let columns = tile.pointee.lastColumns
+    var sums = Sums { _ in InlineArray<NV, VF> { Columns.load(tile.pointee.bias + $0 &* lanes, columns) } }
+    if let addend {
       let stride = tile.pointee.addendStride
       for i in 0..<MR {
         for j in 0..<NV &- 1 { sums[i][j] += dlk_load(addend + (i &* stride &+ j &* lanes)) }
       }
       let last = addend + (NV &- 1) &* lanes
-      if columns == lanes {
+      if columns == lanes && !loadsPartsAsFast {
         for i in 0..<MR { sums[i][NV &- 1] += dlk_load(last + i &* stride) }
       } else {
         for i in 0..<MR { sums[i][NV &- 1] += dlk_load_partial(last + i &* stride, columns) }
       }
     }
+    return sums
+  }
 
-    var b = tile.pointee.b
-    var rows = tile.pointee.rows
-    var prefetch = tile.pointee.prefetch
-    let bStep = tile.pointee.bStep
-    let prefetchStep = tile.pointee.prefetchStep
-    let depth = tile.pointee.depth, shift = tile.pointee.shift
+  @inline(__always)
+  private static func add(
+    _ sums: inout Sums, _ tile: UnsafePointer<Tile>, _ rows: UnsafePointer<Source>, _ shift: Int,
+    _ prefetch: inout UnsafeRawPointer
+  ) {
+    var b = tile.pointee.b, rows = rows
+    let bStep = tile.pointee.bStep, prefetchStep = tile.pointee.prefetchStep
+    let depth = tile.pointee.depth, step = tile.pointee.step, columns = tile.pointee.lastColumns
     for _ in 0..<tile.pointee.taps {
       let a = InlineArray<MR, Source> { rows[$0] + shift }
       rows += MR
-      for k in 0..<depth {
-        let bVectors = InlineArray<NV, VF> { Columns.load(b + $0 &* lanes, columns) }
-        b += bStep
-        // A tile of one vector has no time for it: its loads are as many as its sums. Few tiles have to go further than a
-        // line at each k.
-        if NV > 1 {
-          dlk_prefetch_l2(prefetch)
-          dlk_prefetch_l2(prefetch + prefetchStep / 2)
-          prefetch += prefetchStep
-        }
-        for i in 0..<MR {
-          let aVector = VF(repeating: a[i][k])
-          for j in 0..<NV { sums[i][j] = dlk_fma(aVector, bVectors[j], sums[i][j]) }
-        }
+      var k = 0
+      while k < depth {
+        // The next tile's rows lie so far apart that the hardware does not see where they lead.
+        for i in 0..<MR { dlk_prefetch(a[i] + (k &+ step)) }
+        let end = min(depth, k &+ 16)
+        repeat {
+          let bVectors = InlineArray<NV, VF> { Columns.load(b + $0 &* lanes, columns) }
+          b += bStep
+          // A tile of one vector has no time for it: its loads are as many as its sums. Few tiles have to go further
+          // than a line at each k.
+          if NV > 1 {
+            dlk_prefetch_l2(prefetch)
+            dlk_prefetch_l2(prefetch + prefetchStep / 2)
+            prefetch += prefetchStep
+          }
+          for i in 0..<MR {
+            let aVector = VF(repeating: a[i][k])
+            for j in 0..<NV { sums[i][j] = dlk_fma(aVector, bVectors[j], sums[i][j]) }
+          }
+          k = k &+ 1
+        } while k < end
       }
     }
+  }
 
+  @inline(__always)
+  private static func finish(_ sums: inout Sums, _ tile: UnsafePointer<Tile>, _ c: Target) {
     if tile.pointee.clamp {
       let low = VF(repeating: tile.pointee.low), high = VF(repeating: tile.pointee.high)
       for i in 0..<MR { for j in 0..<NV { sums[i][j] = dlk_min(high, dlk_max(low, sums[i][j])) } }
     }
-    let c = tile.pointee.c, stride = tile.pointee.cStride, last = c + (NV &- 1) &* lanes
+    let columns = tile.pointee.lastColumns, stride = tile.pointee.cStride, last = c + (NV &- 1) &* lanes
     for i in 0..<MR {
       for j in 0..<NV &- 1 { dlk_store(c + (i &* stride &+ j &* lanes), sums[i][j]) }
     }
@@ -123,10 +156,8 @@ enum MicroKernel<let MR: Int, let NV: Int, Columns: ColumnAccess> {
 enum RowKernel<let P: Int, let NV: Int> {
   @inline(never)
   static func run(_ tile: UnsafePointer<Tile>, panelStride: Int) {
-    let start = VF(repeating: tile.pointee.start)
-    var sums = InlineArray<P, InlineArray<NV, VF>> { _ in InlineArray<NV, VF> { _ in start } }
-    if let bias = tile.pointee.bias {
-      for p in 0..<P { for j in 0..<NV { sums[p][j] = dlk_load(bias + (p &* NV &+ j) &* lanes) } }
+    var sums = InlineArray<P, InlineArray<NV, VF>> { p in
+      InlineArray<NV, VF> { dlk_load(tile.pointee.bias + (p &* NV &+ $0) &* lanes) }
     }
     if let addend = tile.pointee.addend {
       for p in 0..<P { for j in 0..<NV { sums[p][j] += dlk_load(addend + (p &* NV &+ j) &* lanes) } }
@@ -134,7 +165,7 @@ enum RowKernel<let P: Int, let NV: Int> {
     let bStep = tile.pointee.bStep, depth = tile.pointee.depth
     var b = tile.pointee.b
     for tap in 0..<tile.pointee.taps {
-      let a = tile.pointee.rows[tap]
+      let a = tile.pointee.rows[tap] + tile.pointee.shift
       for k in 0..<depth {
         let aVector = VF(repeating: a[k])
         for p in 0..<P {
@@ -153,9 +184,14 @@ enum RowKernel<let P: Int, let NV: Int> {
   }
 }
 
+/// Rows of the highest tile of all.
+@inline(__always) var highestTile: Int { 14 }
+
 #if DL_AVX512
   /// Vectors of columns in a whole panel.
   let panelVectors = 4
+  /// Whether a part of a vector is loaded like a whole one.
+  @inline(__always) var loadsPartsAsFast: Bool { true }
   /// Panels that `runRowTile` takes at once.
   let rowPanels = 2
 
@@ -213,6 +249,7 @@ enum RowKernel<let P: Int, let NV: Int> {
   }
 #else
   let panelVectors = 2
+  @inline(__always) var loadsPartsAsFast: Bool { false }
   let rowPanels = 4
 
   func runRowTile(_ tile: UnsafePointer<Tile>, panelStride: Int) {

@@ -52,6 +52,8 @@ func pairedWorkspaceFloats(rows: Int, k: Int) -> Int {
 
     var taps: Int { 1 }
     var tapLimit: Int { 1 }
+    var distance: Int { 0 }
+    var joinsTiles: Bool { false }
 
     private var factors: Target { copies + room &* pairedStride(depth) }
 
@@ -74,9 +76,6 @@ func pairedWorkspaceFloats(rows: Int, k: Int) -> Int {
     @inline(__always) func factors(offset: Int) -> Source? { Source(factors + 2 &* offset) }
 
     @inline(__always) func live(row: Int, count: Int) -> Range<Int> { 0..<1 }
-
-    @inline(__always)
-    func lastTap(row: Int, offset: Int, _ i: Int, in count: Int) -> Source { a + row &* stride }
 
     @inline(__always)
     func multiply(_ tile: UnsafePointer<Tile>, rows: Int, vectors: Int) {

@@ -148,7 +148,7 @@ let pairedRows = 11
       columns = vector &+ 1 == vectors ? tile.pointee.lastColumns : lanes
       let factors = tile.pointee.b + (tile.pointee.depth &* vectors &* lanes &+ offset)
       scale = dlk_load(factors)
-      bias = tile.pointee.bias.map { [offset] in dlk_load($0 + offset) } ?? VF()
+      bias = dlk_load(tile.pointee.bias + offset)
       low = VF(repeating: tile.pointee.low)
       high = VF(repeating: tile.pointee.high)
     }

@@ -7,8 +7,16 @@ protocol ProductRows: RowSource {
   /// Rows of the largest tile over so many vectors of columns.
   static func tileHeight(_ vectors: Int) -> Int
   func multiply(_ tile: UnsafePointer<Tile>, rows: Int, vectors: Int)
-  /// Floats from the addresses of rows to where their elements start: another group's are as far from the first one's.
-  var shift: Int { get set }
+  /// Floats from a group's elements in each row to those of the first group.
+  var groupShift: Int { get set }
+  /// Rows after which addresses repeat, but for their shift.
+  var period: Int { get }
+  /// Floats from one row to the next in memory, where they are not copied: where the next tile's are likely to be.
+  var distance: Int { get }
+  /// Whether tiles that follow each other can be multiplied at once.
+  var joinsTiles: Bool { get }
+  /// Addresses from a tile's to the next one's; 0 where all have the same, and their shifts differ by their distance.
+  func listStep(count: Int) -> Int
   /// Floats from one row to the next; of paired rows only.
   var rowStride: Int { get }
   /// Two factors of each row of the tile at `offset`: what multiplies its sums, and before that what is added to them; of
@@ -20,10 +28,13 @@ extension ProductRows {
   @inline(__always) static var arePaired: Bool { false }
   @inline(__always) static var panelWidth: Int { panelVectors }
   @inline(__always) static func tileHeight(_ vectors: Int) -> Int { tileRows(vectors) }
-  @inline(__always) var shift: Int {
+  @inline(__always) var groupShift: Int {
     get { 0 }
     set {}
   }
+  @inline(__always) func shift(row: Int) -> Int { 0 }
+  @inline(__always) var period: Int { 1 }
+  @inline(__always) func listStep(count: Int) -> Int { 0 }
   @inline(__always) var rowStride: Int { 0 }
   @inline(__always) func factors(offset: Int) -> Source? { nil }
 

@@ -124,10 +124,12 @@ private enum RecurrentTile<Cell: RecurrentCell, C: ColumnAccess, let MR: Int, le
       // The hardware follows a run of memory within a page only, and pages are short.
       var ahead = UnsafeRawPointer(weights + prefetchDistance)
       for k in units {
-        for u in 0..<U {
-          for g in 0..<G { dlk_prefetch(ahead + (u &* panelSize &+ g &* lanes) &* 4) }
+        if args.fetches != 0 {
+          for u in 0..<U {
+            for g in 0..<G { dlk_prefetch(ahead + (u &* panelSize &+ g &* lanes) &* 4) }
+          }
+          ahead += G &* lanes &* 4
         }
-        ahead += G &* lanes &* 4
         for u in 0..<U {
           for g in 0..<G {
             let w = dlk_load(weights + (u &* panelSize &+ g &* lanes))

@@ -11,11 +11,10 @@ protocol RowSource {
   mutating func prepare(row: Int, _ tiling: Tiling)
   /// `[tap][row]` for some taps of one tile; `offset` is its first row counted from the block that was prepared.
   mutating func tile(row: Int, count: Int, offset: Int, taps: Range<Int>) -> UnsafePointer<Source>
+  /// Floats from those addresses to where the elements of a tile's rows start.
+  func shift(row: Int) -> Int
   /// The taps of a tile that may add anything, at least one.
   func live(row: Int, count: Int) -> Range<Int>
-  /// Where the elements of row `row` under the last tap start; it is row `i` of the `count` rows of the tile at
-  /// `offset`.
-  func lastTap(row: Int, offset: Int, _ i: Int, in count: Int) -> Source
 }
 
 /// `count` rows cut into as few tiles as possible, all as equal as possible, where all but the last one are multiples of
@@ -38,6 +37,12 @@ struct Tiling {
     units = tiles == 0 ? 0 : all / tiles
     larger = all &- tiles &* units
     missing = all &* unit &- count
+  }
+
+  /// How many tiles from one on have as many rows.
+  @inline(__always) func alike(_ tile: Int) -> Int {
+    if tile < larger { return larger &- tile }
+    return max(1, tiles &- tile &- (missing > 0 ? 1 : 0))
   }
 
   @inline(__always) func rows(_ tile: Int) -> Int {

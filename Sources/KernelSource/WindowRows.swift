@@ -20,14 +20,32 @@ struct WindowRows: ProductRows {
   let keepsBlocks: Bool
   /// Some window may reach beyond the image.
   let hasPadding: Bool
-  var shift = 0
+  var groupShift = 0
+  /// The block whose addresses `addresses` holds.
+  private var keptRow = 0
+  private var keptCount = -1
+  private var keptTiles = 0
+  /// Floats from its rows to those of the block that was prepared last.
+  private var blockShift = 0
 
   var taps: Int { Int(window.kernel_d &* window.kernel_h) &* tapsAcross }
   var tapLimit: Int { Self.capacity / 16 }
   var blockLimit: Int { keepsBlocks ? Self.capacity / taps : 4096 }
 
+  var distance: Int { Int(window.stride_w &* pixels.pixel_stride) }
+  var joinsTiles: Bool { keepsBlocks }
+  func listStep(count: Int) -> Int { count &* taps }
+  func shift(row: Int) -> Int { groupShift &+ blockShift }
+  var period: Int { keepsBlocks && !hasPadding && window.out_d == 1 ? Int(window.out_w) : 1 }
+
   mutating func prepare(row: Int, _ tiling: Tiling) {
     guard keepsBlocks else { return }
+    let isAlike = keptCount == tiling.count && keptTiles == tiling.tiles
+    if period > 1, isAlike, (row &- keptRow) % period == 0 {
+      blockShift = (row &- keptRow) / period &* Int(window.stride_h &* pixels.row_stride)
+      return
+    }
+    (keptRow, keptCount, keptTiles, blockShift) = (row, tiling.count, tiling.tiles, 0)
     var offset = 0
     for tile in 0..<tiling.tiles {
       let count = tiling.rows(tile)
@@ -42,15 +60,22 @@ struct WindowRows: ProductRows {
     return UnsafePointer(addresses)
   }
 
-  @inline(__always)
-  func lastTap(row: Int, offset: Int, _ i: Int, in count: Int) -> Source {
-    addresses[offset &* taps &+ (taps &- 1) &* count &+ i]
+  init(
+    x: Source, pixels: dlk_pixels, window: dlk_window, padding: Source, tapsAcross: Int,
+    addresses: UnsafeMutablePointer<Source>, offsets: UnsafeMutablePointer<Int>
+  ) {
+    (self.x, self.pixels, self.window, self.padding, self.tapsAcross) = (x, pixels, window, padding, tapsAcross)
+    (self.addresses, self.offsets) = (addresses, offsets)
+    let taps = Int(window.kernel_d &* window.kernel_h) &* tapsAcross
+    whole = wholeColumns(window)
+    keepsBlocks = taps <= Self.capacity / 16
+    hasPadding = reachesOut(window)
   }
 
   /// Between the first and the last tap under which one of the rows has a pixel: of a window that is wide for its
   /// image, as dilated ones are, the others have none for whole tiles.
   func live(row: Int, count: Int) -> Range<Int> {
-    guard hasPadding else { return 0..<taps }
+    guard hasPadding, taps > 1 else { return 0..<taps }
     let (outW, outH, last) = (Int(window.out_w), Int(window.out_h), row &+ count &- 1)
     let (line, lastLine) = (row / outW, last / outW)
     let (plane, lastPlane) = window.out_d == 1 ? (0, 0) : (line / outH, lastLine / outH)
@@ -214,7 +239,6 @@ func withWindowRows(
     && (window.out_w &- 1) &* window.stride_w &+ window.kernel_w <= window.in_w
   let tapsAcross = isRun ? 1 : Int(window.kernel_w)
   let depth = Int(channels) &* (isRun ? Int(window.kernel_w) : 1)
-  let taps = Int(window.kernel_d &* window.kernel_h) &* tapsAcross
   var addresses = InlineArray<1032, Source> { [padding] _ in padding }
   var offsets = InlineArray<64, Int> { _ in 0 }
   withAddress(of: &addresses) { addresses in
@@ -222,8 +246,7 @@ func withWindowRows(
       let rows = WindowRows(
         x: x, pixels: pixels, window: window, padding: padding, tapsAcross: tapsAcross,
         addresses: addresses.assumingMemoryBound(to: Source.self),
-        offsets: offsets.assumingMemoryBound(to: Int.self), whole: wholeColumns(window),
-        keepsBlocks: taps <= WindowRows.capacity / 16, hasPadding: taps > 1 && reachesOut(window))
+        offsets: offsets.assumingMemoryBound(to: Int.self))
       rows.measure()
       body(rows, depth)
     }

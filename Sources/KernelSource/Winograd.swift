@@ -24,7 +24,7 @@ func winograd(_ args: dlk_winograd_args, tiles: Range<Int>, panels: Range<Int>) 
 private func winograd<F: WinogradTransform>(
   _ f: F.Type, _ args: dlk_winograd_args, _ tiles: Range<Int>, _ panels: Range<Int>
 ) {
-  var bias = InlineArray<64, Float> { _ in 0 }, scratch = InlineArray<1024, Float> { _ in 0 }
+  var bias = InlineArray<128, Float> { _ in 0 }, scratch = InlineArray<1024, Float> { _ in 0 }
   withAddress(of: &bias) { bias in
     withAddress(of: &scratch) { scratch in
       let driver = WinogradDriver<F>(
@@ -48,9 +48,11 @@ private struct WinogradDriver<F: WinogradTransform> {
   /// The image does not stay in the nearer caches.
   let fetchesInput: Bool
   let fetchesOutput: Bool
-  /// A panel's bias, and the outputs of a tile `[row][column][panel]` that cannot be stored directly.
+  /// A panel's bias, with zeros behind it, and the outputs of a tile `[row][column][panel]` that cannot be stored
+  /// directly.
   let bias: Target
   let scratch: Target
+  private var zeros: Source { Source(bias + 64) }
 
   init(_ args: dlk_winograd_args, bias: Target, scratch: Target) {
     self.args = args
@@ -249,23 +251,22 @@ private struct WinogradDriver<F: WinogradTransform> {
   private func multiply(_ v: Target, _ u: Source, _ m: Target, tiles: Int, vectors: Int, next: Source) {
     let channels = depth, width = vectors &* lanes
     let tiling = Tiling(tiles, limit: tileRows(vectors))
-    var rows = InlineArray<16, Source> { _ in Source(v) }
+    var rows = InlineArray<16, Source> { Source(v) + $0 &* channels }
     withAddress(of: &rows) { rows in
-      let rows = rows.assumingMemoryBound(to: Source.self)
       var tile = Tile(
-        rows: UnsafePointer(rows), taps: 1, depth: channels, b: u, bStep: width, lastColumns: lanes, c: m,
-        cStride: width, bias: nil, addend: nil, addendStride: 0, clamp: false, low: 0, high: 0,
-        prefetch: UnsafeRawPointer(next), prefetchStep: width &* 4 / tiling.tiles)
-      var from = Source(v)
-      for index in 0..<tiling.tiles {
+        rows: UnsafePointer(rows.assumingMemoryBound(to: Source.self)), taps: 1, depth: channels, b: u, bStep: width,
+        lastColumns: lanes, c: m, cStride: width, bias: zeros, addend: nil, addendStride: 0, clamp: false, low: 0,
+        high: 0, prefetch: UnsafeRawPointer(next), prefetchStep: width &* 4 / tiling.tiles)
+      var index = 0
+      while index < tiling.tiles {
         let count = tiling.rows(index)
-        for i in 0..<count {
-          rows[i] = from
-          from += channels
-        }
+        tile.tiles = tiling.alike(index)
+        tile.step = count &* channels
         runTile(&tile, rows: count, vectors: vectors)
-        tile.c += count &* width
-        tile.prefetch += tile.prefetchStep &* channels
+        index = index &+ tile.tiles
+        tile.c += tile.tiles &* count &* width
+        tile.shift = tile.shift &+ tile.tiles &* tile.step
+        tile.prefetch += tile.tiles &* tile.prefetchStep &* channels
       }
     }
   }

@@ -87,7 +87,7 @@ private func sigmoid(_ x: Double) -> Double { 1 / (1 + exp(-x)) }
       var args = test.arguments(out)
       let peeps = random.int(0...1) == 1
       if peeps { args.peepholes = test.peepholes.pointer }
-      args.descending = Int32(random.int(0...1))
+      (args.fetches, args.descending) = (Int32(random.int(0...1)), Int32(random.int(0...1)))
       let middle = Int64(random.int(0...Int(test.panels(kernels))))
       take(kernels.pointee.lstm_step, args, test, 0..<middle, middle: middle, &random, kernels)
       take(kernels.pointee.lstm_step, args, test, middle..<test.panels(kernels), middle: middle, &random, kernels)
@@ -120,7 +120,7 @@ private func sigmoid(_ x: Double) -> Double { 1 / (1 + exp(-x)) }
       var args = test.arguments(out)
       let biased = random.int(0...1) == 1
       if biased { args.recurrent_bias = test.bias.pointer }
-      args.descending = Int32(random.int(0...1))
+      (args.fetches, args.descending) = (Int32(random.int(0...1)), Int32(random.int(0...1)))
       let middle = Int64(random.int(0...Int(test.panels(kernels))))
       take(kernels.pointee.gru_step, args, test, 0..<middle, middle: middle, &random, kernels)
       take(kernels.pointee.gru_step, args, test, middle..<test.panels(kernels), middle: middle, &random, kernels)

@@ -58,7 +58,7 @@ import Testing
   }
 
   /// Threads that share one sequence begin a step before the others have ended theirs; the sums stay the same.
-  @Test(arguments: [networks[2], networks[3]], [200, 250])
+  @Test(arguments: [networks[2], networks[3]], [200, 250, 500])
   func threadsChangeNothing(_ network: Network, _ hidden: Int) throws {
     for directions in [1, 2] {
       var numbers = RandomNumbers(seed: 12)

@@ -25,11 +25,15 @@ struct RecurrentKernel: Sendable {
   private let members: Int
   /// Pairs of panels that a member of two begins with its own half of the units, while the other half comes.
   private let begun: Int
+  /// The weights of a thread are more than its core's own cache keeps.
+  private let fetches: Bool
 
   /// Floating-point operations of a step that are worth a meeting.
   private static let leastFlops = 1 << 18
   /// What a core's own cache keeps from one step to the next.
-  private static let cacheBytes = 768 << 10
+  private static let cacheBytes = Int(dlk_cpu_cache_bytes(2)) / 4 * 3
+  /// Weights that are read again faster, even from a cache farther off, than threads meet.
+  private static let leastShared = 768 << 10
   /// Weights to read while words come from another core.
   private static let begunBytes = 128 << 10
 
@@ -46,9 +50,11 @@ struct RecurrentKernel: Sendable {
     let shares = isLarge && shape.steps > 1
     let (threads, pairs) = (planning.threads, (panels + 1) / 2)
     func most(_ teams: Int) -> Int { shares ? max(1, min(threads / teams, pairs)) : 1 }
-    let isCached = packedCount * 4 / most(shape.directions) <= Self.cacheBytes
-    teams = shares && planning.threads > 1 && !isCached ? 1 : shape.directions
+    let bytes = packedCount * 4
+    let isShared = bytes / most(shape.directions) > max(Self.cacheBytes, Self.leastShared)
+    teams = shares && planning.threads > 1 && isShared ? 1 : shape.directions
     members = most(teams)
+    fetches = bytes / members > Self.cacheBytes
     let halfPairBytes = cell.gates * hidden * vector * 4
     begun = members == 2 && shape.batch == 1 ? min(panels / 4, max(1, Self.begunBytes / max(halfPairBytes, 1))) : 0
     let packing = Packing(
@@ -168,7 +174,7 @@ extension RecurrentKernel {
           spare: own + stateCount, c: own + 2 &* stateCount, y: y, lengths: lengths,
           recurrentBias: io.hasInput(3) ? io.input(3, as: Float.self) + (direction &* 2 &* width &+ width) : nil,
           peepholes: io.hasInput(7) ? io.input(7, as: Float.self) + direction &* 3 &* shape.hidden : nil,
-          middle: share(0, of: 2).upperBound, begun: begun)
+          middle: share(0, of: 2).upperBound, begun: begun, fetches: fetches)
         if members == 1 {
           for step in 0..<shape.steps { walk.run(step, 0..<panels, .whole, nil) }
           continue
@@ -232,6 +238,7 @@ private struct Walk {
   /// The first panel of the second half of the units.
   let middle: Int
   let begun: Int
+  let fetches: Bool
 
   /// Where the output is that `step` begins with.
   static func output(
@@ -284,6 +291,7 @@ private struct Walk {
     arguments.c_row_stride = Int64(hidden)
     arguments.peepholes = peepholes
     if cell == .gru { arguments.recurrent_bias = recurrentBias.map { $0 + 2 &* hidden } }
+    arguments.fetches = fetches ? 1 : 0
     // What the step before read last is still in cache.
     arguments.descending = Int32(step & 1)
     arguments.middle = Int64(middle)
