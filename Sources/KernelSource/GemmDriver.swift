@@ -247,6 +247,9 @@ struct ProductDriver<Rows: ProductRows> {
       bStep: strip.bStep, lastColumns: strip.lastColumns, c: room, cStride: storesToC ? cStride : stored, bias: bias,
       addend: nil, addendStride: begins ? addendStride : cStride, clamp: isFree && epilogue.clamps && ends,
       low: epilogue.low, high: epilogue.high, prefetch: prefetch, prefetchStep: prefetchStep)
+    // Rows that no panel has passed over yet come from farther off; the second-level cache has the others.
+    let isFirst = strip.column == 0 || b.isGrouped
+    tile.fetched = depth <= (isFirst ? 256 : 128) ? depth : 0
     var index = 0, offset = 0
     while index < tiling.tiles {
       let first = row &+ offset, count = tiling.rows(index)

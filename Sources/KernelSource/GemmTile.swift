@@ -28,6 +28,8 @@ struct Tile {
   var tiles = 1
   /// Floats from one tile's rows to the next one's.
   var step = 0
+  /// Elements of the next tile's rows to bring into the first-level cache, which keeps them only while little else passes.
+  var fetched = 0
   /// Addresses from one tile's to the next one's; 0 where all have the same, and their shifts differ by `step`.
   var listStep = 0
   /// What tiles of several vectors bring into the cache meanwhile, and how far they go at each k.
@@ -104,14 +106,15 @@ enum MicroKernel<let MR: Int, let NV: Int, Columns: ColumnAccess> {
   ) {
     var b = tile.pointee.b, rows = rows
     let bStep = tile.pointee.bStep, prefetchStep = tile.pointee.prefetchStep
-    let depth = tile.pointee.depth, step = tile.pointee.step, columns = tile.pointee.lastColumns
+    let depth = tile.pointee.depth, columns = tile.pointee.lastColumns
+    let step = tile.pointee.step, fetched = tile.pointee.fetched
     for _ in 0..<tile.pointee.taps {
       let a = InlineArray<MR, Source> { rows[$0] + shift }
       rows += MR
       var k = 0
       while k < depth {
         // The next tile's rows lie so far apart that the hardware does not see where they lead.
-        for i in 0..<MR { dlk_prefetch(a[i] + (k &+ step)) }
+        if k < fetched { for i in 0..<MR { dlk_prefetch(a[i] + (k &+ step)) } }
         let end = min(depth, k &+ 16)
         repeat {
           let bVectors = InlineArray<NV, VF> { Columns.load(b + $0 &* lanes, columns) }
