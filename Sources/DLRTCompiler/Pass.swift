@@ -77,6 +77,7 @@ extension PassManager {
     ChannelsLast(),
     FuseConvolution(),
     FuseChannelScale(),
+    FusePooling(),
     FuseDepthwiseBlock(),
     FuseElementwise(),
   ])

@@ -128,7 +128,7 @@ private func run<Rows: ProductRows>(
       var driver = ProductDriver(
         rows: source(addresses.assumingMemoryBound(to: Source.self)), depth: Int(args.k), n: Int(args.n), b: b,
         c: args.c, cStride: Int(args.c_row_stride), epilogue: Epilogue(args.epilogue), scratch: scratch, after: after,
-        fetchesAddend: args.epilogue.addend != nil && args.m &* args.epilogue.addend_row_stride > 1 << 20)
+        fetchesAddend: args.epilogue.addend != nil && args.m &* args.epilogue.addend_row_stride > 1 << 18)
       driver.run(rows: rows, panels: panels)
     }
   }

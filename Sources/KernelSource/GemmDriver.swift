@@ -238,7 +238,7 @@ struct ProductDriver<Rows: ProductRows> {
     let prefetchStep = strip.next == strip.b ? 0 : ceilDivide(stored &* 4, tiling.tiles)
 
     let isWhole = rows.taps <= rows.tapLimit
-    let joins = storesToC && isWhole && rows.joinsTiles && !fetchesAddend
+    let joins = storesToC && isWhole && rows.joinsTiles
     // Tiles of one vector leave it to this loop to fetch the next strip: a little at a time, which memory can follow.
     let tileFetch = prefetchStep &* taps.count &* depth
     let limit = strip.vectors == 1 && tileFetch > 0 ? max(1, fetchedBytes / tileFetch) : Int.max
@@ -247,13 +247,16 @@ struct ProductDriver<Rows: ProductRows> {
       bStep: strip.bStep, lastColumns: strip.lastColumns, c: room, cStride: storesToC ? cStride : stored, bias: bias,
       addend: nil, addendStride: begins ? addendStride : cStride, clamp: isFree && epilogue.clamps && ends,
       low: epilogue.low, high: epilogue.high, prefetch: prefetch, prefetchStep: prefetchStep)
-    // Rows that no panel has passed over yet come from farther off; the second-level cache has the others.
-    let isFirst = strip.column == 0 || b.isGrouped
-    tile.fetched = depth <= (isFirst ? 256 : 128) ? depth : 0
+    // Rows that no panel has passed over yet come from farther off; the second-level cache has the others, and what one
+    // group brings is what the next one reads too.
+    tile.fetched = !b.isGrouped && depth <= (strip.column == 0 ? 256 : 128) ? depth : 0
+    tile.fetchesAddend = fetchesAddend && addend != nil
     var index = 0, offset = 0
     while index < tiling.tiles {
       let first = row &+ offset, count = tiling.rows(index)
-      if fetchesAddend { fetchAddend(first &+ count, index &+ 1 < tiling.tiles ? tiling.rows(index &+ 1) : 0, strip) }
+      if fetchesAddend, !isFree || Rows.arePaired {
+        fetchAddend(first &+ count, index &+ 1 < tiling.tiles ? tiling.rows(index &+ 1) : 0, strip)
+      }
       let place = c + (first &* cStride &+ strip.column)
       if storesToC { tile.c = place }
       if !begins {
@@ -306,7 +309,8 @@ struct ProductDriver<Rows: ProductRows> {
     }
   }
 
-  /// Brings what is added to a tile into the cache: its rows lie too far apart for the hardware to see where they lead.
+  /// Brings what is added to a tile into the cache, as `MicroKernel` does where it adds it: its rows lie too far apart for
+  /// the hardware to see where they lead.
   private func fetchAddend(_ row: Int, _ rows: Int, _ strip: Strip) {
     guard let addend = epilogue.source.addend else { return }
     var line = addend + (row &* Int(epilogue.source.addend_row_stride) &+ strip.column)

@@ -2,7 +2,8 @@ import CKernelSupport
 
 func pool(_ args: dlk_pool_args, _ rows: Range<Int>) {
   let channels = Int(args.channels), window = args.window, height = Int(window.out_h)
-  forEachWindowPart(window, args.x, args.x_pixels, args.y, args.y_pixels, rows) { part, row, pixel in
+  forEachWindowPart(window, args.x, args.x_pixels, args.y, args.y_pixels, rows, ring: Int(args.x_ring)) {
+    part, row, pixel in
     // Where a part holds several pixels, their windows are whole across, so that one size goes for all.
     var size = part.planes &* part.lines &* part.across
     if args.function == DLK_POOL_AVERAGE_PADDED {
@@ -64,7 +65,7 @@ private enum PoolTile<F: PoolFunction, let P: Int> {
     var values = InlineArray<P, InlineArray<NV, VF>> { _ in InlineArray<NV, VF> { _ in constant(F.identity) } }
     for plane in 0..<part.planes {
       for line in 0..<part.lines {
-        var x = part.x + (plane &* part.planeStep &+ line &* part.lineStep &+ channel)
+        var x = part.x + (plane &* part.planeStep &+ part.ring.offset(line, part.lineStep) &+ channel)
         for _ in 0..<part.across {
           for p in 0..<P {
             for j in 0..<NV {

@@ -41,6 +41,27 @@ import Testing
     }
   }
 
+  /// What is added to so many rows is fetched early.
+  @Test(arguments: KernelLibrary.available)
+  func manyRowsMayBeAddedTo(isa: ISA) {
+    let kernels = KernelLibrary.table(for: isa)
+    for seed in 0..<6 {
+      var random = SeededGenerator(seed)
+      var test = GemmCase(&random, rows: [4201], sizes: [65], depths: [3, 9])
+      (test.epilogue.addend, test.epilogue.addend_row_stride) = (test.addend.pointer, Int64(test.addendStride))
+      (test.epilogue.scale, test.epilogue.addend_scale, test.epilogue.addend_last) = (1, 1, Int32(seed % 2))
+      let packed = test.pack(kernels)
+      let c = test.output()
+      var args = test.arguments(packed.pointer, c)
+      kernels.pointee.gemm(&args, 0, 3007, 0, test.panels(kernels))
+      kernels.pointee.gemm(&args, 3007, Int64(test.m), 0, test.panels(kernels))
+      if let mistake = test.mistake(c) {
+        Issue.record("seed \(seed), \(test): \(mistake)")
+        return
+      }
+    }
+  }
+
   @Test(arguments: KernelLibrary.available)
   func directProductMatchesNaive(isa: ISA) {
     let kernels = KernelLibrary.table(for: isa)

@@ -309,20 +309,32 @@ struct WindowCase: CustomStringConvertible {
 
   /// Rows kept in a ring, of which each output row needs the last few, give what the whole image gives.
   @Test(arguments: KernelLibrary.available)
-  func depthwiseReadsARingOfRows(isa: ISA) {
+  func windowsReadARingOfRows(isa: ISA) {
     let kernels = KernelLibrary.table(for: isa)
-    for seed in 0..<120 {
+    for seed in 0..<160 {
       var random = SeededGenerator(seed)
-      var test = WindowCase(&random, slides: seed % 2 == 0)
+      let isPool = seed % 4 == 3
+      var test = WindowCase(&random, slides: !isPool && seed % 2 == 0)
       (test.window.in_d, test.window.out_d, test.window.kernel_d) = (1, 1, 1)
       (test.window.pad_d, test.window.pad_end_d) = (0, 0)
       let weights = Guarded(random: test.taps * test.channels, &random)
+      let function = random.pick([DLK_POOL_MAX, DLK_POOL_AVERAGE, DLK_POOL_AVERAGE_PADDED])
+      let run = { [test] (x: UnsafePointer<Float>, ring: Int, y: UnsafeMutablePointer<Float>, from: Int64, to: Int64) in
+        if isPool {
+          var args = dlk_pool_args()
+          (args.function, args.window, args.channels) = (function, test.window, Int64(test.channels))
+          (args.x, args.x_ring, args.x_pixels, args.y, args.y_pixels) = (x, Int64(ring), test.x, y, test.y)
+          kernels.pointee.pool(&args, from, to)
+        } else {
+          var args = dlk_depthwise_args()
+          (args.window, args.channels, args.group) = (test.window, Int64(test.channels), 1)
+          (args.x, args.x_ring, args.x_pixels, args.y, args.y_pixels) = (x, Int64(ring), test.x, y, test.y)
+          args.weights = weights.pointer
+          kernels.pointee.depthwise(&args, from, to)
+        }
+      }
       let expected = test.output(test.channels), y = test.output(test.channels)
-      var args = dlk_depthwise_args()
-      (args.window, args.channels, args.group) = (test.window, Int64(test.channels), 1)
-      (args.x, args.x_pixels, args.y, args.y_pixels) = (test.image.pointer, test.x, expected.base, test.y)
-      args.weights = weights.pointer
-      kernels.pointee.depthwise(&args, 0, test.window.out_h)
+      run(test.image.pointer, 0, expected.base, 0, test.window.out_h)
       // A few rows at a time.
       let band = Int64(random.int(1...4))
       let extent = (test.window.kernel_h - 1) * test.window.dilation_h + 1
@@ -330,16 +342,15 @@ struct WindowCase: CustomStringConvertible {
       let rowFloats = Int(test.x.row_stride),
         width = Int(test.window.in_w - 1) * Int(test.x.pixel_stride) + test.channels
       let ring = Guarded<Float>((rows - 1) * rowFloats + width) { _ in .nan }
-      (args.x, args.x_ring, args.y) = (ring.pointer, Int64(rows), y.base)
       for row in stride(from: 0, to: test.window.out_h, by: Int(band)) {
         let end = min(row + band, test.window.out_h)
         let first = row * test.window.stride_h - test.window.pad_h
         for line in max(0, first)..<max(0, min(test.window.in_h, first + Int64(rows))) {
           for i in 0..<width { ring.base[Int(line) % rows * rowFloats + i] = test.image[Int(line) * rowFloats + i] }
         }
-        kernels.pointee.depthwise(&args, row, end)
+        run(ring.pointer, rows, y.base, row, end)
       }
-      for i in 0..<y.count where y[i] != expected[i] {
+      for i in 0..<y.count where y[i].bitPattern != expected[i].bitPattern {
         Issue.record("seed \(seed), \(test): [\(i)] expected \(expected[i]), got \(y[i])")
         return
       }

@@ -73,4 +73,5 @@ typedef struct dlk_pool_args {
   dlk_pixels x_pixels;
   float *y;
   dlk_pixels y_pixels;
+  int64_t x_ring;  ///< as of a depthwise convolution
 } dlk_pool_args;

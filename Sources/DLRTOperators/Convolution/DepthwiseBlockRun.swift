@@ -11,16 +11,12 @@ struct DepthwiseBlockRun: Sendable {
   private let expand: Pointwise?
   private let project: Pointwise?
   private let hasAddend: Bool
-  private let images: Int
   private let outputChannels: Int
   private let xPlace: PixelPlace
   private let yPlace: PixelPlace
-  /// Output rows of a band, and rows of the ring.
-  private let band: Int
-  private let ring: Int
+  private let bands: RowBands
   /// Floats from a pixel to the next in the ring and in a band: vectors that begin with a line of the cache.
   private let pixelStride: Int
-  private let parts: Chunks
   private let threads: Int
 
   /// A constant that was packed, or the way to pack one that only the run knows.
@@ -91,7 +87,6 @@ struct DepthwiseBlockRun: Sendable {
     self.op = op
     kernels = planning.kernels
     let input = planning.shape(0).channelsFirst
-    images = input[0]
     (xPlace, yPlace) = (PixelPlace(planning.input(0)), PixelPlace(planning.output(0)))
     typealias Input = DepthwiseBlock.Input
     let weights = planning.shape(Input.depthwise)
@@ -103,30 +98,24 @@ struct DepthwiseBlockRun: Sendable {
     let rowBytes =
       (across.input * (planning.has(Input.expand) ? down.stride : 0)
         + (planning.has(Input.project) ? across.output : 0)) * channels * 4
-    let fitting = max(1, min(down.output, Self.cacheBytes / max(rowBytes, 1), 8))
-    // Rows are made two at a time.
-    band = fitting == 1 ? 1 : (fitting + 1) & ~1
-    ring = (band - 1) * down.stride + down.extent
+    bands = RowBands(
+      down, images: input[0], bytesPerRow: rowBytes, cacheBytes: Self.cacheBytes, threads: planning.threads)
     pixelStride = (channels + 15) & ~15
     expand =
       planning.has(Input.expand)
-      ? try Pointwise(Input.expand, op.expandActivation, pixels: ring * across.input, planning) : nil
+      ? try Pointwise(Input.expand, op.expandActivation, pixels: bands.ring * across.input, planning) : nil
     project =
       planning.has(Input.project)
       ? try Pointwise(
-        Input.project, op.projectActivation, pixels: band * across.output,
+        Input.project, op.projectActivation, pixels: bands.band * across.output,
         addsLast: op.isAddendLast && planning.has(Input.addend), planning) : nil
     outputChannels = project?.n ?? channels
     hasAddend = planning.has(Input.addend)
     threads = planning.threads
-    // The rows between two parts are expanded twice.
-    let rows = images * down.output
-    let wanted = planning.threads == 1 ? 1 : planning.threads * (down.output >= 16 * planning.threads ? 2 : 1)
-    parts = Chunks(rows, parts: min(wanted, rows))
   }
 
   private var flops: Int {
-    let pixels = depthwise.geometry.inputSize * images, outPixels = depthwise.geometry.outputSize * images
+    let pixels = depthwise.geometry.inputSize * bands.images, outPixels = depthwise.geometry.outputSize * bands.images
     let expanding = (expand.map { 2 * $0.k * $0.n } ?? 0) * pixels
     let projecting = (project.map { 2 * $0.k * $0.n } ?? 0) * outPixels
     return expanding + projecting + depthwise.flops
@@ -138,13 +127,13 @@ struct DepthwiseBlockRun: Sendable {
     let depthwisePlace = scratch.reserve(depthwiseWeights.scratch)
     let expandPlace = scratch.reserve(expand?.weights.scratch ?? 0)
     let projectPlace = scratch.reserve(project?.weights.scratch ?? 0)
-    let ringFloats = expand == nil ? 0 : ring &* across.input &* pixelStride
-    let rooms = parts.count > 1 ? threads : 1
-    let bandFloats = project == nil ? 0 : band &* across.output &* pixelStride
+    let ringFloats = expand == nil ? 0 : bands.ring &* across.input &* pixelStride
+    let rooms = bands.parts.count > 1 ? threads : 1
+    let bandFloats = project == nil ? 0 : bands.band &* across.output &* pixelStride
     let pairFloats = max(expand?.pairs?.workspaceFloats ?? 0, project?.pairs?.workspaceFloats ?? 0)
     let roomFloats = ringFloats &+ bandFloats &+ pairFloats
     let roomPlace = scratch.reserve(rooms &* roomFloats &* 4)
-    let reachedPlace = scratch.reserve(rooms &* MemoryLayout<Reached>.stride)
+    let reachedPlace = scratch.reserve(rooms &* MemoryLayout<RowBands.Reached>.stride)
     let packed = [depthwiseWeights, expand?.weights, project?.weights].compactMap {
       $0?.packed == nil ? nil : $0?.input
     }
@@ -159,14 +148,18 @@ struct DepthwiseBlockRun: Sendable {
         depthwise: depthwiseArguments(io, io.workspace + depthwisePlace),
         project: project?.arguments(io, io.workspace + projectPlace))
       let room = (io.workspace + roomPlace).assumingMemoryBound(to: Float.self)
-      let reached = (io.workspace + reachedPlace).assumingMemoryBound(to: Reached.self)
-      reached.initialize(repeating: Reached(), count: rooms)
+      let reached = (io.workspace + reachedPlace).assumingMemoryBound(to: RowBands.Reached.self)
+      reached.initialize(repeating: RowBands.Reached(), count: rooms)
       let upcoming = io.upcoming
-      io.parallel(parts.count) { part, thread in
-        let own = room + thread &* roomFloats
-        run(
-          call.with(workspace: own + (ringFloats &+ bandFloats)), parts[part], own, own + ringFloats, &reached[thread],
-          next: io.isLast(part, of: parts.count) ? upcoming : nil)
+      io.parallel(bands.parts.count) { part, thread in
+        let ring = room + thread &* roomFloats, band = ring + ringFloats
+        let own = call.with(workspace: band + bandFloats)
+        let next = io.isLast(part, of: bands.parts.count) ? upcoming : nil
+        bands.run(bands.parts[part], &reached[thread]) { image, rows in
+          if let expand = own.expand { self.expand(expand, x(own, image), rows, ring) }
+        } use: { image, rows, isLast in
+          runBand(own, image, rows, ring, band, next: isLast ? next : nil)
+        }
       }
     }
   }
@@ -186,7 +179,7 @@ struct DepthwiseBlockRun: Sendable {
     args.activation = op.activation.function
     args.a = op.activation.a
     args.b = op.activation.b
-    args.x_ring = expand == nil ? 0 : Int64(ring)
+    args.x_ring = expand == nil ? 0 : Int64(bands.ring)
     return args
   }
 }
@@ -212,48 +205,8 @@ extension DepthwiseBlockRun {
     }
   }
 
-  /// How far a thread has come: who goes on with the next rows finds those above them in its ring.
-  private struct Reached {
-    /// The output row after the last one.
-    var row = -1
-    /// The next row of the expanded image.
-    var next = 0
-  }
-
-  /// Output rows `rows`, counted over all images.
-  private func run(
-    _ call: Call, _ rows: Range<Int>, _ ringRoom: UnsafeMutablePointer<Float>,
-    _ bandRoom: UnsafeMutablePointer<Float>, _ reached: inout Reached, next upcoming: UnsafeRawPointer?
-  ) {
-    let (down, across) = (depthwise.geometry.axes[0], depthwise.geometry.axes[1])
-    let inputSize = down.input &* across.input &* xPlace.stride
-    var row = rows.lowerBound
-    while row < rows.upperBound {
-      let image = row / down.output
-      let end = min(rows.upperBound, (image &+ 1) &* down.output)
-      let x = call.x + image &* inputSize
-      let first = image &* down.output
-      // The next row of the expanded image that is not in the ring.
-      var next = reached.row == row && row > first ? reached.next : 0
-      while row < end {
-        let after = min(row &+ band, end)
-        if let expand = call.expand {
-          let needed = min(down.input, down.start(after &- 1 &- first) &+ down.extent)
-          next = max(next, down.start(row &- first))
-          while next < needed {
-            // Rows that are adjacent in the ring.
-            let count = min(needed &- next, ring &- next % ring)
-            self.expand(expand, x, next..<next &+ count, ringRoom)
-            next = next &+ count
-          }
-        }
-        runBand(
-          call, x, image, row &- first..<after &- first, ringRoom, bandRoom,
-          next: after == rows.upperBound ? upcoming : nil)
-        row = after
-      }
-      reached = Reached(row: row, next: next)
-    }
+  private func x(_ call: Call, _ image: Int) -> UnsafePointer<Float> {
+    call.x + image &* depthwise.geometry.inputSize &* xPlace.stride
   }
 
   private func expand(
@@ -264,20 +217,20 @@ extension DepthwiseBlockRun {
     args.m = Int64(rows.count &* width)
     args.a = x + rows.lowerBound &* width &* xPlace.stride
     args.a_row_stride = Int64(xPlace.stride)
-    args.c = ringRoom + rows.lowerBound % ring &* width &* pixelStride
+    args.c = ringRoom + rows.lowerBound % bands.ring &* width &* pixelStride
     args.c_row_stride = Int64(pixelStride)
     multiply(&args)
   }
 
   private func runBand(
-    _ call: Call, _ x: UnsafePointer<Float>, _ image: Int, _ rows: Range<Int>,
-    _ ringRoom: UnsafeMutablePointer<Float>, _ bandRoom: UnsafeMutablePointer<Float>, next: UnsafeRawPointer?
+    _ call: Call, _ image: Int, _ rows: Range<Int>, _ ringRoom: UnsafeMutablePointer<Float>,
+    _ bandRoom: UnsafeMutablePointer<Float>, next: UnsafeRawPointer?
   ) {
     let (down, across) = (depthwise.geometry.axes[0], depthwise.geometry.axes[1])
     let width = across.output
     let pixel = (image &* down.output &+ rows.lowerBound) &* width
     var args = call.depthwise
-    args.x = call.expand == nil ? x : UnsafePointer(ringRoom)
+    args.x = call.expand == nil ? x(call, image) : UnsafePointer(ringRoom)
     // The kernel counts rows over the whole output.
     args.y =
       call.project == nil

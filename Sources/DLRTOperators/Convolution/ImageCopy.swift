@@ -12,14 +12,14 @@ struct ImageCopy: Sendable {
   private let width: Int
 
   /// - Parameter problem: one group, at most two axes.
-  init(_ problem: ConvolutionProblem, _ op: ConvNHWC) throws {
+  init(_ problem: ConvolutionProblem, isChannelsFirst: Bool) throws {
     let axes = problem.geometry.axes
     try WindowAxis.checkCopy(axes, images: problem.batch, pixelBytes: problem.inputChannels &* 4)
     channels = problem.inputChannels
     images = problem.batch
     down = axes.count > 1 ? axes[0] : .single
     across = axes[axes.count - 1]
-    isChannelsFirst = op.isInputChannelsFirst
+    self.isChannelsFirst = isChannelsFirst
     height = down.paddedSize
     width = across.paddedSize
   }

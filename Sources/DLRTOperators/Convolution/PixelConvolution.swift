@@ -105,7 +105,8 @@ struct PixelConvolution: Sendable {
       case .depthwise: depthwise(weights, packing)
       case .product: product(weights, packing, planning)
       case .window: window(weights, packing, planning, copy: nil)
-      case .copiedWindow: window(weights, packing, planning, copy: try ImageCopy(problem, op))
+      case .copiedWindow:
+        window(weights, packing, planning, copy: try ImageCopy(problem, isChannelsFirst: op.isInputChannelsFirst))
       case .winograd(let tile): winograd(tile: tile, packed, packing, planning)
       }
     step.flops = problem.flops

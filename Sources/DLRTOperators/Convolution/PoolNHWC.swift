@@ -14,7 +14,7 @@ package struct PoolNHWC: Operator {
   }
 
   private let function: Function
-  private let pool: PoolAttributes
+  let pool: PoolAttributes
   private let includesPadding: Bool
 
   package static func takes(_ type: DataType, isMax: Bool) -> Bool {
@@ -25,10 +25,22 @@ package struct PoolNHWC: Operator {
     }
   }
 
-  package init(_ attributes: inout AttributeReader) throws {
-    function = try attributes.choice("function", default: .max)
-    pool = try PoolAttributes(&attributes)
-    includesPadding = try attributes.flag("count_include_pad")
+  package init(_ attributes: inout AttributeReader) throws { try self.init(&attributes, prefix: "") }
+
+  /// - Parameter prefix: of the attributes' names.
+  init(_ attributes: inout AttributeReader, prefix: String) throws {
+    function = try attributes.choice(prefix + "function", default: .max)
+    pool = try PoolAttributes(&attributes, prefix: prefix)
+    includesPadding = try attributes.flag(prefix + "count_include_pad")
+  }
+
+  /// What the kernel makes of a window.
+  var pooling: dlk_pooling {
+    switch (function, includesPadding) {
+    case (.max, _): DLK_POOL_MAX
+    case (.average, false): DLK_POOL_AVERAGE
+    case (.average, true): DLK_POOL_AVERAGE_PADDED
+    }
   }
 
   package func infer(_ inference: inout Inference) throws {
@@ -64,12 +76,6 @@ package struct PoolNHWC: Operator {
     let (xPixels, yPixels) = (
       dlk_pixels(geometry.input, pixelStride: xPlace.stride), dlk_pixels(geometry.output, pixelStride: yPlace.stride)
     )
-    let pooling =
-      switch (function, includesPadding) {
-      case (.max, _): DLK_POOL_MAX
-      case (.average, false): DLK_POOL_AVERAGE
-      case (.average, true): DLK_POOL_AVERAGE_PADDED
-      }
     let kernels = planning.kernels
     return Step(kernel: "\(kernels.isa.name)-f32-pool") { io in
       let (x, y) = (io.input(0, as: Float.self) + xPlace.offset, io.output(0, as: Float.self) + yPlace.offset)

@@ -160,13 +160,14 @@ struct PoolAttributes: Sendable {
   let kernel: [Int]
   let ceil: Bool
 
-  init(_ attributes: inout AttributeReader) throws {
-    window = try WindowAttributes(&attributes)
+  /// - Parameter prefix: of the attributes' names.
+  init(_ attributes: inout AttributeReader, prefix: String = "") throws {
+    window = try WindowAttributes(&attributes, prefix: prefix)
     guard let kernel = window.kernelShape else {
-      throw DLRTError(.invalidModel, "a required attribute is missing", tensor: "kernel_shape")
+      throw DLRTError(.invalidModel, "a required attribute is missing", tensor: prefix + "kernel_shape")
     }
     self.kernel = kernel
-    ceil = try attributes.flag("ceil_mode")
+    ceil = try attributes.flag(prefix + "ceil_mode")
   }
 
   func output(_ inference: borrowing Inference) throws -> Shape {

@@ -17,6 +17,7 @@ let convolutionOperators: OperatorFamily = [
   "MaxPool": MaxPool.self,
   "MaxUnpool": MaxUnpool.self,
   "ai.dlrt::PoolNHWC": PoolNHWC.self,
+  "ai.dlrt::PooledConvNHWC": PooledConvNHWC.self,
   "QLinearConv": QLinearConv.self,
   "ai.dlrt::QLinearConvNHWC": QLinearConvNHWC.self,
 ]

@@ -20,12 +20,13 @@ package struct WindowAttributes: Sendable {
   /// Larger windows than this are refused, so that products of two sizes cannot overflow.
   package static let largest = 1 << 24
 
-  package init(_ attributes: inout AttributeReader) throws(DLRTError) {
-    kernelShape = try Self.sizes("kernel_shape", least: 1, &attributes)
-    strides = try Self.sizes("strides", least: 1, &attributes)
-    dilations = try Self.sizes("dilations", least: 1, &attributes)
-    pads = try Self.sizes("pads", least: 0, &attributes)
-    autoPad = try attributes.choice("auto_pad", default: .explicit)
+  /// - Parameter prefix: of the attributes' names, where an operator has two windows.
+  package init(_ attributes: inout AttributeReader, prefix: String = "") throws(DLRTError) {
+    kernelShape = try Self.sizes(prefix + "kernel_shape", least: 1, &attributes)
+    strides = try Self.sizes(prefix + "strides", least: 1, &attributes)
+    dilations = try Self.sizes(prefix + "dilations", least: 1, &attributes)
+    pads = try Self.sizes(prefix + "pads", least: 0, &attributes)
+    autoPad = try attributes.choice(prefix + "auto_pad", default: .explicit)
   }
 
   /// Strides of 1 and no padding, for a window of any size.

@@ -1,0 +1,39 @@
+import DLRTGraph
+import DLRTOperators
+
+/// Joins a convolution of few channels with the pool that alone reads it, where the image between them is too large to
+/// stay in a cache: it is then made and used a few rows at a time.
+struct FusePooling: Pass {
+  let name = "fuse-pooling"
+
+  /// Images below this stay in the second-level cache anyway.
+  private static let leastElements = 1 << 17
+
+  func patch(for program: Program, environment: PlanEnvironment) throws -> GraphPatch {
+    let matcher = Matcher(program)
+    var patch = GraphPatch(program.graph)
+    for id in program.graph.order where program.op(id) is PoolNHWC {
+      guard let image = program.graph[id].input(0), let source = matcher.producer(image),
+        matcher.onlyReader(of: image) == id, isStem(source, matcher),
+        matcher.imageElements(image) >= Self.leastElements
+      else { continue }
+      var node = program.graph[source]
+      node.op = OperatorName("PooledConvNHWC", domain: OperatorName.internalDomain)
+      for (name, value) in program.graph[id].attributes { node.attributes[PooledConvNHWC.poolPrefix + name] = value }
+      node.outputs = program.graph[id].outputs
+      patch.update(id, node)
+      patch.remove(source)
+    }
+    return patch
+  }
+
+  /// A convolution of planes that copies its image first anyway.
+  private func isStem(_ id: NodeID, _ matcher: Matcher) -> Bool {
+    let node = matcher[id]
+    guard let op = matcher.program.op(id) as? ConvNHWC, op.attributes.group == 1, node.input(3) == nil,
+      node.input(4) == nil, let weights = matcher.shape(node.input(1)), weights.rank == 4,
+      let channels = weights[1].value
+    else { return false }
+    return channels <= PooledConvNHWC.mostChannels && (op.isInputChannelsFirst || !matcher.isPointwise(id))
+  }
+}

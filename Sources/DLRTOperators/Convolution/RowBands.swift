@@ -1,0 +1,67 @@
+import DLRTGraph
+
+/// The output rows of a window in bands of a few, over a ring of input rows that are made as the window comes to them.
+struct RowBands: Sendable {
+  /// How the window goes down the image.
+  let down: WindowAxis
+  let images: Int
+  /// Output rows of a band, and input rows of the ring.
+  let band: Int
+  let ring: Int
+  /// What threads take at a time, of the output rows counted over all images.
+  let parts: Chunks
+
+  /// - Parameters:
+  ///   - bytesPerRow: what is made for an output row.
+  ///   - cacheBytes: what a band may leave in the second-level cache.
+  init(_ down: WindowAxis, images: Int, bytesPerRow: Int, cacheBytes: Int, threads: Int) {
+    self.down = down
+    self.images = images
+    let fitting = max(1, min(down.output, cacheBytes / max(bytesPerRow, 1), 8))
+    // Rows are made two at a time.
+    band = fitting == 1 ? 1 : (fitting + 1) & ~1
+    ring = (band - 1) * down.stride + down.extent
+    // The rows between two parts are made twice.
+    let rows = images * down.output
+    let wanted = threads == 1 ? 1 : threads * (down.output >= 16 * threads ? 2 : 1)
+    parts = Chunks(rows, parts: min(wanted, rows))
+  }
+
+  /// How far a thread has come: who goes on with the next rows finds those above them in its ring.
+  struct Reached {
+    /// The output row after the last one.
+    var row = -1
+    /// The next row of the image that is not in the ring.
+    var next = 0
+  }
+
+  /// Goes through a part's bands.
+  ///
+  /// - Parameters:
+  ///   - make: fills input rows of an image, which are adjacent in the ring.
+  ///   - use: takes output rows of an image, whose input rows are there, and whether they are the part's last.
+  func run(
+    _ rows: Range<Int>, _ reached: inout Reached, make: (_ image: Int, Range<Int>) -> Void,
+    use: (_ image: Int, Range<Int>, Bool) -> Void
+  ) {
+    var row = rows.lowerBound
+    while row < rows.upperBound {
+      let image = row / down.output, first = image &* down.output
+      let end = min(rows.upperBound, first &+ down.output)
+      var next = reached.row == row && row > first ? reached.next : 0
+      while row < end {
+        let after = min(row &+ band, end)
+        let needed = min(down.input, down.start(after &- 1 &- first) &+ down.extent)
+        next = max(next, down.start(row &- first))
+        while next < needed {
+          let count = min(needed &- next, ring &- next % ring)
+          make(image, next..<next &+ count)
+          next = next &+ count
+        }
+        use(image, row &- first..<after &- first, after == rows.upperBound)
+        row = after
+      }
+      reached = Reached(row: row, next: next)
+    }
+  }
+}
