@@ -115,7 +115,7 @@ func benchLayout(_ kernels: Kernels, _ peak: Double) {
   for (name, function) in [("max", DLK_POOL_MAX), ("average", DLK_POOL_AVERAGE)] {
     var args = dlk_pool_args(
       function: function, window: shape.window, channels: 64, x: x, x_pixels: shape.pixels(112, 64), y: y,
-      y_pixels: shape.pixels(56, 64))
+      y_pixels: shape.pixels(56, 64), x_ring: 0)
     print("\(name) pool 112² 64 3×3 /2: \(fixed(shortest { kernels.pointee.pool(&args, 0, 56) } * 1e6)) µs")
   }
 }

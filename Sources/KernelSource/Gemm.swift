@@ -125,10 +125,12 @@ private func run<Rows: ProductRows>(
   var addresses = InlineArray<16, Source> { [a = args.a!] _ in a }
   withUnsafeMutablePointer(to: &scratch) { scratch in
     withAddress(of: &addresses) { addresses in
+      // Half of a larger second-level cache.
+      let isFar = args.epilogue.addend != nil && args.m &* args.epilogue.addend_row_stride > 1 << 18
       var driver = ProductDriver(
         rows: source(addresses.assumingMemoryBound(to: Source.self)), depth: Int(args.k), n: Int(args.n), b: b,
         c: args.c, cStride: Int(args.c_row_stride), epilogue: Epilogue(args.epilogue), scratch: scratch, after: after,
-        fetchesAddend: args.epilogue.addend != nil && args.m &* args.epilogue.addend_row_stride > 1 << 18)
+        fetchesAddend: isFar)
       driver.run(rows: rows, panels: panels)
     }
   }

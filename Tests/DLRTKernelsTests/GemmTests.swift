@@ -50,6 +50,8 @@ import Testing
       var test = GemmCase(&random, rows: [4201], sizes: [65], depths: [3, 9])
       (test.epilogue.addend, test.epilogue.addend_row_stride) = (test.addend.pointer, Int64(test.addendStride))
       (test.epilogue.scale, test.epilogue.addend_scale, test.epilogue.addend_last) = (1, 1, Int32(seed % 2))
+      // Added before the sums, unless something is to be done to them first.
+      if seed % 2 == 0 { test.epilogue.activation = DLK_UNARY_RELU }
       let packed = test.pack(kernels)
       let c = test.output()
       var args = test.arguments(packed.pointer, c)

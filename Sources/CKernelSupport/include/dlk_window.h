@@ -50,7 +50,7 @@ typedef struct dlk_depthwise_args {
   int64_t group;         ///< channels of a group, a divisor of `vector_floats` and of `channels`: 1 is depthwise
   const float *x;
   dlk_pixels x_pixels;
-  int64_t x_ring;        ///< 0, or rows of a ring as high as the window at least: row r of x lies at r mod x_ring
+  int64_t x_ring;        ///< 0, or rows of a ring as high as the window or the image: row r of x lies at r mod x_ring
   const float *weights;  ///< [tap][group][channels]
   const float *bias;     ///< [channels], or null
   dlk_unary activation;  ///< f, with its parameters; relu and clip are free

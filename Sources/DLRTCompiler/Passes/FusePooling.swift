@@ -8,14 +8,20 @@ struct FusePooling: Pass {
 
   /// Images below this stay in the second-level cache anyway.
   private static let leastElements = 1 << 17
+  /// Threads take rows of the pool; each makes those of the convolution again that its first window shares with the one
+  /// above, which may be so many, and has so many of the pool at least.
+  private static let mostSharedRows = 2
+  private static let leastRows = 8
 
   func patch(for program: Program, environment: PlanEnvironment) throws -> GraphPatch {
     let matcher = Matcher(program)
     var patch = GraphPatch(program.graph)
-    for id in program.graph.order where program.op(id) is PoolNHWC {
-      guard let image = program.graph[id].input(0), let source = matcher.producer(image),
+    for id in program.graph.order {
+      guard let pool = program.op(id) as? PoolNHWC, pool.sharedRows <= Self.mostSharedRows,
+        let image = program.graph[id].input(0), let source = matcher.producer(image),
         matcher.onlyReader(of: image) == id, isStem(source, matcher),
-        matcher.imageElements(image) >= Self.leastElements
+        matcher.imageElements(image) >= Self.leastElements,
+        matcher.shape(program.graph[id].output(0))?[1].value ?? .max >= Self.leastRows * environment.pool.threads
       else { continue }
       var node = program.graph[source]
       node.op = OperatorName("PooledConvNHWC", domain: OperatorName.internalDomain)

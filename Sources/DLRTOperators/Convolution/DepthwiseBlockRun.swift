@@ -96,8 +96,8 @@ struct DepthwiseBlockRun: Sendable {
     let geometry = depthwise.geometry
     let (down, across) = (geometry.axes[0], geometry.axes[1])
     let rowBytes =
-      (across.input * (planning.has(Input.expand) ? down.stride : 0)
-        + (planning.has(Input.project) ? across.output : 0)) * channels * 4
+      (Double(across.input) * Double(planning.has(Input.expand) ? down.stride : 0)
+        + Double(planning.has(Input.project) ? across.output : 0)) * Double(channels) * 4
     bands = RowBands(
       down, images: input[0], bytesPerRow: rowBytes, cacheBytes: Self.cacheBytes, threads: planning.threads)
     pixelStride = (channels + 15) & ~15
@@ -155,7 +155,7 @@ struct DepthwiseBlockRun: Sendable {
         let ring = room + thread &* roomFloats, band = ring + ringFloats
         let own = call.with(workspace: band + bandFloats)
         let next = io.isLast(part, of: bands.parts.count) ? upcoming : nil
-        bands.run(bands.parts[part], &reached[thread]) { image, rows in
+        bands.run(bands.parts[part], &reached[thread]) { image, rows, _ in
           if let expand = own.expand { self.expand(expand, x(own, image), rows, ring) }
         } use: { image, rows, isLast in
           runBand(own, image, rows, ring, band, next: isLast ? next : nil)

@@ -34,6 +34,9 @@ package struct PoolNHWC: Operator {
     includesPadding = try attributes.flag(prefix + "count_include_pad")
   }
 
+  /// Rows of the image that a window has in common with the one below it; negative where rows are left out between them.
+  package var sharedRows: Int { (pool.kernel[0] - 1) * pool.window.dilation(0) + 1 - pool.window.stride(0) }
+
   /// What the kernel makes of a window.
   var pooling: dlk_pooling {
     switch (function, includesPadding) {

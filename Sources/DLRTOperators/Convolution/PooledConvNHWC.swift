@@ -63,6 +63,8 @@ private struct PooledConvolution: Sendable {
   private let yPlace: PixelPlace
   private let threads: Int
 
+  /// More than any memory holds, though only some rows of it are ever there.
+  private static let mostBytes = 1 << 47
   /// What a band leaves in the second-level cache, of which little else takes a part.
   private static let cacheBytes = 512 << 10
 
@@ -73,14 +75,19 @@ private struct PooledConvolution: Sendable {
     let shape = planning.shape(0), isChannelsFirst = op.convolution.isInputChannelsFirst
     problem = try op.convolution.attributes.problem(
       x: isChannelsFirst ? shape : shape.channelsFirst, w: planning.shape(1))
-    pooling = try op.pool.pool.geometry([problem.batch, problem.outputChannels] + problem.geometry.output)
+    let image = [problem.batch, problem.outputChannels] + problem.geometry.output
+    guard try Tensor.byteCount(.float32, image) <= Self.mostBytes else {
+      throw DLRTError(.limitExceeded, "the image between convolution and pool is too large", got: "shape \(image)")
+    }
+    pooling = try op.pool.pool.geometry(image)
     copy = try ImageCopy(problem, isChannelsFirst: isChannelsFirst)
     packing = WeightPacking(problem, kernels, .panels)
     weights = try planning.constant(1).map { [packing] in try packing.packed($0, planning).storage }
     yPlace = PixelPlace(planning.output(0))
     let (down, across) = (pooling.axes[0], pooling.axes[1])
     bands = RowBands(
-      down, images: problem.batch, bytesPerRow: down.stride * across.input * problem.outputChannels * 4,
+      down, images: problem.batch,
+      bytesPerRow: Double(down.stride) * Double(across.input) * Double(problem.outputChannels) * 4,
       cacheBytes: Self.cacheBytes, threads: planning.threads)
   }
 
@@ -107,10 +114,13 @@ private struct PooledConvolution: Sendable {
       let room = (io.workspace + roomPlace).assumingMemoryBound(to: Float.self)
       let reached = (io.workspace + reachedPlace).assumingMemoryBound(to: RowBands.Reached.self)
       reached.initialize(repeating: RowBands.Reached(), count: rooms)
+      let upcoming = io.upcoming
       io.parallel(bands.parts.count) { part, thread in
         let ring = room + thread &* roomFloats
-        bands.run(bands.parts[part], &reached[thread]) { image, rows in
-          convolve(convolution, UnsafePointer(images) + image &* copy.floats, rows, ring)
+        let next = io.isLast(part, of: bands.parts.count) ? upcoming : nil
+        bands.run(bands.parts[part], &reached[thread]) { image, rows, isLast in
+          convolve(
+            convolution, UnsafePointer(images) + image &* copy.floats, rows, ring, next: isLast ? next : nil)
         } use: { image, rows, _ in
           var own = pool
           own.x = UnsafePointer(ring)
@@ -154,11 +164,13 @@ private struct PooledConvolution: Sendable {
 
   /// Rows that are adjacent in the ring.
   private func convolve(
-    _ arguments: dlk_conv_args, _ image: UnsafePointer<Float>, _ rows: Range<Int>, _ ring: UnsafeMutablePointer<Float>
+    _ arguments: dlk_conv_args, _ image: UnsafePointer<Float>, _ rows: Range<Int>, _ ring: UnsafeMutablePointer<Float>,
+    next: UnsafeRawPointer?
   ) {
     let width = pooling.axes[1].input, panel = Int(kernels.table.pointee.gemm_panel)
     var args = arguments
     args.x = image
+    args.next = next
     // The kernel counts pixels over the whole output.
     args.y = ring + (rows.lowerBound % bands.ring &- rows.lowerBound) &* rowFloats
     kernels.table.pointee.conv(

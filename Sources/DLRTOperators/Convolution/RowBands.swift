@@ -12,15 +12,16 @@ struct RowBands: Sendable {
   let parts: Chunks
 
   /// - Parameters:
-  ///   - bytesPerRow: what is made for an output row.
+  ///   - bytesPerRow: what is made for an output row; a product of sizes that nobody has checked.
   ///   - cacheBytes: what a band may leave in the second-level cache.
-  init(_ down: WindowAxis, images: Int, bytesPerRow: Int, cacheBytes: Int, threads: Int) {
+  init(_ down: WindowAxis, images: Int, bytesPerRow: Double, cacheBytes: Int, threads: Int) {
     self.down = down
     self.images = images
-    let fitting = max(1, min(down.output, cacheBytes / max(bytesPerRow, 1), 8))
-    // Rows are made two at a time.
+    let fitting = max(1, min(down.output, Int(Double(cacheBytes) / max(bytesPerRow, 1)), 8))
+    // Kernels may make rows two at a time.
     band = fitting == 1 ? 1 : (fitting + 1) & ~1
-    ring = (band - 1) * down.stride + down.extent
+    // Windows may be much higher than the image.
+    ring = max(1, min((band - 1) * down.stride + down.extent, down.input))
     // The rows between two parts are made twice.
     let rows = images * down.output
     let wanted = threads == 1 ? 1 : threads * (down.output >= 16 * threads ? 2 : 1)
@@ -38,10 +39,10 @@ struct RowBands: Sendable {
   /// Goes through a part's bands.
   ///
   /// - Parameters:
-  ///   - make: fills input rows of an image, which are adjacent in the ring.
-  ///   - use: takes output rows of an image, whose input rows are there, and whether they are the part's last.
+  ///   - make: fills input rows of an image, which are adjacent in the ring; told whether they are the part's last.
+  ///   - use: takes output rows of an image, whose input rows are there; told whether they are the part's last.
   func run(
-    _ rows: Range<Int>, _ reached: inout Reached, make: (_ image: Int, Range<Int>) -> Void,
+    _ rows: Range<Int>, _ reached: inout Reached, make: (_ image: Int, Range<Int>, Bool) -> Void,
     use: (_ image: Int, Range<Int>, Bool) -> Void
   ) {
     var row = rows.lowerBound
@@ -55,7 +56,7 @@ struct RowBands: Sendable {
         next = max(next, down.start(row &- first))
         while next < needed {
           let count = min(needed &- next, ring &- next % ring)
-          make(image, next..<next &+ count)
+          make(image, next..<next &+ count, after == rows.upperBound && next &+ count == needed)
           next = next &+ count
         }
         use(image, row &- first..<after &- first, after == rows.upperBound)
