@@ -46,7 +46,7 @@ package struct Planner {
     var facts = PlanFacts(program: program, environment: environment, memoryLimit: memoryLimit)
     for start in starts { facts.begin(start) }
     try facts.infer(nodes)
-    var builder = StageBuilder(
+    let builder = StageBuilder(
       nodes, program: program, environment: environment, facts: facts, pendingOutputs: pendingOutputs)
     return try builder.build(starts: starts, memoryLimit: memoryLimit)
   }

@@ -3,7 +3,7 @@ import DLRTOperators
 import DLRTParallel
 
 /// Turns facts into steps, and gives every value its memory.
-struct StageBuilder {
+final class StageBuilder {
   let nodes: [NodeID]
   let program: Program
   let environment: PlanEnvironment
@@ -64,7 +64,7 @@ struct StageBuilder {
     lastUse = ValueTable(program.graph)
   }
 
-  mutating func build(starts: [Planner.Start], memoryLimit: Int) throws -> Stage {
+  func build(starts: [Planner.Start], memoryLimit: Int) throws -> Stage {
     let graph = program.graph
     let (run, wait) = split()
     stage.remaining = wait
@@ -133,7 +133,7 @@ extension StageBuilder {
   }
 
   /// What an operator always makes has a place while its step runs, also where nobody reads it.
-  private mutating func keepOutputs(of id: NodeID, _ position: Int) {
+  private func keepOutputs(of id: NodeID, _ position: Int) {
     let outputs = program.graph[id].outputs
     guard outputs.count > 1, let op = program.op(id) else { return }
     let schema = Swift.type(of: op).schema
@@ -143,7 +143,7 @@ extension StageBuilder {
   }
 
   @discardableResult
-  private mutating func add(_ value: ValueID, _ buffer: Buffer) -> Int {
+  private func add(_ value: ValueID, _ buffer: Buffer) -> Int {
     buffers.append(buffer)
     bufferOf[value] = buffers.count - 1
     return buffers.count - 1
@@ -158,7 +158,7 @@ extension StageBuilder {
       isOpen: facts.dataDependent.contains(value))
   }
 
-  private mutating func draft(
+  private func draft(
     _ request: Request, _ result: Result<Step, any Error>, at position: Int
   ) throws -> Draft {
     let id = request.id
@@ -200,7 +200,7 @@ extension StageBuilder {
   }
 
   /// Makes a view: the output's bytes are the input's.
-  private mutating func share(_ output: ValueID, with input: ValueID, until position: Int) throws {
+  private func share(_ output: ValueID, with input: ValueID, until position: Int) throws {
     if bufferOf[input] == nil { try addConstant(input, aligned: true) }
     guard let buffer = bufferOf[input] else { return }
     bufferOf[output] = buffer
@@ -208,12 +208,12 @@ extension StageBuilder {
   }
 
   /// Sees to it that a constant has an address that the step can use.
-  private mutating func prepare(_ input: ValueID, _ index: Int, _ step: Step) throws {
+  private func prepare(_ input: ValueID, _ index: Int, _ step: Step) throws {
     guard bufferOf[input] == nil, facts[input]?.constant != nil, !step.skippedInputs.contains(index) else { return }
     try addConstant(input, aligned: !step.unalignedInputs.contains(index))
   }
 
-  private mutating func addConstant(_ value: ValueID, aligned: Bool) throws {
+  private func addConstant(_ value: ValueID, aligned: Bool) throws {
     guard let constant = facts[value]?.constant else { return }
     stage.constants.append(aligned ? try environment.weights.aligned(constant) : constant)
     let index = stage.constants.count - 1
@@ -225,7 +225,7 @@ extension StageBuilder {
     }
   }
 
-  private mutating func place(
+  private func place(
     _ output: ValueID, _ index: Int, of id: NodeID, _ position: Int, isPart: Bool
   ) throws {
     let last = lastUse[output] ?? position
@@ -258,7 +258,7 @@ extension StageBuilder {
   }
 
   /// What steps that share images read and write is there from the first to the last of them.
-  private mutating func prolongLives(of id: NodeID, at position: Int) {
+  private func prolongLives(of id: NodeID, at position: Int) {
     guard let group = groups[position] else { return }
     for case let value? in views.inputs(of: id) + views.outputs(of: id) {
       guard let buffer = bufferOf[value] else { continue }
@@ -268,7 +268,7 @@ extension StageBuilder {
   }
 
   /// Outputs that nothing else shares are written where the caller wants them.
-  private mutating func placeOutputs(_ delivered: [Int]) {
+  private func placeOutputs(_ delivered: [Int]) {
     var uses: [Int: Int] = [:]
     for index in delivered {
       if let buffer = bufferOf[program.graph.outputs[index]] { uses[buffer, default: 0] += 1 }
@@ -312,7 +312,7 @@ extension StageBuilder {
       tensor: program.graph[value].name)
   }
 
-  private mutating func emit(_ draft: Draft, at position: Int, workspace: Int) throws {
+  private func emit(_ draft: Draft, at position: Int, workspace: Int) throws {
     if draft.outputs.isEmpty { return }
     let group = groups[position]
     let images = group?.images ?? 1
@@ -353,7 +353,7 @@ extension StageBuilder {
     return operand(value).byteCount / images
   }
 
-  private mutating func finish(read: Set<ValueID>, delivered: [Int]) throws {
+  private func finish(read: Set<ValueID>, delivered: [Int]) throws {
     for index in delivered {
       let value = program.graph.outputs[index]
       let operand = finalOperand(value)
@@ -366,7 +366,7 @@ extension StageBuilder {
   }
 
   /// A value's place at the end of the stage; one that planning computed becomes a constant of the stage.
-  private mutating func finalOperand(_ value: ValueID) -> Stage.Operand {
+  private func finalOperand(_ value: ValueID) -> Stage.Operand {
     if bufferOf[value] == nil, let constant = facts[value]?.constant {
       stage.constants.append(constant)
       return Stage.Operand(

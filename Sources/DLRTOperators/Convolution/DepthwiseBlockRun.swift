@@ -3,7 +3,7 @@ import DLRTGraph
 
 /// How a DepthwiseBlock runs: bands of output rows, for each of which the rows of the expanded image that are new are
 /// made in a ring, convolved depthwise into a second small buffer, and projected from there.
-struct DepthwiseBlockRun: Sendable {
+final class DepthwiseBlockRun: Sendable {
   private let op: DepthwiseBlock
   private let kernels: KernelSet
   private let depthwise: ConvolutionProblem
@@ -140,7 +140,7 @@ struct DepthwiseBlockRun: Sendable {
     return Step(
       kernel: "\(kernels.isa.name)-f32-depthwise-block", flops: flops, workspace: scratch.size,
       skippedInputs: Set(packed), firstRead: expand?.weights.packed.map { UnsafeRawPointer($0.base) }
-    ) { io in
+    ) { [self] io in
       let call = Call(
         x: io.input(0, as: Float.self) + xPlace.offset, y: io.output(0, as: Float.self) + yPlace.offset,
         addend: hasAddend ? io.input(DepthwiseBlock.Input.addend, as: Float.self) : nil,

@@ -51,7 +51,7 @@ package struct PooledConvNHWC: Operator {
 
 /// How a PooledConvNHWC runs: bands of the pool's rows, for each of which those rows of the convolution that are new are
 /// made in a ring.
-private struct PooledConvolution: Sendable {
+private final class PooledConvolution: Sendable {
   private let op: PooledConvNHWC
   private let kernels: KernelSet
   private let problem: ConvolutionProblem
@@ -105,7 +105,7 @@ private struct PooledConvolution: Sendable {
     return Step(
       kernel: "\(kernels.isa.name)-f32-conv-pooled", flops: problem.flops, workspace: scratch.size,
       skippedInputs: weights == nil ? [] : [1], firstRead: weights.map { UnsafeRawPointer($0.base) }
-    ) { io in
+    ) { [self] io in
       let images = (io.workspace + imagesPlace).assumingMemoryBound(to: Float.self)
       copy.run(io, kernels, io.input(0, as: Float.self), images)
       let convolution = convolutionArguments(io, io.workspace + weightsPlace)

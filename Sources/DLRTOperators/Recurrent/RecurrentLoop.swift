@@ -4,7 +4,7 @@ import DLRTKernels
 
 /// Runs a cell over sequences: the inputs of all steps and directions are projected by one product, then each
 /// direction walks through time, on threads of its own or one after the other.
-struct RecurrentLoop<Cell: RecurrentCell>: FloatTask {
+final class RecurrentLoop<Cell: RecurrentCell>: FloatTask, Sendable {
   private let options: RecurrentOptions
   private let cell: Cell
   private let shape: RecurrentShape
@@ -99,7 +99,7 @@ struct RecurrentLoop<Cell: RecurrentCell>: FloatTask {
   }
 
   func run<T: RealElement>(_ type: T.Type) -> Step.Body {
-    { io in
+    { [self] io in
       try checkLengths(io)
       let places = Places(self)
       let base = io.workspace.assumingMemoryBound(to: T.self)
