@@ -8,8 +8,8 @@ struct FusePooling: Pass {
 
   /// Images below this stay in the second-level cache anyway.
   private static let leastElements = 1 << 17
-  /// Threads take rows of the pool; each makes those of the convolution again that its first window shares with the one
-  /// above, which may be so many, and has so many of the pool at least.
+  /// Threads take rows of the pool, and make those of the convolution again that their first window shares with the one
+  /// above: not more than these two, and not for an image of a few rows.
   private static let mostSharedRows = 2
   private static let leastRows = 8
 
@@ -21,7 +21,7 @@ struct FusePooling: Pass {
         let image = program.graph[id].input(0), let source = matcher.producer(image),
         matcher.onlyReader(of: image) == id, isStem(source, matcher),
         matcher.imageElements(image) >= Self.leastElements,
-        matcher.shape(program.graph[id].output(0))?[1].value ?? .max >= Self.leastRows * environment.pool.threads
+        matcher.shape(program.graph[id].output(0))?[1].value ?? .max >= Self.leastRows
       else { continue }
       var node = program.graph[source]
       node.op = OperatorName("PooledConvNHWC", domain: OperatorName.internalDomain)

@@ -7,8 +7,6 @@ extension StageBuilder {
   /// The nodes that this stage runs, and those that wait; nodes that nobody needs are in neither.
   func split() -> (run: [NodeID], wait: [NodeID]) {
     let graph = program.graph
-    // A closure that reads a member would copy the whole builder each time.
-    let facts = facts
     var needed = ValueSet(graph)
     for output in pendingOutputs { needed.insert(graph.outputs[output]) }
     var run: [NodeID] = []

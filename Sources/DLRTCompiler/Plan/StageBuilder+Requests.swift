@@ -37,7 +37,6 @@ extension StageBuilder {
 
   func request(for id: NodeID, _ group: ImageGroups.Group?) -> Request {
     let node = program.graph[id]
-    let lastUse = lastUse
     let outputs = views.outputs(of: id).map { output in output.flatMap { lastUse[$0] == nil ? nil : $0 } }
     let uses = PackedWeightList()
     let images = group == nil ? [] : program.op(id)?.imageInputs ?? []

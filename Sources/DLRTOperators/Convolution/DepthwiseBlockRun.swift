@@ -115,10 +115,12 @@ final class DepthwiseBlockRun: Sendable {
   }
 
   private var flops: Int {
-    let pixels = depthwise.geometry.inputSize * bands.images, outPixels = depthwise.geometry.outputSize * bands.images
-    let expanding = (expand.map { 2 * $0.k * $0.n } ?? 0) * pixels
-    let projecting = (project.map { 2 * $0.k * $0.n } ?? 0) * outPixels
-    return expanding + projecting + depthwise.flops
+    func products(_ pointwise: Pointwise?, pixels: Int) -> Double {
+      pointwise.map { 2 * Double($0.k) * Double($0.n) * Double(bands.images) * Double(pixels) } ?? 0
+    }
+    let expanding = products(expand, pixels: depthwise.geometry.inputSize)
+    let projecting = products(project, pixels: depthwise.geometry.outputSize)
+    return Int(min(expanding + projecting + Double(depthwise.flops), 1e18))
   }
 
   func step() -> Step {
