@@ -45,8 +45,6 @@ extension UnsafeMutablePointer<DriverScratch> {
 private let partBytes = 512 << 10
 /// What is asked for at once of what is read next.
 private let fetchedBytes = 8 << 10
-/// The first-level cache keeps what is added to so many tiles until they come to it.
-private let mostTilesAdded = 4
 
 /// A product over a range of rows and panels: the loops around the tiles.
 struct ProductDriver<Rows: ProductRows> {
@@ -243,9 +241,7 @@ struct ProductDriver<Rows: ProductRows> {
     let joins = storesToC && isWhole && rows.joinsTiles
     // Tiles of one vector leave it to this loop to fetch the next strip: a little at a time, which memory can follow.
     let tileFetch = prefetchStep &* taps.count &* depth
-    let limit = min(
-      strip.vectors == 1 && tileFetch > 0 ? max(1, fetchedBytes / tileFetch) : Int.max,
-      fetchesAddend ? mostTilesAdded : Int.max)
+    let limit = strip.vectors == 1 && tileFetch > 0 ? max(1, fetchedBytes / tileFetch) : Int.max
     var tile = Tile(
       rows: rows.tile(row: row, count: 0, offset: 0, taps: 0..<0), taps: taps.count, depth: depth, b: strip.b,
       bStep: strip.bStep, lastColumns: strip.lastColumns, c: room, cStride: storesToC ? cStride : stored, bias: bias,
@@ -254,9 +250,13 @@ struct ProductDriver<Rows: ProductRows> {
     // Rows that no panel has passed over yet come from farther off; the second-level cache has the others, and what one
     // group brings is what the next one reads too.
     tile.fetched = !b.isGrouped && depth <= (strip.column == 0 ? 256 : 128) ? depth : 0
+    tile.fetchesAddend = fetchesAddend && addend != nil
     var index = 0, offset = 0
     while index < tiling.tiles {
       let first = row &+ offset, count = tiling.rows(index)
+      if fetchesAddend, !isFree || Rows.arePaired {
+        fetchAddend(first &+ count, index &+ 1 < tiling.tiles ? tiling.rows(index &+ 1) : 0, strip)
+      }
       let place = c + (first &* cStride &+ strip.column)
       if storesToC { tile.c = place }
       if !begins {
@@ -272,10 +272,6 @@ struct ProductDriver<Rows: ProductRows> {
       tile.tiles = joins && isLive ? alike(tiling, from: index, row: first, count: count, limit: limit) : 1
       let fetched = tileFetch &* tile.tiles
       if strip.vectors == 1, !Rows.arePaired { fetchRun(prefetch, fetched) }
-      if fetchesAddend {
-        let done = count &* tile.tiles
-        fetchAddend(first &+ done, min(done, tiling.count &- offset &- done), strip)
-      }
       if isLive {
         tile.rows = rows.tile(row: first, count: count, offset: offset, taps: taps)
         (tile.factors, tile.rowStride) = (rows.factors(offset: offset), rows.rowStride)
@@ -313,7 +309,8 @@ struct ProductDriver<Rows: ProductRows> {
     }
   }
 
-  /// Brings what is added to some rows into the cache: they lie too far apart for the hardware to see where they lead.
+  /// Brings what is added to a tile into the cache, as `MicroKernel` does where it adds it: its rows lie too far apart for
+  /// the hardware to see where they lead.
   private func fetchAddend(_ row: Int, _ rows: Int, _ strip: Strip) {
     guard let addend = epilogue.source.addend else { return }
     var line = addend + (row &* Int(epilogue.source.addend_row_stride) &+ strip.column)

@@ -32,6 +32,8 @@ struct Tile {
   var fetched = 0
   /// Addresses from one tile's to the next one's; 0 where all have the same, and their shifts differ by `step`.
   var listStep = 0
+  /// What is added to the next tile is brought into the cache meanwhile.
+  var fetchesAddend = false
   /// What tiles of several vectors bring into the cache meanwhile, and how far they go at each k.
   var prefetch: UnsafeRawPointer
   var prefetchStep: Int
@@ -70,6 +72,10 @@ enum MicroKernel<let MR: Int, let NV: Int, Columns: ColumnAccess> {
     var c = tile.pointee.c, addend = tile.pointee.addend
     for _ in 0..<tile.pointee.tiles {
       var sums = start(tile, addend)
+      if tile.pointee.fetchesAddend, let addend {
+        let next = addend + MR &* tile.pointee.addendStride
+        for i in 0..<MR { for j in 0..<NV { dlk_prefetch(next + (i &* tile.pointee.addendStride &+ j &* lanes)) } }
+      }
       add(&sums, tile, rows, shift, &prefetch)
       finish(&sums, tile, c)
       c += MR &* tile.pointee.cStride
