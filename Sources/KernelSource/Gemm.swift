@@ -125,7 +125,7 @@ private func run<Rows: ProductRows>(
   var addresses = InlineArray<16, Source> { [a = args.a!] _ in a }
   withUnsafeMutablePointer(to: &scratch) { scratch in
     withAddress(of: &addresses) { addresses in
-      // Half of a larger second-level cache.
+      // A megabyte or more does not stay in the second-level cache beside the result.
       let isFar = args.epilogue.addend != nil && args.m &* args.epilogue.addend_row_stride > 1 << 18
       var driver = ProductDriver(
         rows: source(addresses.assumingMemoryBound(to: Source.self)), depth: Int(args.k), n: Int(args.n), b: b,

@@ -97,7 +97,7 @@ import Testing
     }
   }
 
-  /// A window much higher than the image, which pads it: whether or not the sizes are known.
+  /// A window much higher than the image, which pads it; only a run knows the sizes.
   @Test func windowsMayBeHigherThanTheImage() throws {
     for (size, kernel, stride, pads) in [
       (97, 1 << 20, 1 << 20, [1 << 20 - 1, 0, 1, 0]), (200, 190, 188, [150, 0, 150, 0]),

@@ -50,7 +50,7 @@ import Testing
       var test = GemmCase(&random, rows: [4201], sizes: [65], depths: [3, 9])
       (test.epilogue.addend, test.epilogue.addend_row_stride) = (test.addend.pointer, Int64(test.addendStride))
       (test.epilogue.scale, test.epilogue.addend_scale, test.epilogue.addend_last) = (1, 1, Int32(seed % 2))
-      // Added before the sums, unless something is to be done to them first.
+      // A tile can start from what is added where it comes first and the activation is a clamp.
       if seed % 2 == 0 { test.epilogue.activation = DLK_UNARY_RELU }
       let packed = test.pack(kernels)
       let c = test.output()
