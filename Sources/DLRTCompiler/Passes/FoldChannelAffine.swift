@@ -13,16 +13,18 @@ struct FoldChannelAffine: Pass {
     var patch = GraphPatch(program.graph)
     var changed: Set<NodeID> = []
     for id in program.graph.order {
-      guard let output = program.graph[id].output(0), matcher.type(output) == .float32,
+      let node = program.graph[id], isNormalization = node.op == OperatorName("BatchNormalization")
+      let convolution = node.inputs.lazy.compactMap { $0.flatMap { matcher.ownConvolution(of: $0) } }.first
+      guard let output = node.output(0), matcher.type(output) == .float32, convolution != nil || isNormalization,
         let affine = try ChannelAffine(id, matcher)
       else { continue }
-      if let convolution = matcher.ownConvolution(of: affine.input), convolution.channels == affine.scale.count,
+      if let convolution, convolution.node.output(0) == affine.input, convolution.channels == affine.scale.count,
         changed.insert(convolution.id).inserted
       {
         try fold(affine, into: convolution, &patch)
         patch.replace(output, with: affine.input)
         patch.remove(id)
-      } else if program.graph[id].op == OperatorName("BatchNormalization") {
+      } else if isNormalization {
         try rewrite(id, affine, matcher, &patch)
       }
     }
@@ -100,67 +102,5 @@ private func scaleRuns(
     for place in start..<(start &+ run) {
       target[place] = source.loadUnaligned(fromByteOffset: place &* 4, as: Float.self) * factor
     }
-  }
-}
-
-/// A node that computes x · scale + shift, with a constant for each channel of `[N, C, …]`.
-private struct ChannelAffine {
-  let input: ValueID
-  private(set) var scale: [Float]
-  private(set) var shift: [Float]
-
-  init?(_ id: NodeID, _ matcher: Matcher) throws {
-    let node = matcher[id]
-    guard node.op.domain.isEmpty, node.outputs.dropFirst().allSatisfy({ $0 == nil }), let first = node.input(0) else {
-      return nil
-    }
-    switch node.op.name {
-    case "BatchNormalization":
-      let parameters = (1...4).compactMap { matcher.constant(node.input($0)) }
-      guard let op = matcher.program.op(id) as? BatchNormalization, !op.isTraining, parameters.count == 4,
-        parameters.allSatisfy({ $0.type == .float32 })
-      else { return nil }
-      let values = parameters.map { $0.elements(Float.self) }
-      // Nobody has compared them where the input's channels are unknown.
-      guard values.allSatisfy({ $0.count == values[0].count }) else { return nil }
-      input = first
-      scale = []
-      shift = []
-      for channel in values[0].indices {
-        let factor = Double(values[0][channel]) / (Double(values[3][channel]) + Double(op.epsilon)).squareRoot()
-        scale.append(Float(factor))
-        shift.append(Float(Double(values[1][channel]) - Double(values[2][channel]) * factor))
-      }
-    case "Mul", "Add", "Div", "Sub":
-      guard let second = node.input(1) else { return nil }
-      let isReversed = matcher.constant(first) != nil
-      // Only a sum or product may have its constant first.
-      if isReversed, node.op.name == "Div" || node.op.name == "Sub" { return nil }
-      input = isReversed ? second : first
-      guard let values = Self.channels(isReversed ? first : second, of: input, matcher) else { return nil }
-      let (ones, zeros) = (values.map { _ in Float(1) }, values.map { _ in Float(0) })
-      switch node.op.name {
-      case "Mul": (scale, shift) = (values, zeros)
-      case "Div": (scale, shift) = (values.map { 1 / $0 }, zeros)
-      case "Add": (scale, shift) = (ones, values)
-      default: (scale, shift) = (ones, values.map { -$0 })
-      }
-    default: return nil
-    }
-    // An infinite factor would make NaN of weights that are zero.
-    guard scale.allSatisfy(\.isFinite) else { return nil }
-  }
-
-  /// A constant that broadcasts along channels only, as one number for each channel of `input`, which a convolution makes.
-  private static func channels(_ value: ValueID, of input: ValueID, _ matcher: Matcher) -> [Float]? {
-    guard let constant = matcher.constant(value), constant.type == .float32, let shape = matcher.shape(input),
-      shape.rank >= 3, constant.rank <= shape.rank, let channels = matcher.ownConvolution(of: input)?.channels,
-      shape[1] == .known(channels)
-    else { return nil }
-    if constant.count == 1 { return Array(repeating: constant.elements(Float.self)[0], count: channels) }
-    guard constant.count == channels, constant.rank >= shape.rank - 1,
-      constant.shape[constant.rank - (shape.rank - 1)] == channels
-    else { return nil }
-    return constant.elements(Float.self)
   }
 }
