@@ -4,6 +4,9 @@ import DLRTOperators
 /// Runs nodes whose inputs are all fixed, once, at load.
 package struct FoldConstants: Pass {
   package let name = "fold-constants"
+  /// What a node computes from sizes, in numbers that inference does not follow, may tell the sizes of what comes after it:
+  /// "same" padding as PyTorch computes it does so at each convolution.
+  package let repeats = true
   /// A folded result may not be larger than this, or than what it was made from, and all of them together not larger
   /// than `mostExtraBytes` and the model's constants: a model of a few bytes must not become gigabytes.
   private static let mostBytes = 1 << 20
