@@ -71,6 +71,7 @@ extension PassManager {
     LowerEinsum(),
     RecognizeAttention(),
     FuseMatMul(),
+    SinkThroughConcat(),
     MergeConvolutions(),
     FoldChannelAffine(),
     FoldPadding(),

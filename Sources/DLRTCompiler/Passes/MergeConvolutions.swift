@@ -53,7 +53,7 @@ struct MergeConvolutions: Pass {
         .max(by: { (branches[$0]?.taps ?? 0) < (branches[$1]?.taps ?? 0) }),
       let first = branches[lead], let convolution = first.convolution, let result = convolution.node.output(0)
     else { return }
-    var merged = MergedConvolution(first, convolution)
+    let merged = MergedConvolution(first, convolution)
     var rest: [Term] = []
     for index in terms.indices where index != lead {
       if let branch = branches[index], merged.add(branch, matcher) { continue }
@@ -81,7 +81,7 @@ extension Matcher {
 }
 
 /// A value that is scale · f(image) + shift for each channel, where f is a convolution, or leaves the image as it is.
-private struct LinearBranch {
+private final class LinearBranch {
   let image: ValueID
   let convolution: ConstantConvolution?
   let window: [WindowReach]
@@ -162,7 +162,7 @@ private struct WindowReach: Equatable {
 }
 
 /// The convolution that several branches become.
-private struct MergedConvolution {
+private final class MergedConvolution {
   let lead: ConstantConvolution
   private(set) var branches: [LinearBranch]
   private var window: [WindowReach]
@@ -174,7 +174,7 @@ private struct MergedConvolution {
   }
 
   /// Takes a branch in if it is of the same image, and if one window is no more work than two; says whether it did.
-  mutating func add(_ branch: LinearBranch, _ matcher: Matcher) -> Bool {
+  func add(_ branch: LinearBranch, _ matcher: Matcher) -> Bool {
     guard branch.image == branches[0].image, branch.strides == branches[0].strides else { return false }
     if let convolution = branch.convolution {
       guard convolution.groups == lead.groups, convolution.weights.shape.prefix(2) == lead.weights.shape.prefix(2)

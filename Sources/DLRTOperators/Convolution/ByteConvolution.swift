@@ -3,7 +3,7 @@ import DLRTGraph
 
 /// What ConvInteger, QLinearConv and products of bytes share: exact convolutions of bytes, with channels last and by
 /// fours.
-struct ByteConvolution: Sendable {
+final class ByteConvolution: Sendable {
   /// Which inputs hold what.
   struct Roles: Sendable {
     let x: Int
@@ -132,7 +132,7 @@ struct ByteConvolution: Sendable {
     let images = Region(after: scratch.end, bytes: copy.map { $0.bytes &* problem.batch } ?? 0)
     let result = Region(after: images.end, bytes: turnsResult ? problem.batch &* outputSize &* channels &* size : 0)
     let inputBytes = copy?.bytes ?? geometry.inputSize &* packing.pixelWords &* 4
-    var step = Step(kernel: name, flops: problem.flops, workspace: result.end) { io in
+    var step = Step(kernel: name, flops: problem.flops, workspace: result.end) { [self] io in
       let workspace = io.workspace
       let packed = packing.weights(weights, io, at: workspace + scratch.start)
       let xZero = io.hasInput(roles.xZero) ? io.input(roles.xZero, as: UInt8.self)[0] : 0

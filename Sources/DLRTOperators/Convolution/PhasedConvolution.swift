@@ -28,7 +28,7 @@ fileprivate struct AxisPhase: Sendable {
 
 /// A transposed convolution as one convolution without stride for each phase of the output's indices; each writes its
 /// own pixels, so that nothing is summed twice.
-struct PhasedConvolution: Sendable {
+final class PhasedConvolution: Sendable {
   private let problem: ConvolutionProblem
   private let activation: UnaryKernel
   private let kernels: KernelSet
@@ -131,7 +131,7 @@ struct PhasedConvolution: Sendable {
     let axes = problem.geometry.axes
     let format =
       "\(kernels.isa.name)-f32-phases-\(problem.groups)-\(spread)-\(adjacent?.pad ?? 0)-\(axes.map { [$0.stride, $0.dilation, $0.padBegin] })"
-    let packed = try planning.packed(weights, format: format, byteCount: weightFloats * 4) { source, target in
+    let packed = try planning.packed(weights, format: format, byteCount: weightFloats * 4) { [self] source, target in
       try source.whole { try pack($0, target) }
     }
     let inputSize = problem.geometry.outputSize &* inputChannels
@@ -141,7 +141,7 @@ struct PhasedConvolution: Sendable {
     return Step(
       kernel: "\(kernels.isa.name)-f32-phases", flops: flops, workspace: (paddingFloats &+ biasFloats) &* 4,
       skippedInputs: [1], firstRead: UnsafeRawPointer(packed.base)
-    ) { io in
+    ) { [self] io in
       let (x, y) = (io.input(0, as: Float.self), io.output(0, as: Float.self) + yPlace.offset)
       let bias = wholeBias(io, io.workspace.assumingMemoryBound(to: Float.self) + paddingFloats)
       let padding = io.workspace.assumingMemoryBound(to: Float.self)

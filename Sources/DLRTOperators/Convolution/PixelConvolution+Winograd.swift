@@ -30,7 +30,7 @@ extension PixelConvolution {
     base.y_image_stride = base.y_pixels.plane_stride &* base.out_d
     let fixed = WinogradArguments(base)
     let threads = cut.count > 1 ? planning.threads : 1
-    return Step(kernel: name("winograd\(tile)"), workspace: paddingBytes &+ threadFloats &* 4 &* threads) { io in
+    return Step(kernel: name("winograd\(tile)"), workspace: paddingBytes &+ threadFloats &* 4 &* threads) { [self] io in
       guard let weights else { return }
       let (x, y) = (self.x(io), self.y(io))
       let padding = io.workspace.assumingMemoryBound(to: Float.self)

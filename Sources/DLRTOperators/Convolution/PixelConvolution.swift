@@ -2,7 +2,7 @@ import CKernelSupport
 import DLRTGraph
 
 /// How a ConvNHWC runs: which kernel, how weights are packed, how the work is cut.
-struct PixelConvolution: Sendable {
+final class PixelConvolution: Sendable {
   let problem: ConvolutionProblem
   let kernels: KernelSet
   private let op: ConvNHWC
@@ -152,7 +152,7 @@ extension PixelConvolution {
     )
     return Step(
       kernel: name(problem.inputChannels == 1 ? "depthwise" : "grouped"), workspace: weights == nil ? packing.bytes : 0
-    ) { io in
+    ) { [self] io in
       let (x, y) = (self.x(io), self.y(io))
       var args = dlk_depthwise_args()
       args.window = window
@@ -198,7 +198,7 @@ extension PixelConvolution {
     return Step(
       kernel: name(pairs == nil ? "gemm" : "gemm-pairs"),
       workspace: weightBytes &+ (isScaled ? packing.bytes &* images : 0) &+ roomBytes
-    ) { io in
+    ) { [self] io in
       var args = dlk_gemm_args()
       args.m = Int64(pixels)
       args.n = Int64(outputChannels)
@@ -267,7 +267,7 @@ extension PixelConvolution {
     return Step(
       kernel: name(copy == nil ? "conv" : "conv-copied"),
       workspace: paddingBytes &+ weightBytes &+ (copy?.bytes ?? 0) &* problem.batch
-    ) { io in
+    ) { [self] io in
       let (x, y) = (self.x(io), self.y(io))
       let padding = io.workspace.assumingMemoryBound(to: Float.self)
       padding.update(repeating: 0, count: paddingBytes / 4)

@@ -32,7 +32,7 @@ extension PoolReduction {
 
 /// A pool over `[planes, spatial…]`: one row of an output plane at a time, tap by tap, so that the inner loop runs over
 /// adjacent outputs.
-struct WindowPooling<Reduction: PoolReduction>: Sendable {
+final class WindowPooling<Reduction: PoolReduction>: Sendable {
   let reduction: Reduction
   let rows: WindowRows
   let planes: Int

@@ -50,7 +50,7 @@ struct WindowUnfolding: Sendable {
 }
 
 /// A float32 convolution of planes as matrix products over unfolded windows, a block of output rows at a time.
-struct UnfoldedConvolution: Sendable {
+final class UnfoldedConvolution: Sendable {
   private let problem: ConvolutionProblem
   private let unfolding: WindowUnfolding
   private let kernels: KernelSet
@@ -83,7 +83,7 @@ struct UnfoldedConvolution: Sendable {
   var step: Step {
     let units = problem.batch * problem.groups * blocks
     return Step(kernel: "\(kernels.isa.name)-f32-unfold", flops: problem.flops, workspace: lanes * laneFloats * 4) {
-      io in
+      [self] io in
       let (x, w, y) = (io.input(0, as: Float.self), io.input(1, as: Float.self), io.output(0, as: Float.self))
       let bias = io.hasInput(2) ? io.input(2, as: Float.self) : nil
       let scratch = io.workspace.assumingMemoryBound(to: Float.self)

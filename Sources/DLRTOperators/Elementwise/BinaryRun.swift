@@ -2,7 +2,7 @@ import CKernelSupport
 import DLRTGraph
 
 /// One pass over two inputs that broadcast, by a float32 kernel or by a loop.
-struct BinaryRun: Sendable {
+final class BinaryRun: Sendable {
   let name: String
   private let pass: Pass
 

@@ -52,7 +52,7 @@ package struct FusedElementwise: Operator {
 ///
 /// It walks the output in blocks that stay in the first-level cache: parts of long runs, or several of the short rows over
 /// which inputs broadcast, such as the channels of pixels.
-private struct FusedRun: Sendable {
+private final class FusedRun: Sendable {
   private static let block = 1024
   /// Rows up to this long are taken several at a time.
   private static let shortRow = 512

@@ -8,7 +8,7 @@ typealias FourierReal = BinaryFloatingPoint & SIMDScalar & Sendable
 ///
 /// Lengths whose prime factors are small run as a mixed-radix Stockham transform, which needs no reordering; all others
 /// as Bluestein's convolution, so that no length takes more than a multiple of n log n.
-struct FourierTransform<Real: FourierReal>: Sendable {
+final class FourierTransform<Real: FourierReal>: Sendable {
   typealias Complex = SIMD2<Real>
 
   let length: Int

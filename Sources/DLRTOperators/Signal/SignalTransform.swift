@@ -15,7 +15,7 @@ enum SignalForm: Sendable {
 
 /// The Fourier transform of one signal in the forms that DFT and STFT need. Transforms of real signals of even length
 /// take half the work.
-struct SignalTransform<Real: FourierReal>: Sendable {
+final class SignalTransform<Real: FourierReal>: Sendable {
   typealias Complex = SIMD2<Real>
 
   let length: Int

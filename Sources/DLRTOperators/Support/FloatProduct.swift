@@ -4,7 +4,7 @@ import DLRTKernels
 
 /// A batch of float32 matrix products by the kernels of an instruction set: B in packed panels, made once if it is
 /// constant, or read as it is where packing would not pay.
-package struct FloatProduct: Sendable {
+package final class FloatProduct: Sendable {
   /// Where the kernel finds B.
   private enum Columns: Sendable {
     /// Packed at load.

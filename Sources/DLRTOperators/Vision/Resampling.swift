@@ -59,7 +59,7 @@ struct ResamplingPlan: NumericTask {
   }
 }
 
-private struct ResamplingLoops<R: RealElement>: Sendable {
+private final class ResamplingLoops<R: RealElement>: Sendable {
   private let passes: [Resampling.Pass]
   private let weights: [[R]]
   private let inputCount: Int
