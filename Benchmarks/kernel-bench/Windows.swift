@@ -83,7 +83,7 @@ func benchDepthwise(_ kernels: Kernels, _ peak: Double) {
     let x = buffer(side * side * channels), y = buffer(shape.out * shape.out * channels)
     let weights = buffer(kernel * kernel * channels), bias = buffer(channels)
     var args = dlk_depthwise_args()
-    (args.window, args.channels, args.group) = (shape.window, Int64(channels), 1)
+    (args.window, args.channels, args.group, args.inputs) = (shape.window, Int64(channels), 1, 1)
     (args.x, args.x_pixels) = (UnsafePointer(x), shape.pixels(side, channels))
     (args.y, args.y_pixels) = (y, shape.pixels(shape.out, channels))
     (args.weights, args.bias, args.activation, args.b) = (

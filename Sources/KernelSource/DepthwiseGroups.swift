@@ -3,9 +3,28 @@ import CKernelSupport
 // Convolutions of small groups of channels. A vector holds whole groups; for each channel of a group it is permuted so that
 // every lane has the one of its own group.
 
-/// The lanes that have channel 0 of each lane's group.
-@inline(__always) private func firstLanes(_ group: Int) -> VI {
-  dlk_lane_numbers() & VI(repeating: -Int32(truncatingIfNeeded: group))
+/// What groups of channels read of the image, which may be fewer channels than they make.
+private struct GroupInputs {
+  /// Channels that a group makes, and that it reads.
+  let group, inputs: Int
+  /// The lanes that have input 0 of each lane's group.
+  let lanesOfFirst: VI
+
+  @inline(__always)
+  init(group: Int, inputs: Int) {
+    (self.group, self.inputs) = (group, inputs)
+    let groups = dlk_lane_numbers() &>> VI(repeating: Int32(truncatingIfNeeded: group.trailingZeroBitCount))
+    lanesOfFirst = groups &* VI(repeating: Int32(truncatingIfNeeded: inputs))
+  }
+
+  /// The first input of what makes a channel that begins a vector.
+  @inline(__always) func first(_ channel: Int) -> Int { inputs == group ? channel : channel / group &* inputs }
+
+  /// All inputs of `count` channels; of a whole vector if that is 0.
+  @inline(__always)
+  func load<C: ColumnAccess>(_ c: C.Type, _ source: Source, _ count: Int) -> VF {
+    inputs == group ? C.load(source, count) : dlk_load_partial(source, (count == 0 ? lanes : count) / group &* inputs)
+  }
 }
 
 /// `P` pixels, whose windows are cut alike by the border, by one vector of channels.
@@ -17,7 +36,8 @@ enum GroupedTile<let P: Int>: ChannelTile {
     _ c: C.Type, _ part: WindowPart, _ args: dlk_depthwise_args, _ channel: Int, _ count: Int,
     _ epilogue: DepthwiseEpilogue
   ) {
-    let channels = Int(args.channels), window = args.window, group = Int(args.group)
+    let channels = Int(args.channels), window = args.window
+    let inputs = GroupInputs(group: Int(args.group), inputs: Int(args.inputs))
     var sums = InlineArray<P, VF> { _ in VF() }
     if let bias = args.bias { for p in 0..<P { sums[p] = C.load(bias + channel, count) } }
     for plane in 0..<part.planes {
@@ -25,12 +45,13 @@ enum GroupedTile<let P: Int>: ChannelTile {
         let tap =
           ((part.firstPlane &+ plane) &* Int(window.kernel_h) &+ part.firstLine &+ line) &* Int(window.kernel_w)
           &+ part.firstAcross
-        var weights: Source = args.weights + (tap &* group &* channels &+ channel)
-        var x = part.x + (plane &* part.planeStep &+ part.ring.offset(line, part.lineStep) &+ channel)
+        var weights: Source = args.weights + (tap &* inputs.inputs &* channels &+ channel)
+        var x =
+          part.x + (plane &* part.planeStep &+ part.ring.offset(line, part.lineStep) &+ inputs.first(channel))
         for _ in 0..<part.across {
-          let values = InlineArray<P, VF> { C.load(x + $0 &* part.pixelStep, count) }
-          var source = firstLanes(group)
-          for _ in 0..<group {
+          let values = InlineArray<P, VF> { inputs.load(c, x + $0 &* part.pixelStep, count) }
+          var source = inputs.lanesOfFirst
+          for _ in 0..<inputs.inputs {
             let w = C.load(weights, count)
             for p in 0..<P { sums[p] = dlk_fma(dlk_permute(values[p], source), w, sums[p]) }
             weights += channels
@@ -73,18 +94,21 @@ enum GroupedSlidingTile<let Width: Int, let Stride: Int, let P: Int> {
     _ columns: C.Type, _ rows: UnsafePointer<SlidingRows>, _ row: UnsafePointer<SlidingRow>, _ offset: Int, _ y: Target,
     _ inside: Range<Int>, _ pixels: Int, _ channel: Int, _ count: Int
   ) {
-    let channels = rows.pointee.channels, tapStep = rows.pointee.tapStep, group = rows.pointee.group
+    let channels = rows.pointee.channels, tapStep = rows.pointee.tapStep
+    let inputs = GroupInputs(group: rows.pointee.group, inputs: rows.pointee.inputs)
     var sums = InlineArray<P, VF> { _ in VF() }
     if let bias = rows.pointee.bias { for p in 0..<P { sums[p] = C.load(bias + channel, count) } }
     for line in 0..<row.pointee.count {
       guard let base = row.pointee.lines[line], let taps = row.pointee.weights[line] else { break }
-      let from = base + (offset &+ channel)
-      var source = firstLanes(group)
-      for k in 0..<group {
-        let w = InlineArray<Width, VF> { C.load(taps + (($0 &* group &+ k) &* channels &+ channel), count) }
+      let from = base + (offset &+ inputs.first(channel))
+      var source = inputs.lanesOfFirst
+      for k in 0..<inputs.inputs {
+        let w = InlineArray<Width, VF> {
+          C.load(taps + (($0 &* inputs.inputs &+ k) &* channels &+ channel), count)
+        }
         for i in 0..<(P &- 1) &* Stride &+ Width {
           guard i >= inside.lowerBound && i < inside.upperBound else { continue }
-          let value = dlk_permute(C.load(from + i &* tapStep, count), source)
+          let value = dlk_permute(inputs.load(columns, from + i &* tapStep, count), source)
           for p in 0..<P {
             let tap = i &- p &* Stride
             if tap >= 0 && tap < Width { sums[p] = dlk_fma(value, w[tap], sums[p]) }

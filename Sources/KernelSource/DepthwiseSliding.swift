@@ -34,7 +34,7 @@ struct SlidingRows {
   let yStep: Int
   let tapStep: Int
   let channels: Int
-  let group: Int
+  let group, inputs: Int
   let bias: Source?
   let epilogue: DepthwiseEpilogue
   let inWidth, outWidth, pad: Int
@@ -48,7 +48,8 @@ struct SlidingRows {
       pairs = withAddress(of: &room.pointee.pairs) { $0.assumingMemoryBound(to: SlidingPair.self) }
     #endif
     (yStep, tapStep) = (Int(args.y_pixels.pixel_stride), Int(args.x_pixels.pixel_stride))
-    (channels, group, bias, self.epilogue) = (Int(args.channels), Int(args.group), args.bias, epilogue)
+    (channels, group, inputs) = (Int(args.channels), Int(args.group), Int(args.inputs))
+    (bias, self.epilogue) = (args.bias, epilogue)
     (inWidth, outWidth, pad) = (Int(args.window.in_w), Int(args.window.out_w), Int(args.window.pad_w))
     // An image as a whole, whose lines lie in farther caches, comes faster along its rows.
     if args.x_ring == 0 {
@@ -123,7 +124,7 @@ struct SlidingRow {
       for line in 0..<row.lines {
         let tapLine = (row.firstPlane &+ plane) &* Int(args.window.kernel_h) &+ row.firstLine &+ line
         lines[count] = row.x + (plane &* row.planeStep &+ row.ring.offset(line, row.lineStep))
-        weights[count] = args.weights + tapLine &* Int(args.window.kernel_w) &* Int(args.group &* args.channels)
+        weights[count] = args.weights + tapLine &* Int(args.window.kernel_w) &* Int(args.inputs &* args.channels)
         count = count &+ 1
       }
     }

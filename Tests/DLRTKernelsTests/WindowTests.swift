@@ -61,6 +61,11 @@ struct WindowCase: CustomStringConvertible {
     image = Guarded(random: count, &random)
   }
 
+  /// Gives outputs so many channels.
+  mutating func makeRoom(outputs: Int) {
+    y = Self.layout(outputs + Int(y.pixel_stride) % 3, window.out_w, window.out_h, Int(y.row_stride) % 2 * 7)
+  }
+
   private static func layout(_ stride: Int, _ width: Int64, _ height: Int64, _ gap: Int) -> dlk_pixels {
     let row = Int64(stride) * width + Int64(gap)
     return dlk_pixels(pixel_stride: Int64(stride), row_stride: row, plane_stride: row * height)
@@ -268,16 +273,21 @@ struct WindowCase: CustomStringConvertible {
   @Test(arguments: KernelLibrary.available)
   func depthwiseMatchesNaive(isa: ISA) {
     let kernels = KernelLibrary.table(for: isa)
-    for seed in 0..<240 {
+    for seed in 0..<320 {
       var random = SeededGenerator(seed)
-      let test = WindowCase(&random, slides: seed % 3 == 0)
-      let wanted = random.pick([1, 1, 2, 4, 8])
-      let group = test.channels % wanted == 0 && Int(kernels.pointee.vector_floats) % wanted == 0 ? wanted : 1
-      let weights = Guarded(random: test.taps * group * test.channels, &random),
-        bias = Guarded(random: test.channels, &random)
-      let y = test.output(test.channels)
+      var test = WindowCase(&random, slides: seed % 3 == 0)
+      let wanted = random.pick([1, 1, 2, 4, 8, 16])
+      let group = Int(kernels.pointee.vector_floats) % wanted == 0 ? wanted : 1
+      var inputs = seed % 4 == 3 ? random.int(1...group) : group
+      if test.channels % inputs != 0 { inputs = 1 }
+      let channels = test.channels / inputs * group
+      test.makeRoom(outputs: channels)
+      let weights = Guarded(random: test.taps * inputs * channels, &random), bias = Guarded(random: channels, &random)
+      let y = test.output(channels)
       var args = dlk_depthwise_args()
-      (args.window, args.channels, args.group) = (test.window, Int64(test.channels), Int64(group))
+      (args.window, args.channels, args.group, args.inputs) = (
+        test.window, Int64(channels), Int64(group), Int64(inputs)
+      )
       (args.x, args.x_pixels, args.y, args.y_pixels) = (test.image.pointer, test.x, y.base, test.y)
       (args.weights, args.a, args.b) = (weights.pointer, -0.5, 0.5)
       args.activation = random.pick([DLK_UNARY_IDENTITY, DLK_UNARY_CLIP, DLK_UNARY_HARD_SWISH])
@@ -288,13 +298,13 @@ struct WindowCase: CustomStringConvertible {
       kernels.pointee.depthwise(&args, middle, test.outRows)
       for pixel in 0..<test.outPixels {
         let (place, taps) = test.under(pixel)
-        for c in 0..<test.channels {
+        for c in 0..<channels {
           var sum = hasBias ? Double(bias[c]) : 0
           for (tap, from) in taps.enumerated() {
             guard let from else { continue }
-            for k in 0..<group {
-              let x = Double(test.image[from + c / group * group + k])
-              sum += x * Double(weights[(tap * group + k) * test.channels + c])
+            for k in 0..<inputs {
+              let x = Double(test.image[from + c / group * inputs + k])
+              sum += x * Double(weights[(tap * inputs + k) * channels + c])
             }
           }
           let value = exact(args.activation, -0.5, 0.5, Float(sum)), got = Double(y[place + c])
@@ -327,7 +337,7 @@ struct WindowCase: CustomStringConvertible {
           kernels.pointee.pool(&args, from, to)
         } else {
           var args = dlk_depthwise_args()
-          (args.window, args.channels, args.group) = (test.window, Int64(test.channels), 1)
+          (args.window, args.channels, args.group, args.inputs) = (test.window, Int64(test.channels), 1, 1)
           (args.x, args.x_ring, args.x_pixels, args.y, args.y_pixels) = (x, Int64(ring), test.x, y, test.y)
           args.weights = weights.pointer
           kernels.pointee.depthwise(&args, from, to)

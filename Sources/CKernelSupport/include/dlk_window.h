@@ -43,15 +43,16 @@ typedef struct dlk_conv_args {
 } dlk_conv_args;
 
 /// A convolution of each channel by itself, or of small groups of channels by themselves:
-/// y[pixel][c] = f(Σ_tap Σ_k x[pixel under tap][first channel of c's group + k] · w[tap][k][c] + bias[c]).
+/// y[pixel][c] = f(Σ_tap Σ_k x[pixel under tap][first input of c's group + k] · w[tap][k][c] + bias[c]).
 typedef struct dlk_depthwise_args {
   dlk_window window;
-  int64_t channels;
-  int64_t group;         ///< channels of a group, a divisor of `vector_floats` and of `channels`: 1 is depthwise
+  int64_t channels;      ///< of y
+  int64_t group;         ///< channels of y in a group, a divisor of `vector_floats` and of `channels`: 1 is depthwise
+  int64_t inputs;        ///< channels of x in a group, at most `group`
   const float *x;
   dlk_pixels x_pixels;
   int64_t x_ring;        ///< 0, or rows of a ring as high as the window or the image: row r of x lies at r mod x_ring
-  const float *weights;  ///< [tap][group][channels]
+  const float *weights;  ///< [tap][inputs][channels]
   const float *bias;     ///< [channels], or null
   dlk_unary activation;  ///< f, with its parameters; relu and clip are free
   float a, b;

@@ -174,6 +174,7 @@ final class DepthwiseBlockRun: Sendable {
     args.window = geometry.kernelWindow
     args.channels = Int64(depthwise.groups)
     args.group = 1
+    args.inputs = 1
     args.x_pixels = dlk_pixels(geometry.input, pixelStride: expand == nil ? xPlace.stride : pixelStride)
     args.y_pixels = dlk_pixels(geometry.output, pixelStride: project == nil ? yPlace.stride : pixelStride)
     args.weights = depthwiseWeights.pointer(io, scratch)

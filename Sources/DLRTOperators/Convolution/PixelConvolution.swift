@@ -66,12 +66,12 @@ final class PixelConvolution: Sendable {
       }
   }
 
-  /// One channel a group, or whole groups in a vector that can be permuted; as many channels out as in.
+  /// One channel a group, or whole groups in a vector that can be permuted; not more channels in than out.
   private static func hasSmallGroups(_ problem: ConvolutionProblem, _ kernels: KernelSet) -> Bool {
     let vector = Int(kernels.table.pointee.vector_floats)
-    guard problem.groups > 1, problem.inputChannels == problem.outputChannels else { return false }
-    return problem.inputChannels == 1
-      || vector >= 8 && problem.inputChannels < vector && vector % problem.inputChannels == 0
+    let (inputs, outputs) = (problem.inputChannels, problem.outputChannels)
+    guard problem.groups > 1, inputs > 0, inputs <= outputs else { return false }
+    return outputs == 1 || vector >= 8 && inputs < vector && vector % outputs == 0
   }
 
   /// Small groups are taken together, as panels.
@@ -144,20 +144,21 @@ extension PixelConvolution {
     let rows = geometry.outputRows
     let window = geometry.kernelWindow
     let width = geometry.axes[geometry.axes.count - 1].output
-    let cost = Double(width * inputChannels * geometry.kernelSize * problem.inputChannels) / 40
+    let cost = Double(width * outputChannels * geometry.kernelSize * problem.inputChannels) / 40
     let chunks = Chunks(problem.batch &* rows, cost: cost)
     let (inputSize, outputSize) = (geometry.inputSize &* xPlace.stride, geometry.outputSize &* yPlace.stride)
     let (xPixels, yPixels) = (
       dlk_pixels(geometry.input, pixelStride: xPlace.stride), dlk_pixels(geometry.output, pixelStride: yPlace.stride)
     )
     return Step(
-      kernel: name(problem.inputChannels == 1 ? "depthwise" : "grouped"), workspace: weights == nil ? packing.bytes : 0
+      kernel: name(problem.outputChannels == 1 ? "depthwise" : "grouped"), workspace: weights == nil ? packing.bytes : 0
     ) { [self] io in
       let (x, y) = (self.x(io), self.y(io))
       var args = dlk_depthwise_args()
       args.window = window
-      args.channels = Int64(inputChannels)
-      args.group = Int64(problem.inputChannels)
+      args.channels = Int64(outputChannels)
+      args.group = Int64(problem.outputChannels)
+      args.inputs = Int64(problem.inputChannels)
       args.x_pixels = xPixels
       args.y_pixels = yPixels
       args.weights = packing.weights(weights, io, at: io.workspace)
