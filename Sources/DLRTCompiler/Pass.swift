@@ -10,19 +10,20 @@ package protocol Pass: Sendable {
   func patch(for program: Program, environment: PlanEnvironment) throws -> GraphPatch
 }
 
+/// Enough for what chains of nodes that networks have take, each turn looking at the whole graph.
+private let mostTurns = 64
+
 extension Pass {
   package var repeats: Bool { false }
 
   /// Whether it changed anything. By then nobody else holds the program, which therefore changes where it is.
   fileprivate func run(on program: inout Program, environment: PlanEnvironment) throws -> Bool {
-    var changed = false
-    repeat {
+    for turn in 0..<(repeats ? mostTurns : 1) {
       let patch = try patch(for: program, environment: environment)
-      if patch.isEmpty { break }
+      if patch.isEmpty { return turn > 0 }
       try program.apply(patch)
-      changed = true
-    } while repeats
-    return changed
+    }
+    return true
   }
 }
 

@@ -13,26 +13,27 @@ struct FoldChannelAffine: Pass {
     var patch = GraphPatch(program.graph)
     var changed: Set<NodeID> = []
     for id in program.graph.order {
-      let node = program.graph[id], isNormalization = node.op == OperatorName("BatchNormalization")
-      let convolution = node.inputs.lazy.compactMap { $0.flatMap { matcher.ownConvolution(of: $0) } }.first
-      guard let output = node.output(0), matcher.type(output) == .float32, convolution != nil || isNormalization,
-        let affine = try ChannelAffine(id, matcher)
+      guard let affine = ChannelAffine(id, matcher), let output = program.graph[id].output(0),
+        matcher.type(output) == .float32
       else { continue }
-      if let convolution, convolution.node.output(0) == affine.input, convolution.channels == affine.scale.count,
-        changed.insert(convolution.id).inserted
+      if let convolution = matcher.ownConvolution(of: affine.input), !changed.contains(convolution.id),
+        let numbers = affine.numbers(channels: convolution.channels)
       {
-        try fold(affine, into: convolution, &patch)
+        changed.insert(convolution.id)
+        try fold(numbers, into: convolution, &patch)
         patch.replace(output, with: affine.input)
         patch.remove(id)
-      } else if isNormalization {
-        try rewrite(id, affine, matcher, &patch)
+      } else if program.graph[id].op == OperatorName("BatchNormalization"), let channels = affine.channels,
+        let numbers = affine.numbers(channels: channels)
+      {
+        try rewrite(id, affine.input, numbers, matcher, &patch)
       }
     }
     return patch
   }
 
   private func fold(
-    _ affine: ChannelAffine, into convolution: ConstantConvolution, _ patch: inout GraphPatch
+    _ affine: (scale: [Float], shift: [Float]), into convolution: ConstantConvolution, _ patch: inout GraphPatch
   ) throws {
     let (weights, channels) = (convolution.weights, convolution.channels)
     // [M, C / group, kernel…], or of ConvTranspose [C, M / group, kernel…], where the group of an input channel says
@@ -73,15 +74,16 @@ struct FoldChannelAffine: Pass {
   }
 
   private func rewrite(
-    _ id: NodeID, _ affine: ChannelAffine, _ matcher: Matcher, _ patch: inout GraphPatch
+    _ id: NodeID, _ input: ValueID, _ affine: (scale: [Float], shift: [Float]), _ matcher: Matcher,
+    _ patch: inout GraphPatch
   ) throws {
     let node = matcher[id]
-    guard let output = node.output(0), let rank = matcher.shape(affine.input)?.rank, rank >= 2 else { return }
+    guard let output = node.output(0), let rank = matcher.shape(input)?.rank, rank >= 2 else { return }
     let shape = [affine.scale.count] + Array(repeating: 1, count: rank - 2)
     let result = matcher.program.described(output)
     let scaled = patch.node(
       OperatorName("Mul"), name: node.name,
-      inputs: [affine.input, patch.constant(try Tensor(affine.scale, shape: shape))],
+      inputs: [input, patch.constant(try Tensor(affine.scale, shape: shape))],
       output: Graph.Value(name: "", type: result.type, shape: result.shape))
     let shifted = patch.node(
       OperatorName("Add"), name: node.name,

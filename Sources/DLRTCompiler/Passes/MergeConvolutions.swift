@@ -1,82 +1,62 @@
 import DLRTGraph
 import DLRTOperators
 
-/// Convolutions of one image whose results are only added up become one, whose window covers theirs; so does the image
-/// itself, which may be scaled. This is what blocks that were trained as several branches (RepVGG, MobileOne, FastViT)
-/// are in a model: Ding et al., "RepVGG: Making VGG-style ConvNets Great Again", 2021.
+/// Convolutions of one image whose results are only added up become one, if the window of the largest covers theirs; so
+/// does the image itself, which may be scaled. This is what blocks that were trained as several branches (RepVGG,
+/// MobileOne, FastViT) are in a model: Ding et al., "RepVGG: Making VGG-style ConvNets Great Again", 2021.
 struct MergeConvolutions: Pass {
   let name = "merge-convolutions"
-  /// A sum may be a branch of another one.
+  /// A sum, scaled, may be a term of another one.
   let repeats = true
+  /// New weights, all together, may be larger than the model's constants by as much.
+  private static let mostExtraBytes = 16 << 20
 
   func patch(for program: Program, environment: PlanEnvironment) throws -> GraphPatch {
     let matcher = Matcher(program)
     var patch = GraphPatch(program.graph)
+    var budget = Self.mostExtraBytes &+ 2 &* program.givenBytes &- program.graph.constantBytes
     for id in program.graph.order {
-      guard let output = matcher[id].output(0), matcher.isSum(id), matcher.type(output) == .float32,
+      guard matcher.isSum(id), let output = matcher[id].output(0), matcher.type(output) == .float32,
         !(matcher.onlyReader(of: output).map(matcher.isSum) ?? false)
       else { continue }
-      var terms: [Term] = []
-      collect(id, isNegative: false, matcher, &terms)
-      try merge(terms, output, matcher, &patch)
+      var sum = SumTree(id, matcher)
+      let merged = merged(sum.terms, matcher, &budget)
+      if merged.isEmpty { continue }
+      for group in merged {
+        for index in group.members.dropFirst() { sum.drop(index) }
+      }
+      for group in merged {
+        guard let lead = group.branches[0].convolution, let result = lead.node.output(0) else { continue }
+        sum.terms[group.members[0]].value = result
+        // What remains of the sum takes the lead with its sign; where nothing else remains, no sign is left to take.
+        let isNegative = sum.count > 1 && sum.terms[group.members[0]].isNegative
+        patch.update(lead.id, try group.node(isNegative: isNegative, &patch))
+      }
+      sum.rewrite(matcher, &patch)
     }
     return patch
   }
 
-  /// One of the values that a tree of sums adds up or, if negative, takes off.
-  private struct Term {
-    let value: ValueID
-    let isNegative: Bool
-  }
-
-  private func collect(_ root: NodeID, isNegative: Bool, _ matcher: Matcher, _ terms: inout [Term]) {
-    var pending = [(root, isNegative)]
-    while let (id, isNegative) = pending.popLast() {
-      let isDifference = matcher[id].op == OperatorName("Sub")
-      for (index, value) in matcher[id].inputs.enumerated() {
-        guard let value else { continue }
-        let isNegative = isNegative != (isDifference && index == 1)
-        if matcher.useCount(value) == 1, let producer = matcher.producer(value), matcher.isSum(producer) {
-          pending.append((producer, isNegative))
-        } else {
-          terms.append(Term(value: value, isNegative: isNegative))
-        }
+  /// The terms that become one convolution each, of those of a sum.
+  private func merged(_ terms: [SumTree.Term], _ matcher: Matcher, _ budget: inout Int) -> [MergedConvolution] {
+    let branches = terms.map { LinearBranch($0.value, isNegative: $0.isNegative, matcher) }
+    var isFree = branches.map { $0 != nil }
+    var result: [MergedConvolution] = []
+    let convolutions = branches.indices.filter { branches[$0]?.convolution != nil }
+    for index in convolutions.sorted(by: { branches[$0]?.taps ?? 0 > branches[$1]?.taps ?? 0 }) where isFree[index] {
+      guard let branch = branches[index], let merged = MergedConvolution(branch, index), merged.byteCount <= budget
+      else {
+        continue
       }
+      for other in branches.indices where other != index && isFree[other] {
+        if let branch = branches[other] { isFree[other] = !merged.add(branch, other, matcher) }
+      }
+      guard merged.members.count > 1 else { continue }
+      isFree[index] = false
+      budget -= merged.byteCount
+      result.append(merged)
     }
-  }
-
-  private func merge(_ terms: [Term], _ output: ValueID, _ matcher: Matcher, _ patch: inout GraphPatch) throws {
-    let branches = try terms.map { try LinearBranch($0.value, isNegative: $0.isNegative, matcher) }
-    // Of several, the one that may cover the others.
-    guard
-      let lead = branches.indices.filter({ branches[$0]?.convolution != nil })
-        .max(by: { (branches[$0]?.taps ?? 0) < (branches[$1]?.taps ?? 0) }),
-      let first = branches[lead], let convolution = first.convolution, let result = convolution.node.output(0)
-    else { return }
-    let merged = MergedConvolution(first, convolution)
-    var rest: [Term] = []
-    for index in terms.indices where index != lead {
-      if let branch = branches[index], merged.add(branch, matcher) { continue }
-      rest.append(terms[index])
-    }
-    guard merged.branches.count > 1 else { return }
-    patch.update(convolution.id, try merged.node(&patch))
-    var sum = result
-    for (index, term) in rest.enumerated() {
-      let isLast = index == rest.count - 1
-      sum = patch.node(
-        OperatorName(term.isNegative ? "Sub" : "Add"), inputs: [sum, term.value],
-        output: isLast ? matcher.program.described(output) : Graph.Value(name: "", type: .tensor(.float32), shape: nil))
-    }
-    patch.replace(output, with: sum)
-  }
-}
-
-extension Matcher {
-  fileprivate func isSum(_ id: NodeID) -> Bool {
-    let node = self[id]
-    return (node.op == OperatorName("Add") || node.op == OperatorName("Sub")) && node.attributes.isEmpty
-      && node.inputs.count == 2 && node.inputs.allSatisfy { constant($0) == nil }
+    return result
   }
 }
 
@@ -86,95 +66,80 @@ private final class LinearBranch {
   let convolution: ConstantConvolution?
   let window: [WindowReach]
   let strides: [Int]
-  /// By output channel; nil where all are 1.
-  private(set) var scale: [Float]?
-  private(set) var shift: [Float]?
+  let isNegative: Bool
+  private let affines: [ChannelAffine]
 
-  init?(_ value: ValueID, isNegative: Bool, _ matcher: Matcher) throws {
-    var value = value
-    while matcher.useCount(value) == 1, let id = matcher.producer(value), let affine = try ChannelAffine(id, matcher) {
-      // What stood nearer to the result comes last.
-      let outer = scale ?? affine.scale.map { _ in 1 }
-      let added = zip(affine.shift, outer).map { $0 * $1 }
-      shift = shift.map { zip($0, added).map { $0 + $1 } } ?? added
-      scale = zip(affine.scale, outer).map { $0 * $1 }
-      value = affine.input
-    }
-    convolution = matcher.ownConvolution(of: value)
-    let channels: Int
+  init?(_ value: ValueID, isNegative: Bool, _ matcher: Matcher) {
+    let (source, affines) = matcher.affines(before: value)
+    convolution = matcher.ownConvolution(of: source)
     if let convolution {
       guard !convolution.isTransposed, let op = matcher.program.op(convolution.id) as? Conv,
         let image = convolution.node.input(0), case let attributes = op.attributes.window,
-        attributes.autoPad == .explicit, case let kernel = convolution.weights.shape.dropFirst(2),
+        attributes.autoPad == .explicit, case let kernel = Array(convolution.weights.shape.dropFirst(2)),
         (try? attributes.check(axes: kernel.count)) != nil
       else { return nil }
       self.image = image
-      window = kernel.enumerated().map { axis, taps in
+      window = kernel.indices.map { axis in
         let pads = attributes.pads(axis)
-        return WindowReach(taps: taps, begin: pads.begin, end: pads.end, dilation: attributes.dilation(axis))
+        return WindowReach(
+          taps: kernel[axis], begin: pads.begin, end: pads.end, dilation: attributes.dilation(axis))
       }
-      strides = kernel.indices.map { attributes.stride($0 - 2) }
-      channels = convolution.channels
+      strides = kernel.indices.map { attributes.stride($0) }
     } else {
-      guard let shape = matcher.shape(value), shape.rank >= 3, let count = shape[1].value else { return nil }
-      image = value
-      window = Array(repeating: .pixel, count: shape.rank - 2)
-      strides = Array(repeating: 1, count: shape.rank - 2)
-      channels = count
+      guard let rank = matcher.shape(source)?.rank, rank >= 3 else { return nil }
+      image = source
+      window = Array(repeating: .pixel, count: rank - 2)
+      strides = Array(repeating: 1, count: rank - 2)
     }
-    guard (scale?.count ?? channels) == channels else { return nil }
-    if isNegative {
-      scale = scale?.map { -$0 } ?? Array(repeating: -1, count: channels)
-      shift = shift?.map { -$0 }
-    }
+    (self.affines, self.isNegative) = (affines, isNegative)
   }
 
   var taps: Int { window.reduce(1) { $0 * $1.taps } }
+
+  /// What is done to the convolution's result, or to the image, with so many channels; nil if it is for another number.
+  func numbers(channels: Int) -> (scale: [Float], shift: [Float])? { affines.composed(channels: channels) }
 }
 
 /// What a window reads along one axis.
-private struct WindowReach: Equatable {
-  var taps: Int
-  var begin: Int
-  var end: Int
-  var dilation: Int
+private struct WindowReach {
+  let taps: Int
+  let begin: Int
+  let end: Int
+  let dilation: Int
 
   static let pixel = WindowReach(taps: 1, begin: 0, end: 0, dilation: 1)
 
   /// By how much there are more outputs than pixels where the stride is 1.
   private var growth: Int { begin + end - (taps - 1) * dilation }
 
-  /// Where the first tap of another window, which is within this one, comes to stand.
-  func place(of other: WindowReach) -> Int { (begin - other.begin) / dilation }
-
-  /// The smallest window with the taps of both; nil if there is none, or if not every image has as many outputs by one as
-  /// by the other.
-  func union(_ other: WindowReach) -> WindowReach? {
-    let step = taps == 1 ? other.dilation : dilation
-    guard growth == other.growth, other.taps == 1 || other.dilation == step, (begin - other.begin) % step == 0 else {
-      return nil
-    }
-    var result = WindowReach(taps: 0, begin: max(begin, other.begin), end: 0, dilation: step)
-    result.taps = max(result.place(of: self) + taps, result.place(of: other) + other.taps)
-    result.end = growth - result.begin + (result.taps - 1) * step
-    return result
+  /// The tap that stands where another window has its first one, if that has all its taps here and as many outputs of
+  /// every image.
+  func place(of other: WindowReach) -> Int? {
+    let distance = begin - other.begin
+    guard growth == other.growth, other.taps == 1 || other.dilation == dilation, distance >= 0,
+      distance % dilation == 0, distance / dilation + other.taps <= taps
+    else { return nil }
+    return distance / dilation
   }
 }
 
-/// The convolution that several branches become.
+/// The convolution that several branches become, the first of which covers the others.
 private final class MergedConvolution {
-  let lead: ConstantConvolution
   private(set) var branches: [LinearBranch]
-  private var window: [WindowReach]
+  /// Which terms of the sum they are.
+  private(set) var members: [Int]
+  private let lead: ConstantConvolution
+  private var numbers: [(scale: [Float], shift: [Float])]
 
-  init(_ branch: LinearBranch, _ convolution: ConstantConvolution) {
-    lead = convolution
-    branches = [branch]
-    window = branch.window
+  init?(_ branch: LinearBranch, _ index: Int) {
+    guard let lead = branch.convolution, let own = branch.numbers(channels: lead.channels) else { return nil }
+    (self.lead, branches, members, numbers) = (lead, [branch], [index], [own])
   }
 
-  /// Takes a branch in if it is of the same image, and if one window is no more work than two; says whether it did.
-  func add(_ branch: LinearBranch, _ matcher: Matcher) -> Bool {
+  var byteCount: Int { lead.weights.byteCount }
+
+  /// Takes a branch of the same image in if it can; says whether it did.
+  func add(_ branch: LinearBranch, _ index: Int, _ matcher: Matcher) -> Bool {
     guard branch.image == branches[0].image, branch.strides == branches[0].strides else { return false }
     if let convolution = branch.convolution {
       guard convolution.groups == lead.groups, convolution.weights.shape.prefix(2) == lead.weights.shape.prefix(2)
@@ -184,77 +149,86 @@ private final class MergedConvolution {
         matcher.shape(branch.image)?[1] == .known(lead.channels)
       else { return false }
     }
-    let union = zip(window, branch.window).compactMap { $0.union($1) }
-    let taps = union.reduce(1) { $0 * $1.taps }, before = window.reduce(1) { $0 * $1.taps }
-    guard union.count == window.count, taps <= before + (branch.convolution == nil ? 0 : branch.taps) else {
-      return false
-    }
-    window = union
+    guard offset(of: branch) != nil, let own = branch.numbers(channels: lead.channels) else { return false }
     branches.append(branch)
+    members.append(index)
+    numbers.append(own)
     return true
   }
 
-  func node(_ patch: inout GraphPatch) throws -> Node {
-    let kernel = window.map(\.taps)
-    let weights = try Tensor(
-      uninitialized: Array(lead.weights.shape.prefix(2)) + kernel, type: .float32, lasts: true)
-    let target = UnsafeMutableBufferPointer(
-      start: weights.mutablePointer.assumingMemoryBound(to: Float.self), count: weights.count)
-    target.initialize(repeating: 0)
-    var bias = [Float](repeating: 0, count: lead.channels)
-    for branch in branches {
-      add(branch, to: target)
-      let own = branch.convolution?.bias?.elements(Float.self)
-      for channel in bias.indices {
-        bias[channel] += (own?[channel] ?? 0) * (branch.scale?[channel] ?? 1) + (branch.shift?[channel] ?? 0)
+  /// Where a branch's first tap comes to stand among the lead's.
+  private func offset(of branch: LinearBranch) -> Int? {
+    let window = branches[0].window
+    let places = zip(window, branch.window).compactMap { $0.place(of: $1) }
+    guard places.count == window.count, branch.window.count == window.count else { return nil }
+    return zip(places, window.map(\.taps).rowMajorStrides).reduce(0) { $0 + $1.0 * $1.1 }
+  }
+
+  /// - Parameter isNegative: whether the result is taken off what it is for.
+  func node(isNegative: Bool, _ patch: inout GraphPatch) throws -> Node {
+    let weights = try Tensor(uninitialized: lead.weights.shape, type: .float32, lasts: true)
+    let target = weights.mutablePointer.assumingMemoryBound(to: Float.self)
+    let signs = branches.map { $0.isNegative == isNegative ? 1.0 : -1.0 }
+    let biases = branches.map { $0.convolution?.bias?.elements(Float.self) }
+    let shares = branches.map {
+      WeightShare($0.convolution?.weights, $0.window, in: branches[0].window, offset(of: $0))
+    }
+    for share in shares { share.prepare() }
+    defer { for share in shares { share.release() } }
+    let depth = lead.weights.shape[1], perGroup = lead.channels / lead.groups
+    // Large terms may cancel each other.
+    var bias: [Float] = [], filters = [Double](repeating: 0, count: depth * branches[0].taps)
+    for channel in 0..<lead.channels {
+      var sum = 0.0
+      for place in filters.indices { filters[place] = 0 }
+      for index in branches.indices {
+        let scale = signs[index] * Double(numbers[index].scale[channel])
+        sum += Double(biases[index]?[channel] ?? 0) * scale + signs[index] * Double(numbers[index].shift[channel])
+        shares[index].add(
+          to: &filters, channel: channel, depth: depth, own: channel % perGroup, factor: scale,
+          taps: branches[0].taps)
       }
+      bias.append(Float(sum))
+      for place in filters.indices { target[channel * filters.count + place] = Float(filters[place]) }
     }
     var node = lead.node
     node.inputs = [node.input(0), patch.constant(weights), patch.constant(try Tensor(bias, shape: [lead.channels]))]
-    node.attributes["kernel_shape"] = .ints(kernel)
-    node.attributes["pads"] = .ints(window.map(\.begin) + window.map(\.end))
-    node.attributes["dilations"] = .ints(window.map(\.dilation))
     return node
-  }
-
-  /// Adds a branch's weights at their places in `[M, C / group, kernel…]`.
-  private func add(_ branch: LinearBranch, to target: UnsafeMutableBufferPointer<Float>) {
-    let strides = window.map(\.taps).rowMajorStrides
-    let depth = lead.weights.shape[1], taps = window.reduce(1) { $0 * $1.taps }
-    let start = zip(zip(window, branch.window), strides).reduce(0) { $0 + $1.0.0.place(of: $1.0.1) * $1.1 }
-    guard let weights = branch.convolution?.weights else {
-      let perGroup = lead.channels / lead.groups
-      for channel in 0..<lead.channels {
-        let filter = channel * depth + channel % perGroup
-        target[filter * taps + start] += branch.scale?[channel] ?? 1
-      }
-      return
-    }
-    let own = branch.window.map(\.taps), ownStrides = own.rowMajorStrides
-    let offsets = (0..<branch.taps).map { tap in
-      own.indices.reduce(start) { $0 + tap / ownStrides[$1] % own[$1] * strides[$1] }
-    }
-    weights.withUnsafeBytes { bytes in
-      weights.storage.preparePages(bytes)
-      defer { weights.storage.releasePages(bytes) }
-      for channel in 0..<lead.channels {
-        addFilters(
-          bytes, from: channel * depth, count: depth, factor: branch.scale?[channel] ?? 1, offsets: offsets,
-          to: target, stride: taps)
-      }
-    }
   }
 }
 
-@_optimize(speed) @inline(never)
-private func addFilters(
-  _ source: UnsafeRawBufferPointer, from first: Int, count: Int, factor: Float, offsets: [Int],
-  to target: UnsafeMutableBufferPointer<Float>, stride: Int
-) {
-  for filter in first..<first + count {
-    for (tap, offset) in offsets.enumerated() {
-      let weight = source.loadUnaligned(fromByteOffset: (filter * offsets.count + tap) * 4, as: Float.self)
-      target[filter * stride + offset] += factor * weight
+/// What a branch adds to the filters `[C / group, kernel…]` of each output channel.
+private struct WeightShare {
+  /// Nil for the image itself.
+  private let weights: Tensor?
+  /// Where each of its taps is among all.
+  private let offsets: [Int]
+
+  init(_ weights: Tensor?, _ window: [WindowReach], in whole: [WindowReach], _ start: Int?) {
+    self.weights = weights
+    let own = window.map(\.taps), strides = own.rowMajorStrides, steps = whole.map(\.taps).rowMajorStrides
+    offsets = (0..<own.reduce(1, *)).map { tap in
+      own.indices.reduce(start ?? 0) { $0 + tap / strides[$1] % own[$1] * steps[$1] }
+    }
+  }
+
+  func prepare() { weights?.withUnsafeBytes { weights?.storage.preparePages($0) } }
+  func release() { weights?.withUnsafeBytes { weights?.storage.releasePages($0) } }
+
+  /// - Parameter own: which of a group's inputs stands for the image's own channel.
+  @_optimize(speed) @inline(never)
+  func add(to filters: inout [Double], channel: Int, depth: Int, own: Int, factor: Double, taps: Int) {
+    guard let weights else {
+      filters[own * taps + offsets[0]] += factor
+      return
+    }
+    weights.withUnsafeBytes { bytes in
+      for input in 0..<depth {
+        for (tap, offset) in offsets.enumerated() {
+          let place = ((channel * depth + input) * offsets.count + tap) * 4
+          filters[input * taps + offset] += factor * Double(bytes.loadUnaligned(fromByteOffset: place, as: Float.self))
+        }
+      }
     }
   }
 }

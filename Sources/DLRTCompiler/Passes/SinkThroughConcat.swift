@@ -2,39 +2,42 @@ import DLRTGraph
 import DLRTOperators
 
 /// What is done to the channels of several convolutions once a Concat has put them side by side, is done to each before:
-/// factors and summands, which then go into the weights, or an activation, which the convolution can apply.
+/// factors and summands, which then go into the weights, and an activation, which the convolution can apply.
 struct SinkThroughConcat: Pass {
   let name = "sink-through-concat"
-  /// A normalisation and an activation often follow each other.
-  let repeats = true
 
   func patch(for program: Program, environment: PlanEnvironment) throws -> GraphPatch {
     let matcher = Matcher(program)
     var patch = GraphPatch(program.graph)
     for id in program.graph.order where matcher[id].op == OperatorName("Concat") {
       guard let output = matcher[id].output(0), matcher.type(output) == .float32,
-        let reader = matcher.onlyReader(of: output), let result = matcher[reader].output(0),
-        let parts = try parts(matcher[id], output, matcher)
+        let parts = parts(matcher[id], output, matcher), let channels = parts.last?.channels.upperBound
       else { continue }
-      var concat = matcher[id]
-      if matcher.unaryKernel(reader) != nil, matcher[reader].input(0) == output {
-        concat.inputs = parts.map { part in
-          var inputs = matcher[reader].inputs
-          inputs[0] = part.value
-          return patch.node(
-            matcher[reader].op, name: matcher[reader].name, attributes: matcher[reader].attributes, inputs: inputs,
-            output: part.description)
-        }
-      } else if let affine = try ChannelAffine(reader, matcher), affine.input == output,
-        affine.scale.count == parts.last?.channels.upperBound
+      var (value, affines, nodes) = (output, [ChannelAffine](), [NodeID]())
+      while let reader = matcher.onlyReader(of: value), let affine = ChannelAffine(reader, matcher),
+        affine.input == value, let result = matcher[reader].output(0)
       {
-        concat.inputs = try parts.map { try scaled($0, affine, matcher[reader].name, &patch) }
-      } else {
-        continue
+        affines.insert(affine, at: 0)
+        nodes.append(reader)
+        value = result
       }
-      concat.outputs = [result]
+      var activation: Node?
+      if let reader = matcher.onlyReader(of: value), matcher.unaryKernel(reader) != nil,
+        matcher[reader].input(0) == value, let result = matcher[reader].output(0)
+      {
+        activation = matcher[reader]
+        nodes.append(reader)
+        value = result
+      }
+      guard !nodes.isEmpty, let numbers = affines.composed(channels: channels) else { continue }
+      var concat = matcher[id]
+      concat.inputs = try parts.map { part in
+        let scaled = try scaled(part, numbers, matcher[nodes[0]].name, &patch)
+        return activation.map { activated(scaled, part, $0, &patch) } ?? scaled
+      }
+      concat.outputs = [value]
       patch.update(id, concat)
-      patch.remove(reader)
+      for node in nodes { patch.remove(node) }
     }
     return patch
   }
@@ -48,43 +51,44 @@ struct SinkThroughConcat: Pass {
   }
 
   /// The inputs of a Concat along the channels, if each comes from a convolution that can take in what follows.
-  private func parts(_ concat: Node, _ output: ValueID, _ matcher: Matcher) throws -> [Part]? {
+  private func parts(_ concat: Node, _ output: ValueID, _ matcher: Matcher) -> [Part]? {
     guard let rank = matcher.shape(output)?.rank, rank >= 3, [1, 1 - rank].contains(concat.int("axis", 0)) else {
       return nil
     }
     var parts: [Part] = []
     for value in concat.inputs {
-      guard let value, let shape = matcher.shape(value), shape.rank == rank, let channels = shape[1].value,
-        try comesFromConvolution(value, matcher)
+      guard let value, let convolution = matcher.ownConvolution(of: matcher.affines(before: value).source),
+        let shape = matcher.shape(value), shape.rank == rank, shape[1] == .known(convolution.channels)
       else { return nil }
       let first = parts.last?.channels.upperBound ?? 0
       parts.append(
         Part(
-          value: value, channels: first..<first + channels,
+          value: value, channels: first..<first + convolution.channels,
           description: Graph.Value(name: "", type: .tensor(.float32), shape: shape)))
     }
     return parts
   }
 
-  /// Whether only factors and summands of its channels lie between.
-  private func comesFromConvolution(_ value: ValueID, _ matcher: Matcher) throws -> Bool {
-    var value = value
-    while matcher.useCount(value) == 1, let id = matcher.producer(value) {
-      if ConstantConvolution(id, matcher) != nil { return true }
-      guard let affine = try ChannelAffine(id, matcher) else { return false }
-      value = affine.input
-    }
-    return false
-  }
-
   private func scaled(
-    _ part: Part, _ affine: ChannelAffine, _ name: String, _ patch: inout GraphPatch
+    _ part: Part, _ numbers: (scale: [Float], shift: [Float]), _ name: String, _ patch: inout GraphPatch
   ) throws -> ValueID {
     let shape = [part.channels.count] + Array(repeating: 1, count: (part.description.shape?.rank ?? 2) - 2)
-    let factors = patch.constant(try Tensor(Array(affine.scale[part.channels]), shape: shape))
-    let summands = patch.constant(try Tensor(Array(affine.shift[part.channels]), shape: shape))
-    let product = patch.node(
-      OperatorName("Mul"), name: name, inputs: [part.value, factors], output: part.description)
-    return patch.node(OperatorName("Add"), name: name, inputs: [product, summands], output: part.description)
+    var value = part.value
+    let (scale, shift) = (Array(numbers.scale[part.channels]), Array(numbers.shift[part.channels]))
+    if scale.contains(where: { $0 != 1 }) {
+      let factors = patch.constant(try Tensor(scale, shape: shape))
+      value = patch.node(OperatorName("Mul"), name: name, inputs: [value, factors], output: part.description)
+    }
+    if shift.contains(where: { $0 != 0 }) {
+      let summands = patch.constant(try Tensor(shift, shape: shape))
+      value = patch.node(OperatorName("Add"), name: name, inputs: [value, summands], output: part.description)
+    }
+    return value
+  }
+
+  private func activated(_ value: ValueID, _ part: Part, _ node: Node, _ patch: inout GraphPatch) -> ValueID {
+    var inputs = node.inputs
+    inputs[0] = value
+    return patch.node(node.op, name: node.name, attributes: node.attributes, inputs: inputs, output: part.description)
   }
 }

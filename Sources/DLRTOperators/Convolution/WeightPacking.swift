@@ -5,7 +5,7 @@ import DLRTParallel
 /// Brings weights `[M, C / group, kernel…]` into the kernels' form, group by group.
 struct WeightPacking: Sendable {
   enum Layout: Sendable {
-    /// `[tap][channel of a group][channel]`, of all groups together, for as many channels out as in.
+    /// `[tap][input of a group][output]`, of the outputs of all groups together.
     case taps
     /// Panels of `pack_b`.
     case panels
