@@ -2,6 +2,9 @@ import CKernelSupport
 
 // Depthwise windows 3, 5 or 7 wide, of stride 1 or 2.
 
+/// Vectors of four lanes can hardly be permuted; operators do not ask for groups of theirs.
+@inline(__always) private var slidesGroups: Bool { lanes > 4 }
+
 /// Which of the sliding tiles fits the window.
 enum SlidingKernel { case wide3, wide3By2, wide5, wide5By2, wide7 }
 
@@ -9,6 +12,7 @@ func slidingKernel(_ args: dlk_depthwise_args) -> SlidingKernel? {
   let window = args.window
   guard window.kernel_d &* window.kernel_h <= SlidingRows.mostLines else { return nil }
   return switch (window.kernel_w, window.stride_w) {
+  case _ where args.group > 1 && !slidesGroups: nil
   case (3, 1): .wide3
   case (3, 2): .wide3By2
   case _ where args.group > 1: nil
@@ -172,8 +176,8 @@ func forEachSlidingTile(_ width: Int, _ body: (_ pixel: Int, _ isFour: Bool) -> 
 
 private func slideFour(_ rows: UnsafePointer<SlidingRows>, _ part: SlidingPart, _ kernel: SlidingKernel) {
   switch kernel {
-  case .wide3 where rows.pointee.group > 1: GroupedSlidingTile<3, 1, 4>.run(rows, part)
-  case .wide3By2 where rows.pointee.group > 1: GroupedSlidingTile<3, 2, 4>.run(rows, part)
+  case .wide3 where slidesGroups && rows.pointee.group > 1: GroupedSlidingTile<3, 1, 4>.run(rows, part)
+  case .wide3By2 where slidesGroups && rows.pointee.group > 1: GroupedSlidingTile<3, 2, 4>.run(rows, part)
   case .wide3: SlidingTile<3, 1, 4>.run(rows, part)
   case .wide3By2: SlidingTile<3, 2, 4>.run(rows, part)
   case .wide5: SlidingTile<5, 1, 4>.run(rows, part)
@@ -184,8 +188,8 @@ private func slideFour(_ rows: UnsafePointer<SlidingRows>, _ part: SlidingPart, 
 
 private func slideSeven(_ rows: UnsafePointer<SlidingRows>, _ part: SlidingPart, _ kernel: SlidingKernel) {
   switch kernel {
-  case .wide3 where rows.pointee.group > 1: GroupedSlidingTile<3, 1, 7>.run(rows, part)
-  case .wide3By2 where rows.pointee.group > 1: GroupedSlidingTile<3, 2, 7>.run(rows, part)
+  case .wide3 where slidesGroups && rows.pointee.group > 1: GroupedSlidingTile<3, 1, 7>.run(rows, part)
+  case .wide3By2 where slidesGroups && rows.pointee.group > 1: GroupedSlidingTile<3, 2, 7>.run(rows, part)
   case .wide3: SlidingTile<3, 1, 7>.run(rows, part)
   case .wide3By2: SlidingTile<3, 2, 7>.run(rows, part)
   case .wide5: SlidingTile<5, 1, 7>.run(rows, part)

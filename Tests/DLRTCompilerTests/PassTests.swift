@@ -365,6 +365,19 @@ import Testing
     try check(b, [input([1, 4, 5, 5])], leaves: counts)
   }
 
+  /// Before version 7 an operand could begin at any axis: [4, 1, 1] from the first one on is a factor of each image.
+  @Test(arguments: [false, true]) func factorsOfImagesStay(besideOthers: Bool) throws {
+    var b = GraphBuilder()
+    let x = b.input("x", .float32, [4, 4, 5, 5])
+    var y = b.node("Conv", [x, b.constant(try input([4, 4, 3, 3], seed: 2))])
+    if besideOthers {
+      let other = b.node("Conv", [x, b.constant(try input([3, 4, 3, 3], seed: 4))])
+      y = b.node("Concat", [y, other], ["axis": .int(1)])
+    }
+    b.output(b.node("Mul", [y, b.constant(try input([4, 1, 1], seed: 3))], ["axis": .int(0)]))
+    try check(b, [input([4, 4, 5, 5])], leaves: b.model().operatorCounts)
+  }
+
   /// Taps that meet only padding: of all axes or of some, the last or one before it.
   @Test(arguments: [[1, 6], [6, 1], [1, 1], [1, 4, 5], [4, 1, 5], [4, 5, 1], [1, 4, 1]])
   func windowsLoseTapsThatMeetPaddingOnly(_ sizes: [Int]) throws {

@@ -30,7 +30,8 @@ struct ChannelAffine {
       input = first
       rule = .normalization(parameters, epsilon: Double(op.epsilon))
     case "Mul", "Add", "Div", "Sub":
-      guard let second = node.input(1) else { return nil }
+      // Before version 7 an attribute said which axis the second operand begins at.
+      guard let second = node.input(1), node.attributes.isEmpty else { return nil }
       let isReversed = matcher.constant(first) != nil
       // Only a sum or product may have its constant first.
       if isReversed, node.op.name == "Div" || node.op.name == "Sub" { return nil }
@@ -100,10 +101,10 @@ extension [ChannelAffine] {
 }
 
 extension Matcher {
-  /// Follows a value back over nodes that only it comes from and that scale and shift channels.
+  /// Follows a value back over a few nodes that only it comes from and that scale and shift channels.
   func affines(before value: ValueID) -> (source: ValueID, affines: [ChannelAffine]) {
     var (value, affines) = (value, [ChannelAffine]())
-    while let id = producer(value), let affine = ChannelAffine(id, self), useCount(value) == 1 {
+    while affines.count < 16, let id = producer(value), let affine = ChannelAffine(id, self), useCount(value) == 1 {
       affines.append(affine)
       value = affine.input
     }

@@ -22,7 +22,7 @@ struct ConstantConvolution {
     else { return nil }
     channels = isTransposed ? weights.shape[1] * groups : weights.shape[0]
     bias = matcher.constant(node.input(2))
-    guard node.input(2) == nil || bias?.count == channels else { return nil }
+    guard node.input(2) == nil || bias?.count == channels && bias?.type == .float32 else { return nil }
     (self.id, self.node, self.groups, self.weights) = (id, node, groups, weights)
   }
 }

@@ -10,6 +10,8 @@ struct MergeConvolutions: Pass {
   let repeats = true
   /// New weights, all together, may be larger than the model's constants by as much.
   private static let mostExtraBytes = 16 << 20
+  /// More than blocks have; of sums with more, those that are left come in another turn.
+  private static let mostBranches = 16
 
   func patch(for program: Program, environment: PlanEnvironment) throws -> GraphPatch {
     let matcher = Matcher(program)
@@ -40,24 +42,38 @@ struct MergeConvolutions: Pass {
   /// The terms that become one convolution each, of those of a sum.
   private func merged(_ terms: [SumTree.Term], _ matcher: Matcher, _ budget: inout Int) -> [MergedConvolution] {
     let branches = terms.map { LinearBranch($0.value, isNegative: $0.isNegative, matcher) }
-    var isFree = branches.map { $0 != nil }
+    var images: [ValueID] = [], members: [ValueID: [Int]] = [:]
+    for index in branches.indices {
+      guard let image = branches[index]?.image else { continue }
+      if members[image] == nil { images.append(image) }
+      members[image, default: []].append(index)
+    }
+    var isFree = [Bool](repeating: true, count: terms.count)
     var result: [MergedConvolution] = []
-    let convolutions = branches.indices.filter { branches[$0]?.convolution != nil }
-    for index in convolutions.sorted(by: { branches[$0]?.taps ?? 0 > branches[$1]?.taps ?? 0 }) where isFree[index] {
-      guard let branch = branches[index], let merged = MergedConvolution(branch, index), merged.byteCount <= budget
-      else {
-        continue
+    for case let members? in images.map({ members[$0] }) where members.count > 1 {
+      var leads = members.filter { branches[$0]?.convolution != nil }
+      for _ in 0..<min(Self.mostBranches, leads.count) {
+        // The largest first, which may cover the others.
+        guard let place = leads.indices.max(by: { taps(branches[leads[$0]]) < taps(branches[leads[$1]]) }) else {
+          break
+        }
+        let lead = leads.remove(at: place)
+        guard isFree[lead], let branch = branches[lead], let merged = MergedConvolution(branch, lead),
+          merged.byteCount <= budget
+        else { continue }
+        for other in members where other != lead && isFree[other] && merged.members.count < Self.mostBranches {
+          if let branch = branches[other] { isFree[other] = !merged.add(branch, other, matcher) }
+        }
+        guard merged.members.count > 1 else { continue }
+        isFree[lead] = false
+        budget -= merged.byteCount
+        result.append(merged)
       }
-      for other in branches.indices where other != index && isFree[other] {
-        if let branch = branches[other] { isFree[other] = !merged.add(branch, other, matcher) }
-      }
-      guard merged.members.count > 1 else { continue }
-      isFree[index] = false
-      budget -= merged.byteCount
-      result.append(merged)
     }
     return result
   }
+
+  private func taps(_ branch: LinearBranch?) -> Int { branch?.taps ?? 0 }
 }
 
 /// A value that is scale · f(image) + shift for each channel, where f is a convolution, or leaves the image as it is.

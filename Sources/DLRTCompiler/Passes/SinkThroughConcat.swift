@@ -5,16 +5,20 @@ import DLRTOperators
 /// factors and summands, which then go into the weights, and an activation, which the convolution can apply.
 struct SinkThroughConcat: Pass {
   let name = "sink-through-concat"
+  /// New constants, all together, may be larger than the model's by as much.
+  private static let mostExtraBytes = 16 << 20
 
   func patch(for program: Program, environment: PlanEnvironment) throws -> GraphPatch {
     let matcher = Matcher(program)
     var patch = GraphPatch(program.graph)
+    // The channels of many convolutions may have the same few weights.
+    var budget = Self.mostExtraBytes &+ 2 &* program.givenBytes &- program.graph.constantBytes
     for id in program.graph.order where matcher[id].op == OperatorName("Concat") {
       guard let output = matcher[id].output(0), matcher.type(output) == .float32,
         let parts = parts(matcher[id], output, matcher), let channels = parts.last?.channels.upperBound
       else { continue }
       var (value, affines, nodes) = (output, [ChannelAffine](), [NodeID]())
-      while let reader = matcher.onlyReader(of: value), let affine = ChannelAffine(reader, matcher),
+      while affines.count < 16, let reader = matcher.onlyReader(of: value), let affine = ChannelAffine(reader, matcher),
         affine.input == value, let result = matcher[reader].output(0)
       {
         affines.insert(affine, at: 0)
@@ -29,11 +33,17 @@ struct SinkThroughConcat: Pass {
         nodes.append(reader)
         value = result
       }
-      guard !nodes.isEmpty, let numbers = affines.composed(channels: channels) else { continue }
+      if nodes.isEmpty { continue }
+      var numbers: (scale: [Float], shift: [Float])?
+      if !affines.isEmpty {
+        guard channels <= budget / 8, let composed = affines.composed(channels: channels) else { continue }
+        numbers = composed
+        budget -= channels * 8
+      }
       var concat = matcher[id]
       concat.inputs = try parts.map { part in
-        let scaled = try scaled(part, numbers, matcher[nodes[0]].name, &patch)
-        return activation.map { activated(scaled, part, $0, &patch) } ?? scaled
+        let value = try numbers.map { try scaled(part, $0, matcher[nodes[0]].name, &patch) } ?? part.value
+        return activation.map { activated(value, part, $0, &patch) } ?? value
       }
       concat.outputs = [value]
       patch.update(id, concat)
