@@ -37,6 +37,10 @@ package struct Program: Sendable {
     try infer()
   }
 
+  /// How many bytes passes may still add to the constants: all together, what passes make may be as large as what the
+  /// graph came with and a little more. A model of a few bytes must not become gigabytes.
+  package var spareBytes: Int { (16 << 20) &+ 2 &* givenBytes &- graph.constantBytes }
+
   package func op(_ id: NodeID) -> (any Operator)? { id.index < table.count ? table[id.index] : nil }
   package func fact(_ id: ValueID?) -> Fact? { id.flatMap { $0.index < facts.count ? facts[$0.index] : nil } }
 

@@ -7,10 +7,8 @@ package struct FoldConstants: Pass {
   /// What a node computes from sizes, in numbers that inference does not follow, may tell the sizes of what comes after it:
   /// "same" padding as PyTorch computes it does so at each convolution.
   package let repeats = true
-  /// A folded result may not be larger than this, or than what it was made from, and all of them together not larger
-  /// than `mostExtraBytes` and the model's constants: a model of a few bytes must not become gigabytes.
+  /// A folded result may not be larger than this, or than what it was made from, or than the program has room for.
   private static let mostBytes = 1 << 20
-  private static let mostExtraBytes = 16 << 20
   private static let castLike = OperatorName("CastLike")
 
   package init() {}
@@ -19,7 +17,7 @@ package struct FoldConstants: Pass {
     let graph = program.graph
     var known = KnownFacts(graph)
     var folded = inferred(program)
-    var budget = Self.mostExtraBytes &+ 2 &* program.givenBytes &- graph.constantBytes
+    var budget = program.spareBytes
     var isNeeded = ValueSet(graph)
     for output in graph.outputs { isNeeded.insert(output) }
     for id in graph.order where !folded[id.index] {

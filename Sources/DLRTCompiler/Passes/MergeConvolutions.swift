@@ -8,15 +8,13 @@ struct MergeConvolutions: Pass {
   let name = "merge-convolutions"
   /// A sum, scaled, may be a term of another one.
   let repeats = true
-  /// New weights, all together, may be larger than the model's constants by as much.
-  private static let mostExtraBytes = 16 << 20
   /// More than blocks have; of sums with more, those that are left come in another turn.
   private static let mostBranches = 16
 
   func patch(for program: Program, environment: PlanEnvironment) throws -> GraphPatch {
     let matcher = Matcher(program)
     var patch = GraphPatch(program.graph)
-    var budget = Self.mostExtraBytes &+ 2 &* program.givenBytes &- program.graph.constantBytes
+    var budget = program.spareBytes
     for id in program.graph.order {
       guard matcher.isSum(id), let output = matcher[id].output(0), matcher.type(output) == .float32,
         !(matcher.onlyReader(of: output).map(matcher.isSum) ?? false)
@@ -25,14 +23,15 @@ struct MergeConvolutions: Pass {
       let merged = merged(sum.terms, matcher, &budget)
       if merged.isEmpty { continue }
       for group in merged {
-        for index in group.members.dropFirst() { sum.drop(index) }
+        for member in group.members.dropFirst() { sum.drop(member.term) }
       }
       for group in merged {
-        guard let lead = group.branches[0].convolution, let result = lead.node.output(0) else { continue }
-        sum.terms[group.members[0]].value = result
+        let term = group.members[0].term
+        guard let result = group.lead.node.output(0) else { continue }
+        sum.terms[term].value = result
         // What remains of the sum takes the lead with its sign; where nothing else remains, no sign is left to take.
-        let isNegative = sum.count > 1 && sum.terms[group.members[0]].isNegative
-        patch.update(lead.id, try group.node(isNegative: isNegative, &patch))
+        let isNegative = sum.count > 1 && sum.terms[term].isNegative
+        patch.update(group.lead.id, try group.node(isNegative: isNegative, &patch))
       }
       sum.rewrite(matcher, &patch)
     }
@@ -41,28 +40,26 @@ struct MergeConvolutions: Pass {
 
   /// The terms that become one convolution each, of those of a sum.
   private func merged(_ terms: [SumTree.Term], _ matcher: Matcher, _ budget: inout Int) -> [MergedConvolution] {
-    let branches = terms.map { LinearBranch($0.value, isNegative: $0.isNegative, matcher) }
-    var images: [ValueID] = [], members: [ValueID: [Int]] = [:]
-    for index in branches.indices {
-      guard let image = branches[index]?.image else { continue }
-      if members[image] == nil { images.append(image) }
-      members[image, default: []].append(index)
+    var places: [ValueID: Int] = [:], images: [[(term: Int, branch: LinearBranch)]] = []
+    for (index, term) in terms.enumerated() {
+      guard let branch = LinearBranch(term.value, isNegative: term.isNegative, matcher) else { continue }
+      let place = places[branch.image, default: images.count]
+      places[branch.image] = place
+      if place == images.count { images.append([]) }
+      images[place].append((index, branch))
     }
     var isFree = [Bool](repeating: true, count: terms.count)
     var result: [MergedConvolution] = []
-    for case let members? in images.map({ members[$0] }) where members.count > 1 {
-      var leads = members.filter { branches[$0]?.convolution != nil }
+    for branches in images where branches.count > 1 {
+      var leads = branches.filter { $0.branch.convolution != nil }
       for _ in 0..<min(Self.mostBranches, leads.count) {
         // The largest first, which may cover the others.
-        guard let place = leads.indices.max(by: { taps(branches[leads[$0]]) < taps(branches[leads[$1]]) }) else {
-          break
-        }
-        let lead = leads.remove(at: place)
-        guard isFree[lead], let branch = branches[lead], let merged = MergedConvolution(branch, lead),
-          merged.byteCount <= budget
-        else { continue }
-        for other in members where other != lead && isFree[other] && merged.members.count < Self.mostBranches {
-          if let branch = branches[other] { isFree[other] = !merged.add(branch, other, matcher) }
+        guard let place = leads.indices.max(by: { leads[$0].branch.taps < leads[$1].branch.taps }) else { break }
+        let (lead, branch) = leads.remove(at: place)
+        guard isFree[lead], let merged = MergedConvolution(lead, branch), merged.byteCount <= budget else { continue }
+        for other in branches
+        where other.term != lead && isFree[other.term] && merged.members.count < Self.mostBranches {
+          isFree[other.term] = !merged.add(other.term, other.branch, matcher)
         }
         guard merged.members.count > 1 else { continue }
         isFree[lead] = false
@@ -72,8 +69,6 @@ struct MergeConvolutions: Pass {
     }
     return result
   }
-
-  private func taps(_ branch: LinearBranch?) -> Int { branch?.taps ?? 0 }
 }
 
 /// A value that is scale · f(image) + shift for each channel, where f is a convolution, or leaves the image as it is.
@@ -141,22 +136,30 @@ private struct WindowReach {
 
 /// The convolution that several branches become, the first of which covers the others.
 private final class MergedConvolution {
-  private(set) var branches: [LinearBranch]
-  /// Which terms of the sum they are.
-  private(set) var members: [Int]
-  private let lead: ConstantConvolution
-  private var numbers: [(scale: [Float], shift: [Float])]
+  struct Member {
+    /// Which of the sum's.
+    let term: Int
+    let branch: LinearBranch
+    let numbers: (scale: [Float], shift: [Float])
+    /// Where its first tap comes to stand among the lead's.
+    let start: Int
+  }
 
-  init?(_ branch: LinearBranch, _ index: Int) {
-    guard let lead = branch.convolution, let own = branch.numbers(channels: lead.channels) else { return nil }
-    (self.lead, branches, members, numbers) = (lead, [branch], [index], [own])
+  let lead: ConstantConvolution
+  private let window: [WindowReach]
+  private(set) var members: [Member]
+
+  init?(_ term: Int, _ branch: LinearBranch) {
+    guard let lead = branch.convolution, let numbers = branch.numbers(channels: lead.channels) else { return nil }
+    (self.lead, window) = (lead, branch.window)
+    members = [Member(term: term, branch: branch, numbers: numbers, start: 0)]
   }
 
   var byteCount: Int { lead.weights.byteCount }
 
   /// Takes a branch of the same image in if it can; says whether it did.
-  func add(_ branch: LinearBranch, _ index: Int, _ matcher: Matcher) -> Bool {
-    guard branch.image == branches[0].image, branch.strides == branches[0].strides else { return false }
+  func add(_ term: Int, _ branch: LinearBranch, _ matcher: Matcher) -> Bool {
+    guard branch.strides == members[0].branch.strides else { return false }
     if let convolution = branch.convolution {
       guard convolution.groups == lead.groups, convolution.weights.shape.prefix(2) == lead.weights.shape.prefix(2)
       else { return false }
@@ -165,44 +168,35 @@ private final class MergedConvolution {
         matcher.shape(branch.image)?[1] == .known(lead.channels)
       else { return false }
     }
-    guard offset(of: branch) != nil, let own = branch.numbers(channels: lead.channels) else { return false }
-    branches.append(branch)
-    members.append(index)
-    numbers.append(own)
-    return true
-  }
-
-  /// Where a branch's first tap comes to stand among the lead's.
-  private func offset(of branch: LinearBranch) -> Int? {
-    let window = branches[0].window
     let places = zip(window, branch.window).compactMap { $0.place(of: $1) }
-    guard places.count == window.count, branch.window.count == window.count else { return nil }
-    return zip(places, window.map(\.taps).rowMajorStrides).reduce(0) { $0 + $1.0 * $1.1 }
+    guard places.count == window.count, branch.window.count == window.count,
+      let numbers = branch.numbers(channels: lead.channels)
+    else { return false }
+    let start = zip(places, window.map(\.taps).rowMajorStrides).reduce(0) { $0 + $1.0 * $1.1 }
+    members.append(Member(term: term, branch: branch, numbers: numbers, start: start))
+    return true
   }
 
   /// - Parameter isNegative: whether the result is taken off what it is for.
   func node(isNegative: Bool, _ patch: inout GraphPatch) throws -> Node {
     let weights = try Tensor(uninitialized: lead.weights.shape, type: .float32, lasts: true)
     let target = weights.mutablePointer.assumingMemoryBound(to: Float.self)
-    let signs = branches.map { $0.isNegative == isNegative ? 1.0 : -1.0 }
-    let biases = branches.map { $0.convolution?.bias?.elements(Float.self) }
-    let shares = branches.map {
-      WeightShare($0.convolution?.weights, $0.window, in: branches[0].window, offset(of: $0))
-    }
+    let depth = lead.weights.shape[1], taps = members[0].branch.taps, perGroup = lead.channels / lead.groups
+    let signs = members.map { $0.branch.isNegative == isNegative ? 1.0 : -1.0 }
+    let biases = members.map { $0.branch.convolution?.bias?.elements(Float.self) }
+    let shares = members.map { WeightShare($0.branch, in: window, from: $0.start) }
     for share in shares { share.prepare() }
     defer { for share in shares { share.release() } }
-    let depth = lead.weights.shape[1], perGroup = lead.channels / lead.groups
     // Large terms may cancel each other.
-    var bias: [Float] = [], filters = [Double](repeating: 0, count: depth * branches[0].taps)
+    var bias: [Float] = [], filters = [Double](repeating: 0, count: depth * taps)
     for channel in 0..<lead.channels {
       var sum = 0.0
       for place in filters.indices { filters[place] = 0 }
-      for index in branches.indices {
-        let scale = signs[index] * Double(numbers[index].scale[channel])
-        sum += Double(biases[index]?[channel] ?? 0) * scale + signs[index] * Double(numbers[index].shift[channel])
+      for (index, member) in members.enumerated() {
+        let scale = signs[index] * Double(member.numbers.scale[channel])
+        sum += Double(biases[index]?[channel] ?? 0) * scale + signs[index] * Double(member.numbers.shift[channel])
         shares[index].add(
-          to: &filters, channel: channel, depth: depth, own: channel % perGroup, factor: scale,
-          taps: branches[0].taps)
+          to: &filters, channel: channel, depth: depth, own: channel % perGroup, factor: scale, taps: taps)
       }
       bias.append(Float(sum))
       for place in filters.indices { target[channel * filters.count + place] = Float(filters[place]) }
@@ -220,11 +214,11 @@ private struct WeightShare {
   /// Where each of its taps is among all.
   private let offsets: [Int]
 
-  init(_ weights: Tensor?, _ window: [WindowReach], in whole: [WindowReach], _ start: Int?) {
-    self.weights = weights
-    let own = window.map(\.taps), strides = own.rowMajorStrides, steps = whole.map(\.taps).rowMajorStrides
-    offsets = (0..<own.reduce(1, *)).map { tap in
-      own.indices.reduce(start ?? 0) { $0 + tap / strides[$1] % own[$1] * steps[$1] }
+  init(_ branch: LinearBranch, in whole: [WindowReach], from start: Int) {
+    weights = branch.convolution?.weights
+    let own = branch.window.map(\.taps), strides = own.rowMajorStrides, steps = whole.map(\.taps).rowMajorStrides
+    offsets = (0..<branch.taps).map { tap in
+      own.indices.reduce(start) { $0 + tap / strides[$1] % own[$1] * steps[$1] }
     }
   }
 

@@ -5,14 +5,12 @@ import DLRTOperators
 /// factors and summands, which then go into the weights, and an activation, which the convolution can apply.
 struct SinkThroughConcat: Pass {
   let name = "sink-through-concat"
-  /// New constants, all together, may be larger than the model's by as much.
-  private static let mostExtraBytes = 16 << 20
 
   func patch(for program: Program, environment: PlanEnvironment) throws -> GraphPatch {
     let matcher = Matcher(program)
     var patch = GraphPatch(program.graph)
     // The channels of many convolutions may have the same few weights.
-    var budget = Self.mostExtraBytes &+ 2 &* program.givenBytes &- program.graph.constantBytes
+    var budget = program.spareBytes
     for id in program.graph.order where matcher[id].op == OperatorName("Concat") {
       guard let output = matcher[id].output(0), matcher.type(output) == .float32,
         let parts = parts(matcher[id], output, matcher), let channels = parts.last?.channels.upperBound
