@@ -94,7 +94,15 @@ struct ProductDriver<Rows: ProductRows> {
     let unit = isEven && rows.period > 1 && rows.period <= room ? rows.period : tile
     let limit = max(unit, room / unit &* unit)
     // Blocks of about the same height: a low one would be done before the next panel is there.
-    let blocks = max(1, ceilDivide(range.count, limit))
+    var blocks = max(1, ceilDivide(range.count, limit))
+    // A few more that are all as high have the same addresses.
+    if unit > tile, range.count % unit == 0 {
+      let units = range.count / unit
+      for more in blocks...blocks &+ blocks / 2 where units % more == 0 {
+        blocks = more
+        break
+      }
+    }
     let height = ceilDivide(ceilDivide(range.count, blocks), unit) &* unit
     var row = range.lowerBound
     while row < range.upperBound {
@@ -249,7 +257,7 @@ struct ProductDriver<Rows: ProductRows> {
       low: epilogue.low, high: epilogue.high, prefetch: prefetch, prefetchStep: prefetchStep)
     // Rows that no panel has passed over yet come from farther off; the second-level cache has the others, and what one
     // group brings is what the next one reads too.
-    tile.fetched = !b.isGrouped && depth <= (strip.column == 0 ? 256 : 128) ? depth : 0
+    tile.fetched = !b.isGrouped && rows.distance >= 16 && depth <= (strip.column == 0 ? 256 : 128) ? depth : 0
     tile.fetchesAddend = fetchesAddend && addend != nil
     var index = 0, offset = 0
     while index < tiling.tiles {

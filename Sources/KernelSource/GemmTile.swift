@@ -214,7 +214,7 @@ enum RowKernel<let P: Int, let NV: Int> {
     case 4: 6
     case 3: 9
     case 2: 12
-    default: 14
+    default: 10
     }
   }
 

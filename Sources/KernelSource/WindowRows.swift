@@ -74,8 +74,10 @@ struct WindowRows: ProductRows {
 
   /// Between the first and the last tap under which one of the rows has a pixel: of a window that is wide for its
   /// image, as dilated ones are, the others have none for whole tiles.
-  func live(row: Int, count: Int) -> Range<Int> {
-    guard hasPadding, taps > 1 else { return 0..<taps }
+  @inline(__always)
+  func live(row: Int, count: Int) -> Range<Int> { hasPadding && taps > 1 ? overImage(row, count) : 0..<taps }
+
+  private func overImage(_ row: Int, _ count: Int) -> Range<Int> {
     let (outW, outH, last) = (Int(window.out_w), Int(window.out_h), row &+ count &- 1)
     let (line, lastLine) = (row / outW, last / outW)
     let (plane, lastPlane) = window.out_d == 1 ? (0, 0) : (line / outH, lastLine / outH)

@@ -1,8 +1,8 @@
 import DLRTGraph
 import DLRTOperators
 
-/// Joins a depthwise convolution with the 1 × 1 convolutions before and after it where the image between them is too
-/// large to stay in a cache: it is then made and used a few rows at a time.
+/// Joins a depthwise convolution with the 1 × 1 convolutions before and after it, or with one of few channels before it,
+/// where the image between them is too large to stay in a cache: it is then made and used a few rows at a time.
 struct FuseDepthwiseBlock: Pass {
   let name = "fuse-depthwise-block"
 
@@ -36,7 +36,8 @@ struct FuseDepthwiseBlock: Pass {
       else { return nil }
       let expand = matcher.producer(input).flatMap { producer in
         matcher.onlyReader(of: input) == id && !taken.contains(producer)
-          && matcher.isPointwise(producer) && matcher[producer].input(3) == nil ? producer : nil
+          && (matcher.isPointwise(producer) && matcher[producer].input(3) == nil || matcher.isStem(producer))
+          ? producer : nil
       }
       let project = matcher.onlyReader(of: output).flatMap { reader in
         matcher[reader].input(0) == output && !taken.contains(reader) && matcher.isPointwise(reader)
@@ -50,11 +51,11 @@ struct FuseDepthwiseBlock: Pass {
       var node = depthwise
       node.op = OperatorName("DepthwiseBlock", domain: OperatorName.internalDomain)
       var inputs = [input, depthwise.input(1), depthwise.input(2)] + [ValueID?](repeating: nil, count: 5)
-      if let expand, let op = matcher.program.op(expand) as? ConvNHWC {
+      if let expand {
         let source = matcher[expand]
         inputs[0] = source.input(0)
         (inputs[3], inputs[4]) = (source.input(1), source.input(2))
-        node.attributes.merge(op.activation.attributes(prefix: DepthwiseBlock.expandPrefix)) { $1 }
+        for (name, value) in source.attributes { node.attributes[DepthwiseBlock.expandPrefix + name] = value }
       }
       if let project, let op = matcher.program.op(project) as? ConvNHWC {
         let target = matcher[project]

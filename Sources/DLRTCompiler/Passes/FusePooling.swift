@@ -19,7 +19,7 @@ struct FusePooling: Pass {
     for id in program.graph.order {
       guard let pool = program.op(id) as? PoolNHWC, pool.sharedRows <= Self.mostSharedRows,
         let image = program.graph[id].input(0), let source = matcher.producer(image),
-        matcher.onlyReader(of: image) == id, isStem(source, matcher),
+        matcher.onlyReader(of: image) == id, matcher.isStem(source),
         matcher.imageElements(image) >= Self.leastElements,
         matcher.shape(program.graph[id].output(0))?[1].value ?? .max >= Self.leastRows
       else { continue }
@@ -31,15 +31,5 @@ struct FusePooling: Pass {
       patch.remove(source)
     }
     return patch
-  }
-
-  /// A convolution of planes that copies its image first anyway.
-  private func isStem(_ id: NodeID, _ matcher: Matcher) -> Bool {
-    let node = matcher[id]
-    guard let op = matcher.program.op(id) as? ConvNHWC, op.attributes.group == 1, node.input(3) == nil,
-      node.input(4) == nil, let weights = matcher.shape(node.input(1)), weights.rank == 4,
-      let channels = weights[1].value
-    else { return false }
-    return channels <= PooledConvNHWC.mostChannels && (op.isInputChannelsFirst || !matcher.isPointwise(id))
   }
 }

@@ -15,6 +15,15 @@ extension Matcher {
     }
   }
 
+  /// A convolution of few channels over planes, which copies its image first anyway, and does nothing else.
+  func isStem(_ id: NodeID) -> Bool {
+    let node = self[id]
+    guard let op = program.op(id) as? ConvNHWC, op.attributes.group == 1, node.input(3) == nil, node.input(4) == nil,
+      let weights = shape(node.input(1)), weights.rank == 4, let channels = weights[1].value
+    else { return false }
+    return channels <= ConvNHWC.fewChannels && (op.isInputChannelsFirst || !isPointwise(id))
+  }
+
   /// The elements of one image; unknown sizes count as large.
   func imageElements(_ value: ValueID) -> Int {
     guard let shape = shape(value) else { return 0 }

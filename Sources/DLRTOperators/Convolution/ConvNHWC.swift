@@ -13,6 +13,10 @@ package struct ConvNHWC: Operator {
     types: ["T": [.halfFloats, .float32]])
   package static var promotedTypes: TypeSet { .halfFloats }
 
+  /// Up to this, the window's rows are too short to be worth an address each: the image is copied first, so that a row
+  /// under a window is a single run of memory.
+  package static let fewChannels = 8
+
   package let attributes: ConvolutionAttributes
   package let activation: UnaryKernel
   /// X is in ONNX's layout: the copy that a convolution of few channels makes anyway turns it.
@@ -20,11 +24,14 @@ package struct ConvNHWC: Operator {
   /// The activation comes before the addend.
   package let isAddendLast: Bool
 
-  package init(_ attributes: inout AttributeReader) throws {
-    self.attributes = try ConvolutionAttributes(&attributes)
-    activation = try UnaryKernel(&attributes)
-    isInputChannelsFirst = try attributes.flag("channels_first")
-    isAddendLast = try attributes.flag("addend_last")
+  package init(_ attributes: inout AttributeReader) throws { try self.init(&attributes, prefix: "") }
+
+  /// - Parameter prefix: of the attributes' names.
+  init(_ attributes: inout AttributeReader, prefix: String) throws {
+    self.attributes = try ConvolutionAttributes(&attributes, prefix: prefix)
+    activation = try UnaryKernel(&attributes, prefix: prefix)
+    isInputChannelsFirst = try attributes.flag(prefix + "channels_first")
+    isAddendLast = try attributes.flag(prefix + "addend_last")
   }
 
   package func infer(_ inference: inout Inference) throws {
@@ -64,7 +71,7 @@ package struct ConvNHWC: Operator {
   /// An image that is copied first is read in memory of its own.
   package func reads(_ view: StridedView, input index: Int, _ planning: Planning) -> Bool {
     index == 0 && !isInputChannelsFirst && view.hasPixels(planning.input(0))
-      && (planning.shape(0).last ?? 0) > PixelConvolution.fewChannels
+      && (planning.shape(0).last ?? 0) > Self.fewChannels
   }
 
   package func writes(_ view: StridedView, _ planning: Planning) -> Bool { view.hasPixels(planning.output(0)) }

@@ -5,9 +5,10 @@ package struct ConvolutionAttributes: Sendable {
   package let window: WindowAttributes
   package let group: Int
 
-  package init(_ attributes: inout AttributeReader) throws {
-    window = try WindowAttributes(&attributes)
-    group = try Self.group("group", &attributes)
+  /// - Parameter prefix: of the attributes' names, where an operator has two windows.
+  package init(_ attributes: inout AttributeReader, prefix: String = "") throws {
+    window = try WindowAttributes(&attributes, prefix: prefix)
+    group = try Self.group(prefix + "group", &attributes)
   }
 
   package static func group(_ name: String, _ attributes: inout AttributeReader) throws(DLRTError) -> Int {

@@ -8,6 +8,9 @@ import DLRTGraph
 /// X[N, H, W, C], expand[M, C, 1, 1], depthwise[M, 1, kernel…], project[K, M, 1, 1], the addend as Y[N, H′, W′, K];
 /// float32, and smaller floats through it. What lies between the three is never in memory as a whole: a few rows at a
 /// time are made and used.
+///
+/// In place of the 1 × 1 convolution before it there may be one of a larger window over few channels, as networks for
+/// images begin; its attributes are ConvNHWC's with a prefix, among them `channels_first`: X is then [N, C, H, W].
 package struct DepthwiseBlock: Operator {
   package static let schema = OperatorSchema(
     "DepthwiseBlock", domain: OperatorName.internalDomain, versions: [1],
@@ -32,14 +35,14 @@ package struct DepthwiseBlock: Operator {
   /// Of the depthwise convolution.
   package let attributes: ConvolutionAttributes
   package let activation: UnaryKernel
-  package let expandActivation: UnaryKernel
+  let expansion: ConvNHWC
   package let projectActivation: UnaryKernel
   package let isAddendLast: Bool
 
   package init(_ attributes: inout AttributeReader) throws {
     self.attributes = try ConvolutionAttributes(&attributes)
     activation = try UnaryKernel(&attributes)
-    expandActivation = try UnaryKernel(&attributes, prefix: Self.expandPrefix)
+    expansion = try ConvNHWC(&attributes, prefix: Self.expandPrefix)
     projectActivation = try UnaryKernel(&attributes, prefix: Self.projectPrefix)
     isAddendLast = try attributes.flag("addend_last")
   }
@@ -47,11 +50,12 @@ package struct DepthwiseBlock: Operator {
   package func infer(_ inference: inout Inference) throws {
     let type = try inference.type(0)
     inference.setType(0, type)
-    var image = try inference.shape(0, rank: 4).channelsFirst
-    if inference.has(Input.expand) { image = try pointwise(image, Input.expand, inference) }
+    let given = try inference.shape(0, rank: 4)
+    var image = expansion.isInputChannelsFirst ? given : given.channelsFirst
+    if inference.has(Input.expand) { image = try output(expansion.attributes, image, Input.expand, inference) }
     image = try attributes.output(
       image, try inference.shape(Input.depthwise), inference, w: Input.depthwise, bias: Input.depthwise + 1)
-    if inference.has(Input.project) { image = try pointwise(image, Input.project, inference) }
+    if inference.has(Input.project) { image = try output(.pointwise, image, Input.project, inference) }
     let output = image.channelsLast
     if inference.has(Input.addend) {
       let addend = try inference.shape(Input.addend, rank: output.rank)
@@ -63,10 +67,11 @@ package struct DepthwiseBlock: Operator {
     inference.set(0, type, output)
   }
 
-  /// The output of a 1 × 1 convolution over `[N, C, H, W]`.
-  private func pointwise(_ image: Shape, _ input: Int, _ inference: borrowing Inference) throws -> Shape {
-    try ConvolutionAttributes.pointwise.output(
-      image, try inference.shape(input), inference, w: input, bias: input + 1)
+  /// The output of a convolution over `[N, C, H, W]`.
+  private func output(
+    _ attributes: ConvolutionAttributes, _ image: Shape, _ input: Int, _ inference: borrowing Inference
+  ) throws -> Shape {
+    try attributes.output(image, try inference.shape(input), inference, w: input, bias: input + 1)
   }
 
   package var imageInputs: [Int] { [0, Input.addend] }
@@ -77,7 +82,13 @@ package struct DepthwiseBlock: Operator {
   package var viewableInputs: [Int] { [0] }
 
   package func reads(_ view: StridedView, input index: Int, _ planning: Planning) -> Bool {
-    index == 0 && view.hasPixels(planning.input(0))
+    index == 0 && !hasStem(planning) && view.hasPixels(planning.input(0))
+  }
+
+  /// What comes first is more than a product over the pixels.
+  func hasStem(_ planning: Planning) -> Bool {
+    guard planning.has(Input.expand) else { return false }
+    return expansion.isInputChannelsFirst || planning.shape(Input.expand).dropFirst(2).contains { $0 != 1 }
   }
 
   package func writes(_ view: StridedView, _ planning: Planning) -> Bool { view.hasPixels(planning.output(0)) }

@@ -8,6 +8,7 @@ final class DepthwiseBlockRun: Sendable {
   private let kernels: KernelSet
   private let depthwise: ConvolutionProblem
   private let depthwiseWeights: Weights
+  private let stem: StemRows?
   private let expand: Pointwise?
   private let project: Pointwise?
   private let hasAddend: Bool
@@ -86,7 +87,8 @@ final class DepthwiseBlockRun: Sendable {
   init(_ op: DepthwiseBlock, _ planning: Planning) throws {
     self.op = op
     kernels = planning.kernels
-    let input = planning.shape(0).channelsFirst
+    stem = op.hasStem(planning) ? try StemRows(op.expansion, weights: DepthwiseBlock.Input.expand, planning) : nil
+    let input = stem?.image ?? planning.shape(0).channelsFirst
     (xPlace, yPlace) = (PixelPlace(planning.input(0)), PixelPlace(planning.output(0)))
     typealias Input = DepthwiseBlock.Input
     let weights = planning.shape(Input.depthwise)
@@ -102,8 +104,8 @@ final class DepthwiseBlockRun: Sendable {
       down, images: input[0], bytesPerRow: rowBytes, cacheBytes: Self.cacheBytes, threads: planning.threads)
     pixelStride = (channels + 15) & ~15
     expand =
-      planning.has(Input.expand)
-      ? try Pointwise(Input.expand, op.expandActivation, pixels: bands.ring * across.input, planning) : nil
+      stem == nil && planning.has(Input.expand)
+      ? try Pointwise(Input.expand, op.expansion.activation, pixels: bands.ring * across.input, planning) : nil
     project =
       planning.has(Input.project)
       ? try Pointwise(
@@ -118,34 +120,40 @@ final class DepthwiseBlockRun: Sendable {
     func products(_ pointwise: Pointwise?, pixels: Int) -> Double {
       pointwise.map { 2 * Double($0.k) * Double($0.n) * Double(bands.images) * Double(pixels) } ?? 0
     }
-    let expanding = products(expand, pixels: depthwise.geometry.inputSize)
+    let expanding = products(expand, pixels: depthwise.geometry.inputSize) + Double(stem?.problem.flops ?? 0)
     let projecting = products(project, pixels: depthwise.geometry.outputSize)
     return Int(min(expanding + projecting + Double(depthwise.flops), 1e18))
   }
+
+  /// Rows of another image than X are convolved.
+  private var hasRing: Bool { stem != nil || expand != nil }
 
   func step() -> Step {
     let across = depthwise.geometry.axes[1]
     var scratch = Scratch()
     let depthwisePlace = scratch.reserve(depthwiseWeights.scratch)
-    let expandPlace = scratch.reserve(expand?.weights.scratch ?? 0)
+    let expandPlace = scratch.reserve(stem?.weightBytes ?? expand?.weights.scratch ?? 0)
     let projectPlace = scratch.reserve(project?.weights.scratch ?? 0)
-    let ringFloats = expand == nil ? 0 : bands.ring &* across.input &* pixelStride
+    let ringFloats = !hasRing ? 0 : bands.ring &* across.input &* pixelStride
     let rooms = bands.parts.count > 1 ? threads : 1
     let bandFloats = project == nil ? 0 : bands.band &* across.output &* pixelStride
     let pairFloats = max(expand?.pairs?.workspaceFloats ?? 0, project?.pairs?.workspaceFloats ?? 0)
-    let roomFloats = ringFloats &+ bandFloats &+ pairFloats
+    let stemFloats = ((stem?.roomFloats(rows: bands.ring) ?? 0) &+ 15) & ~15
+    let roomFloats = ringFloats &+ bandFloats &+ stemFloats &+ pairFloats
     let roomPlace = scratch.reserve(rooms &* roomFloats &* 4)
     let reachedPlace = scratch.reserve(rooms &* MemoryLayout<RowBands.Reached>.stride)
-    let packed = [depthwiseWeights, expand?.weights, project?.weights].compactMap {
+    var packed = [depthwiseWeights, expand?.weights, project?.weights].compactMap {
       $0?.packed == nil ? nil : $0?.input
     }
+    if stem?.firstRead != nil { packed.append(DepthwiseBlock.Input.expand) }
     return Step(
       kernel: "\(kernels.isa.name)-f32-depthwise-block", flops: flops, workspace: scratch.size,
-      skippedInputs: Set(packed), firstRead: expand?.weights.packed.map { UnsafeRawPointer($0.base) }
+      skippedInputs: Set(packed), firstRead: stem?.firstRead ?? expand?.weights.packed.map { UnsafeRawPointer($0.base) }
     ) { [self] io in
       let call = Call(
         x: io.input(0, as: Float.self) + xPlace.offset, y: io.output(0, as: Float.self) + yPlace.offset,
         addend: hasAddend ? io.input(DepthwiseBlock.Input.addend, as: Float.self) : nil,
+        stem: stem?.call(io, io.workspace + expandPlace, pixelStride: pixelStride),
         expand: expand?.arguments(io, io.workspace + expandPlace),
         depthwise: depthwiseArguments(io, io.workspace + depthwisePlace),
         project: project?.arguments(io, io.workspace + projectPlace))
@@ -155,10 +163,16 @@ final class DepthwiseBlockRun: Sendable {
       let upcoming = io.upcoming
       io.parallel(bands.parts.count) { part, thread in
         let ring = room + thread &* roomFloats, band = ring + ringFloats
-        let own = call.with(workspace: band + bandFloats)
+        let own = call.with(workspace: band + (bandFloats &+ stemFloats))
         let next = io.isLast(part, of: bands.parts.count) ? upcoming : nil
-        bands.run(bands.parts[part], &reached[thread]) { image, rows, _ in
-          if let expand = own.expand { self.expand(expand, x(own, image), rows, ring) }
+        bands.run(bands.parts[part], &reached[thread]) { image, rows, isLast in
+          let target = ring + rows.lowerBound % bands.ring &* across.input &* pixelStride
+          if let stem, let call = own.stem {
+            stem.make(
+              call, image, rows, to: target, band + bandFloats, next: isLast && project == nil ? next : nil)
+          } else if let expand = own.expand {
+            self.expand(expand, x(own, image), rows, target)
+          }
         } use: { image, rows, isLast in
           runBand(own, image, rows, ring, band, next: isLast ? next : nil)
         }
@@ -175,14 +189,14 @@ final class DepthwiseBlockRun: Sendable {
     args.channels = Int64(depthwise.groups)
     args.group = 1
     args.inputs = 1
-    args.x_pixels = dlk_pixels(geometry.input, pixelStride: expand == nil ? xPlace.stride : pixelStride)
+    args.x_pixels = dlk_pixels(geometry.input, pixelStride: hasRing ? pixelStride : xPlace.stride)
     args.y_pixels = dlk_pixels(geometry.output, pixelStride: project == nil ? yPlace.stride : pixelStride)
     args.weights = depthwiseWeights.pointer(io, scratch)
     args.bias = io.hasInput(bias) ? io.input(bias, as: Float.self) : nil
     args.activation = op.activation.function
     args.a = op.activation.a
     args.b = op.activation.b
-    args.x_ring = expand == nil ? 0 : Int64(bands.ring)
+    args.x_ring = hasRing ? Int64(bands.ring) : 0
     return args
   }
 }
@@ -195,6 +209,7 @@ extension DepthwiseBlockRun {
     let x: UnsafePointer<Float>
     let y: UnsafeMutablePointer<Float>
     let addend: UnsafePointer<Float>?
+    let stem: StemRows.Call?
     var expand: dlk_gemm_args?
     let depthwise: dlk_depthwise_args
     var project: dlk_gemm_args?
@@ -213,14 +228,14 @@ extension DepthwiseBlockRun {
   }
 
   private func expand(
-    _ arguments: dlk_gemm_args, _ x: UnsafePointer<Float>, _ rows: Range<Int>, _ ringRoom: UnsafeMutablePointer<Float>
+    _ arguments: dlk_gemm_args, _ x: UnsafePointer<Float>, _ rows: Range<Int>, _ target: UnsafeMutablePointer<Float>
   ) {
     let width = depthwise.geometry.axes[1].input
     var args = arguments
     args.m = Int64(rows.count &* width)
     args.a = x + rows.lowerBound &* width &* xPlace.stride
     args.a_row_stride = Int64(xPlace.stride)
-    args.c = ringRoom + rows.lowerBound % bands.ring &* width &* pixelStride
+    args.c = target
     args.c_row_stride = Int64(pixelStride)
     multiply(&args)
   }
@@ -233,7 +248,7 @@ extension DepthwiseBlockRun {
     let width = across.output
     let pixel = (image &* down.output &+ rows.lowerBound) &* width
     var args = call.depthwise
-    args.x = call.expand == nil ? x(call, image) : UnsafePointer(ringRoom)
+    args.x = hasRing ? UnsafePointer(ringRoom) : x(call, image)
     // The kernel counts rows over the whole output.
     args.y =
       call.project == nil

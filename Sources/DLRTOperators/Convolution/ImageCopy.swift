@@ -27,6 +27,7 @@ struct ImageCopy: Sendable {
   /// Of one image.
   var floats: Int { (height &* width &* channels &+ 15) & ~15 }
   var bytes: Int { floats &* 4 }
+  var rowFloats: Int { width &* channels }
   var pixels: dlk_pixels { dlk_pixels([height, width], pixelStride: channels) }
 
   /// The window over the copy, which has no padding.
@@ -34,9 +35,33 @@ struct ImageCopy: Sendable {
     ConvolutionGeometry([down.inside(height), across.inside(width)]).kernelWindow
   }
 
+  /// All images.
   func run(
     _ io: borrowing StepIO, _ kernels: KernelSet, _ x: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Float>
   ) {
+    let chunks = Chunks(height, cost: Double(width &* channels) * 0.3)
+    for image in 0..<images {
+      let args = arguments(x, image, to: target + image &* floats)
+      io.parallel(chunks) { range in
+        var copy = args
+        kernels.table.pointee.copy_image(&copy, Int64(range.lowerBound), Int64(range.upperBound))
+      }
+    }
+  }
+
+  /// Rows of the copy of one image, into memory for as many.
+  func run(
+    _ rows: Range<Int>, _ kernels: KernelSet, _ x: UnsafePointer<Float>, _ image: Int,
+    _ target: UnsafeMutablePointer<Float>
+  ) {
+    // The kernel counts rows over the whole copy.
+    var args = arguments(x, image, to: target - rows.lowerBound &* width &* channels)
+    kernels.table.pointee.copy_image(&args, Int64(rows.lowerBound), Int64(rows.upperBound))
+  }
+
+  private func arguments(
+    _ x: UnsafePointer<Float>, _ image: Int, to target: UnsafeMutablePointer<Float>
+  ) -> dlk_copy_image_args {
     let plane = down.input &* across.input
     var args = dlk_copy_image_args()
     args.channels = Int64(channels)
@@ -50,15 +75,8 @@ struct ImageCopy: Sendable {
     args.bottom = Int64(height &- down.padBegin &- down.input)
     args.right = Int64(width &- across.padBegin &- across.input)
     args.y_row_stride = Int64(width &* channels)
-    let chunks = Chunks(height, cost: Double(width &* channels) * 0.3)
-    for image in 0..<images {
-      args.x = x + image &* plane &* channels
-      args.y = target + image &* floats
-      let own = args
-      io.parallel(chunks) { range in
-        var copy = own
-        kernels.table.pointee.copy_image(&copy, Int64(range.lowerBound), Int64(range.upperBound))
-      }
-    }
+    args.x = x + image &* plane &* channels
+    args.y = target
+    return args
   }
 }

@@ -26,9 +26,6 @@ final class PixelConvolution: Sendable {
     case winograd(tile: Int)
   }
 
-  /// Below this, the window's rows are too short to be worth an address each.
-  static let fewChannels = 8
-
   init(_ problem: ConvolutionProblem, _ op: ConvNHWC, _ planning: Planning) throws {
     self.problem = problem
     self.op = op
@@ -37,7 +34,7 @@ final class PixelConvolution: Sendable {
     (xPlace, yPlace) = (PixelPlace(planning.input(0)), PixelPlace(planning.output(0)))
     let geometry = problem.geometry
     let isPlanar = geometry.axes.dropLast(2).isEmpty
-    let isCopied = isPlanar && problem.groups == 1 && problem.inputChannels <= Self.fewChannels
+    let isCopied = isPlanar && problem.groups == 1 && problem.inputChannels <= ConvNHWC.fewChannels
     if Self.hasSmallGroups(problem, kernels), !hasAddend, !op.isInputChannelsFirst {
       method = .depthwise
     } else if isCopied, op.isInputChannelsFirst || !geometry.isPointwise {

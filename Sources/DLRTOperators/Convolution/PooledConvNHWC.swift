@@ -14,8 +14,6 @@ package struct PooledConvNHWC: Operator {
 
   /// Of the names of the pool's attributes.
   package static let poolPrefix = "pool_"
-  /// Of X at most: with more, the copy that this makes of each image is not worth it.
-  package static let mostChannels = PixelConvolution.fewChannels
 
   let convolution: ConvNHWC
   let pool: PoolNHWC
@@ -40,11 +38,6 @@ package struct PooledConvNHWC: Operator {
 
   package func plan(_ planning: inout Planning) throws -> Step {
     if planning.output(0).count == 0 { return .nothing }
-    guard convolution.attributes.group == 1 else {
-      throw DLRTError(
-        .invalidModel, "the convolution has groups", tensor: "group", expected: "1",
-        got: "\(convolution.attributes.group)")
-    }
     return try PooledConvolution(self, planning).step()
   }
 }
@@ -54,17 +47,12 @@ package struct PooledConvNHWC: Operator {
 private final class PooledConvolution: Sendable {
   private let op: PooledConvNHWC
   private let kernels: KernelSet
-  private let problem: ConvolutionProblem
+  private let stem: StemRows
   private let pooling: ConvolutionGeometry
-  private let copy: ImageCopy
-  private let packing: WeightPacking
-  private let weights: TensorStorage?
   private let bands: RowBands
   private let yPlace: PixelPlace
   private let threads: Int
 
-  /// More than any memory holds, though only some rows of it are ever there.
-  private static let mostBytes = 1 << 47
   /// What a band leaves in the second-level cache, of which little else takes a part.
   private static let cacheBytes = 512 << 10
 
@@ -72,43 +60,34 @@ private final class PooledConvolution: Sendable {
     self.op = op
     kernels = planning.kernels
     threads = planning.threads
-    let shape = planning.shape(0), isChannelsFirst = op.convolution.isInputChannelsFirst
-    problem = try op.convolution.attributes.problem(
-      x: isChannelsFirst ? shape : shape.channelsFirst, w: planning.shape(1))
-    let image = [problem.batch, problem.outputChannels] + problem.geometry.output
-    guard try Tensor.byteCount(.float32, image) <= Self.mostBytes else {
-      throw DLRTError(.limitExceeded, "the image between convolution and pool is too large", got: "shape \(image)")
-    }
-    pooling = try op.pool.pool.geometry(image)
-    copy = try ImageCopy(problem, isChannelsFirst: isChannelsFirst)
-    packing = WeightPacking(problem, kernels, .panels)
-    weights = try planning.constant(1).map { [packing] in try packing.packed($0, planning).storage }
+    stem = try StemRows(op.convolution, weights: 1, planning)
+    pooling = try op.pool.pool.geometry(stem.image)
     yPlace = PixelPlace(planning.output(0))
     let (down, across) = (pooling.axes[0], pooling.axes[1])
     bands = RowBands(
-      down, images: problem.batch,
-      bytesPerRow: Double(down.stride) * Double(across.input) * Double(problem.outputChannels) * 4,
-      cacheBytes: Self.cacheBytes, threads: planning.threads)
+      down, images: stem.problem.batch,
+      bytesPerRow: Double(down.stride) * Double(across.input) * Double(stem.problem.outputChannels) * 4,
+      cacheBytes: Self.cacheBytes,
+      threads: planning.threads)
   }
 
+  private var channels: Int { stem.problem.outputChannels }
   /// Floats of a row of the convolution.
-  private var rowFloats: Int { pooling.axes[1].input &* problem.outputChannels }
+  private var rowFloats: Int { pooling.axes[1].input &* channels }
 
   func step() -> Step {
     var scratch = Scratch()
-    let weightsPlace = scratch.reserve(weights == nil ? packing.bytes : 0)
-    let imagesPlace = scratch.reserve(copy.bytes &* problem.batch)
+    let weightsPlace = scratch.reserve(stem.weightBytes)
     let rooms = bands.parts.count > 1 ? threads : 1
-    let roomFloats = (bands.ring &* rowFloats &+ 15) & ~15
+    let ringFloats = (bands.ring &* rowFloats &+ 15) & ~15
+    let roomFloats = ringFloats &+ (stem.roomFloats(rows: bands.ring) &+ 15) & ~15
     let roomPlace = scratch.reserve(rooms &* roomFloats &* 4)
     let reachedPlace = scratch.reserve(rooms &* MemoryLayout<RowBands.Reached>.stride)
     return Step(
-      kernel: "\(kernels.isa.name)-f32-conv-pooled", flops: problem.flops, workspace: scratch.size,
-      skippedInputs: weights == nil ? [] : [1], firstRead: weights.map { UnsafeRawPointer($0.base) }
+      kernel: "\(kernels.isa.name)-f32-conv-pooled", flops: stem.problem.flops, workspace: scratch.size,
+      skippedInputs: stem.firstRead == nil ? [] : [1], firstRead: stem.firstRead
     ) { [self] io in
-      let images = (io.workspace + imagesPlace).assumingMemoryBound(to: Float.self)
-      copy.run(io, kernels, io.input(0, as: Float.self), images)
-      let convolution = convolutionArguments(io, io.workspace + weightsPlace)
+      let convolution = stem.call(io, io.workspace + weightsPlace, pixelStride: channels)
       let pool = poolArguments()
       let y = io.output(0, as: Float.self) + yPlace.offset
       let room = (io.workspace + roomPlace).assumingMemoryBound(to: Float.self)
@@ -119,8 +98,9 @@ private final class PooledConvolution: Sendable {
         let ring = room + thread &* roomFloats
         let next = io.isLast(part, of: bands.parts.count) ? upcoming : nil
         bands.run(bands.parts[part], &reached[thread]) { image, rows, isLast in
-          convolve(
-            convolution, UnsafePointer(images) + image &* copy.floats, rows, ring, next: isLast ? next : nil)
+          stem.make(
+            convolution, image, rows, to: ring + rows.lowerBound % bands.ring &* rowFloats, ring + ringFloats,
+            next: isLast ? next : nil)
         } use: { image, rows, _ in
           var own = pool
           own.x = UnsafePointer(ring)
@@ -131,50 +111,14 @@ private final class PooledConvolution: Sendable {
     }
   }
 
-  private func convolutionArguments(_ io: borrowing StepIO, _ scratch: UnsafeMutableRawPointer) -> dlk_conv_args {
-    let activation = op.convolution.activation
-    var args = dlk_conv_args()
-    args.window = copy.window
-    args.channels = Int64(problem.inputChannels)
-    args.n = Int64(problem.outputChannels)
-    args.groups = 1
-    args.x_pixels = copy.pixels
-    args.y_pixels = dlk_pixels(problem.geometry.output, pixelStride: problem.outputChannels)
-    args.weights = packing.weights(weights, io, at: scratch)
-    // The copies hold their padding; there is no other.
-    args.padding = args.weights
-    args.epilogue.scale = 1
-    args.epilogue.bias = io.hasInput(2) ? io.input(2, as: Float.self) : nil
-    args.epilogue.activation = activation.function
-    args.epilogue.a = activation.a
-    args.epilogue.b = activation.b
-    return args
-  }
-
   private func poolArguments() -> dlk_pool_args {
     var args = dlk_pool_args()
     args.function = op.pool.pooling
     args.window = pooling.kernelWindow
-    args.channels = Int64(problem.outputChannels)
-    args.x_pixels = dlk_pixels(pooling.input, pixelStride: problem.outputChannels)
+    args.channels = Int64(channels)
+    args.x_pixels = dlk_pixels(pooling.input, pixelStride: channels)
     args.y_pixels = dlk_pixels(pooling.output, pixelStride: yPlace.stride)
     args.x_ring = Int64(bands.ring)
     return args
-  }
-
-  /// Rows that are adjacent in the ring.
-  private func convolve(
-    _ arguments: dlk_conv_args, _ image: UnsafePointer<Float>, _ rows: Range<Int>, _ ring: UnsafeMutablePointer<Float>,
-    next: UnsafeRawPointer?
-  ) {
-    let width = pooling.axes[1].input, panel = Int(kernels.table.pointee.gemm_panel)
-    var args = arguments
-    args.x = image
-    args.next = next
-    // The kernel counts pixels over the whole output.
-    args.y = ring + (rows.lowerBound % bands.ring &- rows.lowerBound) &* rowFloats
-    kernels.table.pointee.conv(
-      &args, Int64(rows.lowerBound &* width), Int64(rows.upperBound &* width), 0,
-      Int64((problem.outputChannels &+ panel &- 1) / panel))
   }
 }

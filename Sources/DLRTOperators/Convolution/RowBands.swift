@@ -21,7 +21,8 @@ struct RowBands: Sendable {
     // Kernels may make rows two at a time.
     band = fitting == 1 ? 1 : (fitting + 1) & ~1
     // Windows may be much higher than the image.
-    ring = max(1, min((band - 1) * down.stride + down.extent, down.input))
+    let unit = band * down.stride, span = unit - down.stride + down.extent
+    ring = max(1, min((span + unit - 1) / unit * unit, down.input))
     // The rows between two parts are made twice.
     let rows = images * down.output
     let wanted = threads == 1 ? 1 : threads * (down.output >= 16 * threads ? 2 : 1)
@@ -45,15 +46,20 @@ struct RowBands: Sendable {
     _ rows: Range<Int>, _ reached: inout Reached, make: (_ image: Int, Range<Int>, Bool) -> Void,
     use: (_ image: Int, Range<Int>, Bool) -> Void
   ) {
+    // Bands end where what they need of the image ends with so many rows, or as near as strides allow: what is made for
+    // the next one is then one piece of the ring.
+    let unit = band &* down.stride, lead = remainder(down.extent &- down.padBegin, down.stride)
     var row = rows.lowerBound
     while row < rows.upperBound {
       let image = row / down.output, first = image &* down.output
       let end = min(rows.upperBound, first &+ down.output)
       var next = reached.row == row && row > first ? reached.next : 0
       while row < end {
-        let after = min(row &+ band, end)
-        let needed = min(down.input, down.start(after &- 1 &- first) &+ down.extent)
         next = max(next, down.start(row &- first))
+        let piece = next &- remainder(next &- lead, unit) &+ unit
+        let fitting = first &+ (piece &- down.extent &+ down.padBegin) / down.stride &+ 1
+        let after = min(end, row &+ band, max(row &+ 1, fitting))
+        let needed = min(down.input, down.start(after &- 1 &- first) &+ down.extent)
         while next < needed {
           let count = min(needed &- next, ring &- next % ring)
           make(image, next..<next &+ count, after == rows.upperBound && next &+ count == needed)
@@ -65,4 +71,10 @@ struct RowBands: Sendable {
       reached = Reached(row: row, next: next)
     }
   }
+}
+
+/// The least number that is not negative and differs from `value` by a multiple of `divisor`.
+private func remainder(_ value: Int, _ divisor: Int) -> Int {
+  let rest = value % divisor
+  return rest < 0 ? rest &+ divisor : rest
 }
