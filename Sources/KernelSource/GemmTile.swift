@@ -194,7 +194,7 @@ enum RowKernel<let P: Int, let NV: Int> {
 }
 
 /// Rows of the highest tile of all.
-@inline(__always) var highestTile: Int { 14 }
+@inline(__always) var highestTile: Int { 12 }
 
 #if DL_AVX512
   /// Vectors of columns in a whole panel.
@@ -249,10 +249,6 @@ enum RowKernel<let P: Int, let NV: Int> {
     case (2, 12): MicroKernel<12, 2, WholeColumns>.run(tile)
     case (1, 9): MicroKernel<9, 1, WholeColumns>.run(tile)
     case (1, 10): MicroKernel<10, 1, WholeColumns>.run(tile)
-    case (1, 11): MicroKernel<11, 1, WholeColumns>.run(tile)
-    case (1, 12): MicroKernel<12, 1, WholeColumns>.run(tile)
-    case (1, 13): MicroKernel<13, 1, WholeColumns>.run(tile)
-    case (1, 14): MicroKernel<14, 1, WholeColumns>.run(tile)
     default: runNarrowTile(tile, rows: rows)
     }
   }

@@ -18,28 +18,89 @@ import Testing
     return network.model(Array(Set(results)).sorted { $0.index < $1.index }, all: false)
   }
 
+  /// A network of blocks that weigh their channels by what they hold (arXiv 1709.01507), with sums around them.
+  private func squeezing(_ seed: UInt64, _ shape: [Int]) throws -> Network {
+    var network = Network(seed: seed, shape)
+    try network.conv(0, 40, kernel: 3)
+    for _ in 0..<4 {
+      let source = network.values.count - 1
+      let (x, channels) = network.values[source]
+      try network.conv(source, channels, kernel: 3, groups: network.pick(2) == 0 ? 1 : channels)
+      let wide = network.values[network.values.count - 1].id
+      let mean = network.builder.node("GlobalAveragePool", [wide])
+      let few = network.builder.node(
+        "Relu", [network.builder.node("Conv", [mean, try network.weights([8, channels, 1, 1])])])
+      let gate = network.builder.node(
+        "Sigmoid", [network.builder.node("Conv", [few, try network.weights([channels, 8, 1, 1])])])
+      var value = network.builder.node("Mul", [wide, gate])
+      switch network.pick(3) {
+      case 0: value = network.builder.node("Add", [value, x])
+      case 1:
+        let scaled = network.builder.node("Mul", [value, try network.weights([channels, 1, 1])])
+        value = network.builder.node("Tanh", [network.builder.node("Add", [scaled, x])])
+      default: break
+      }
+      network.add(value, channels)
+      try network.conv(network.values.count - 1, 24 + network.pick(40), kernel: 1)
+    }
+    return network
+  }
+
   @Test(arguments: [1, 2]) func randomNetworks(_ threads: Int) throws {
     for seed in 0..<16 as Range<UInt64> {
-      let images = 2 + Int(seed % 3), size = [5, 37, 50 + Int(seed % 5)]
-      var numbers = RandomNumbers(seed: seed)
-      let x = try numbers.tensor([images] + size).array(of: Float.self)
-      let together = try network(seed, [images] + size).session(SessionOptions(threads: threads))
-      let alone = try network(seed, [1] + size).session()
-      var parts: [[Float]] = []
-      for image in 0..<images {
-        let count = x.count / images
-        let results = try alone.run([floats(Array(x[image * count..<(image + 1) * count]), [1] + size)])
-        for (index, result) in results.enumerated() {
-          if image == 0 { parts.append([]) }
-          parts[index] += try result.floats()
-        }
-      }
-      for _ in 0..<2 {
-        let results = try together.run([floats(x, [images] + size)])
-        for (result, part) in zip(results, parts) {
-          #expect(try result.floats().map(\.bitPattern) == part.map(\.bitPattern), "seed \(seed)")
-        }
+      let images = 2 + Int(seed % 3)
+      try check(seed, images, [5, 37, 50 + Int(seed % 5)], threads: threads) { try network(seed, $0) }
+      try check(seed, images, [5, 61, 70], threads: threads) { shape in
+        let network = try squeezing(seed, shape), last = network.values.count - 1
+        let results = Set([network.values[last].id, network.values[1 + Int(seed) % last].id])
+        return network.model(results.sorted { $0.index < $1.index }, all: false)
       }
     }
+  }
+
+  private func check(
+    _ seed: UInt64, _ images: Int, _ size: [Int], threads: Int, _ network: ([Int]) throws -> GraphBuilder
+  ) throws {
+    var numbers = RandomNumbers(seed: seed)
+    let x = try numbers.tensor([images] + size).array(of: Float.self)
+    let together = try network([images] + size).session(SessionOptions(threads: threads))
+    let alone = try network([1] + size).session()
+    var parts: [[Float]] = []
+    for image in 0..<images {
+      let count = x.count / images
+      let results = try alone.run([floats(Array(x[image * count..<(image + 1) * count]), [1] + size)])
+      for (index, result) in results.enumerated() {
+        if image == 0 { parts.append([]) }
+        parts[index] += try result.floats()
+      }
+    }
+    for _ in 0..<2 {
+      let results = try together.run([floats(x, [images] + size)])
+      for (result, part) in zip(results, parts) {
+        #expect(try result.floats().map(\.bitPattern) == part.map(\.bitPattern), "seed \(seed)")
+      }
+    }
+  }
+
+  /// What lies between the first and the last step of a group is one image's, and steps that come later use the memory of
+  /// earlier ones again.
+  @Test func batchesNeedLittleMore() throws {
+    func memory(_ images: Int, _ network: ([Int]) throws -> Network) throws -> Int {
+      var network = try network([images, 3, 80, 80])
+      try network.conv(network.values.count - 1, 1, kernel: 1)
+      let model = network.model([network.values[network.values.count - 1].id], all: false)
+      return try model.session(SessionOptions(threads: 1)).plan(shapes: [[images, 3, 80, 80]]).arenaBytes
+    }
+    func chain(_ shape: [Int]) throws -> Network {
+      var network = Network(seed: 1, shape)
+      for _ in 0..<9 { try network.conv(network.values.count - 1, 40, kernel: 3) }
+      return network
+    }
+    for network in [chain, { try squeezing(3, $0) }] {
+      // Only the result, of one channel, is there for all images.
+      #expect(try memory(16, network) - memory(2, network) < 14 * 80 * 80 * 4 * 2)
+    }
+    // Two images in turn, beside a copy of the input and the result.
+    #expect(try memory(16, chain) < (2 * 40 + 16 + 3) * 82 * 82 * 4 * 5 / 4)
   }
 }

@@ -14,6 +14,23 @@ struct ImageGroups {
   /// By position; nil for steps that take the whole batch at once.
   private var groups: [Group?]
 
+  /// A step that could take images one by one.
+  private struct Candidate {
+    let images: Int
+    /// Of one image, read and written; and what is read for each of them again.
+    let imageBytes: Int
+    let constantBytes: Int
+
+    /// Weights are read once for each image, which must be enough for all threads.
+    func gains(threads: Int) -> Bool {
+      imageBytes &* images > cachedBytes && 3 &* imageBytes >= constantBytes
+        && (threads == 1 || imageBytes / threads >= threadBytes)
+    }
+
+    /// It costs little beside an image that passes it by.
+    func isSmall(beside bytes: Int) -> Bool { imageBytes &* images <= cachedBytes && constantBytes <= bytes / 2 }
+  }
+
   /// What a step may read and write of a batch before its memory is worth a thought.
   private static let cachedBytes = 1 << 20
   /// What a thread may read and write of one image before it pays to wake it.
@@ -22,13 +39,12 @@ struct ImageGroups {
   /// - Parameter threads: of a run; they share the work on one image.
   init(_ run: [NodeID], _ views: StageViews, threads: Int) {
     groups = Array(repeating: nil, count: run.count)
-    let images = run.map { Self.images(of: $0, views, threads: threads) }
+    let candidates = run.map { Self.candidate($0, views) }
     var start = 0
     while start < run.count {
-      var end = start + 1
-      while end < run.count, images[end] == images[start] { end += 1 }
-      if let count = images[start], end - start > 1 {
-        for position in start..<end { groups[position] = Group(steps: start..<end, images: count) }
+      let end = Self.end(of: candidates, from: start, threads: threads)
+      if end - start > 1, let images = candidates[start]?.images {
+        for position in start..<end { groups[position] = Group(steps: start..<end, images: images) }
       }
       start = end
     }
@@ -36,16 +52,38 @@ struct ImageGroups {
 
   subscript(position: Int) -> Group? { groups[position] }
 
-  /// The images of a step that had better take them one by one.
-  private static func images(of id: NodeID, _ views: StageViews, threads: Int) -> Int? {
+  /// Where the group that begins at a step ends: with the last one that gains by it. Small ones between two of them, as in
+  /// squeeze-and-excitation, go along.
+  private static func end(of candidates: [Candidate?], from start: Int, threads: Int) -> Int {
+    guard let first = candidates[start], first.gains(threads: threads) else { return start + 1 }
+    var end = start + 1, bytes = first.imageBytes
+    for position in end..<candidates.count {
+      guard let next = candidates[position], next.images == first.images else { break }
+      if next.gains(threads: threads) {
+        (end, bytes) = (position + 1, next.imageBytes)
+      } else if !next.isSmall(beside: bytes) {
+        break
+      }
+    }
+    return end
+  }
+
+  /// The inputs of a node that hold images, as far as they are not constant.
+  static func imageInputs(of op: any Operator, _ node: Node) -> [Int] {
+    op.elementwiseKernel == nil ? op.imageInputs : Array(node.inputs.indices)
+  }
+
+  private static func candidate(_ id: NodeID, _ views: StageViews) -> Candidate? {
     let node = views.program.graph[id]
-    guard let op = views.program.op(id), !op.imageInputs.isEmpty, node.outputs.count == 1, let output = node.outputs[0],
+    guard let op = views.program.op(id), node.outputs.count == 1, let output = node.outputs[0],
       let images = views.shape(output).first, images > 1
     else { return nil }
-    var (constantBytes, otherBytes) = (0, 0)
+    let imageInputs = imageInputs(of: op, node), rank = views.shape(output).count
+    if imageInputs.isEmpty || op.viewedInput != nil { return nil }
+    var constantBytes = 0, otherBytes = 0
     func add(_ value: ValueID, in place: ValueID?, _ view: StridedView?) -> Bool {
       guard let place, views.isPlain(value), views.isPlain(place), views.shape(value).first == images,
-        views.shape(place).first == images,
+        views.shape(value).count == rank, views.shape(place).first == images,
         view == nil || view?.strides.first == views.shape(place).product / images
       else { return false }
       otherBytes = otherBytes &+ views.bytes(value)
@@ -53,18 +91,17 @@ struct ImageGroups {
     }
     for (index, pair) in zip(node.inputs, views.inputs(of: id)).enumerated() {
       guard let input = pair.0 else { continue }
-      if op.imageInputs.contains(index) {
-        guard add(input, in: pair.1, views.view(of: index, id)) else { return nil }
-      } else {
-        guard views.facts[input]?.constant != nil else { return nil }
+      if views.facts[input]?.constant != nil {
+        // The same for all images.
+        let shape = views.shape(input)
+        if imageInputs.contains(index), shape.count >= rank, shape.first != 1 { return nil }
         constantBytes = constantBytes &+ views.bytes(input)
+      } else if !imageInputs.contains(index) || !add(input, in: pair.1, views.view(of: index, id)) {
+        return nil
       }
     }
     guard add(output, in: views.outputs(of: id)[0], views.outputView(id)) else { return nil }
-    // Weights are read once for each image, which must be enough for all threads.
-    let perImage = otherBytes / images
-    let isEnough = threads == 1 || perImage / threads >= threadBytes
-    return otherBytes > cachedBytes && perImage >= constantBytes && isEnough ? images : nil
+    return Candidate(images: images, imageBytes: otherBytes / images, constantBytes: constantBytes)
   }
 }
 

@@ -39,12 +39,12 @@ extension StageBuilder {
     let node = program.graph[id]
     let outputs = views.outputs(of: id).map { output in output.flatMap { lastUse[$0] == nil ? nil : $0 } }
     let uses = PackedWeightList()
-    let images = group == nil ? [] : program.op(id)?.imageInputs ?? []
+    let images = group == nil ? [] : program.op(id).map { ImageGroups.imageInputs(of: $0, node) } ?? []
     // Operands have the shapes that the operator knows, wherever their elements are.
     let planning = Planning(
       inputs: node.inputs.enumerated().map { index, input in
         let given = input.map { operand($0, views.view(of: index, id)) }
-        return images.contains(index) ? given?.firstImage : given
+        return images.contains(index) && given?.constant == nil ? given?.firstImage : given
       },
       outputs: zip(node.outputs, outputs).enumerated().map { index, output in
         guard output.1 != nil, let value = output.0 else { return nil }

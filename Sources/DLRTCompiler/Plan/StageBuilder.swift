@@ -236,32 +236,32 @@ extension StageBuilder {
       stage.dynamicCount += 1
       return
     }
-    let size = operand(output).byteCount
-    if let group = groups[position], last < group.steps.upperBound {
-      add(output, Buffer(size: size / group.images, kind: .arena, first: position, last: last, holdsImage: true))
-      return
-    }
+    let wholeSize = operand(output).byteCount
+    let group = groups[position].flatMap { last < $0.steps.upperBound ? $0 : nil }
+    let size = wholeSize / (group?.images ?? 1), holdsImage = group != nil
     if index == 0, !isPart {
       // Another input may be read out of the same memory, as a part of what a Concat makes is.
       let read = views.inputs(of: id).map { $0.flatMap { bufferOf[$0] } }
       for candidate in program.op(id)?.inPlaceInputs ?? [] {
         guard let input = program.graph[id].input(candidate), let shared = bufferOf[input],
           case .arena = buffers[shared].kind, buffers[shared].last <= position, buffers[shared].size == size,
-          operand(input).byteCount == size, read.count(where: { $0 == shared }) == 1
+          buffers[shared].holdsImage == holdsImage, operand(input).byteCount == wholeSize,
+          read.count(where: { $0 == shared }) == 1
         else { continue }
         bufferOf[output] = shared
         buffers[shared].last = max(buffers[shared].last, last)
         return
       }
     }
-    add(output, Buffer(size: size, kind: .arena, first: position, last: last))
+    add(output, Buffer(size: size, kind: .arena, first: position, last: last, holdsImage: holdsImage))
   }
 
-  /// What steps that share images read and write is there from the first to the last of them.
+  /// What steps that share images read and write of a whole batch is there from the first to the last of them; what holds
+  /// one image is made anew for each.
   private func prolongLives(of id: NodeID, at position: Int) {
     guard let group = groups[position] else { return }
     for case let value? in views.inputs(of: id) + views.outputs(of: id) {
-      guard let buffer = bufferOf[value] else { continue }
+      guard let buffer = bufferOf[value], !buffers[buffer].holdsImage else { continue }
       buffers[buffer].first = min(buffers[buffer].first, group.steps.lowerBound)
       buffers[buffer].last = max(buffers[buffer].last, group.steps.upperBound - 1)
     }

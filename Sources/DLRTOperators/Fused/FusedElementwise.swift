@@ -19,6 +19,8 @@ package struct FusedElementwise: Operator {
     }
   }
 
+  package var imageInputs: [Int] { Array(0..<program.inputCount) }
+
   package var inPlaceInputs: [Int] { Array(0..<program.inputCount) }
 
   package func infer(_ inference: inout Inference) throws {
