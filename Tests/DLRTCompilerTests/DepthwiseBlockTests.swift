@@ -115,6 +115,12 @@ import Testing
     Block(
       height: 90, width: 70,
       stem: Block.Stem(channels: 8, strides: [1, 1], dilations: [3, 2], pads: [3, 2, 3, 2], isSecond: true)),
+    Block(
+      height: 190, width: 170, stem: Block.Stem(channels: 8, kernel: [1, 1], pads: [0, 0, 0, 0], isSecond: true)),
+    Block(
+      height: 60, width: 51,
+      stem: Block.Stem(channels: 7, kernel: [1, 1], strides: [1, 1], pads: [1, 1, 1, 1], isSecond: true)),
+    Block(height: 190, width: 170, stem: Block.Stem(channels: 8, kernel: [1, 1], pads: [0, 0, 0, 0])),
     Block(height: 300, width: 21, stem: Block.Stem(isSecond: true), hidden: 96, strides: [2, 1], hasResidual: true),
   ]
 
@@ -152,9 +158,10 @@ import Testing
         ["group": .int(1 << 14), "strides": .ints([far, far])]))
     let model = try b.model()
     #expect(model.operatorCounts["ai.dlrt::DepthwiseBlock"] == 1)
-    #expect(throws: DLRTError.self) {
+    let error = #expect(throws: DLRTError.self) {
       try Session(model, options: SessionOptions(threads: 2)).run([.tensor(try numbers([1, 1, 1, 1], 3))])
     }
+    #expect(error?.code == .limitExceeded)
   }
 
   /// A value that others read, and weights that only a run knows.

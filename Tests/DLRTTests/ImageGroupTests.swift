@@ -82,6 +82,37 @@ import Testing
     }
   }
 
+  /// An operand that the old attribute `axis` lays along the images, and a reduction of a whole image: one step knows of
+  /// all images, and the number of threads changes nothing.
+  @Test func operandsMayFollowTheBatch() throws {
+    let shape = [3, 40, 70, 70], offsets: [Float] = [1, 20, 300]
+    let numbers = (0..<shape.reduce(1, *)).map { Float($0 % 97) / 50 - 1 }
+    func results(_ threads: Int, optimizes: Bool) throws -> [[UInt32]] {
+      var b = GraphBuilder()
+      let x = b.input("x", .float32, Shape(shape))
+      let sum = try b.imported(
+        "Add", version: 6, [b.node("Neg", [x]), b.constant(try Tensor(offsets, shape: [3]))],
+        ["broadcast": .int(1), "axis": .int(0)])[0]
+      b.output(b.node("Sub", [b.node("Mul", [sum, sum]), sum]))
+      b.output(try b.imported("ReduceLogSumExp", version: 11, [b.node("Abs", [sum])], ["axes": .ints([1, 2, 3])])[0])
+      let session = try Session(b.model(optimizes: optimizes), options: SessionOptions(threads: threads))
+      return try session.run([.tensor(try Tensor(numbers, shape: shape))]).map { try $0.floats().map(\.bitPattern) }
+    }
+    let expected = numbers.enumerated().map { index, x in
+      let sum = offsets[index / (40 * 70 * 70)] - x
+      return (sum * sum - sum).bitPattern
+    }
+    // So many threads would have too little to do in one image.
+    let sums = try results(64, optimizes: true)[1]
+    for (threads, optimizes) in [(1, false), (1, true), (2, false), (2, true)] {
+      let results = try results(threads, optimizes: optimizes)
+      // A million differences would take minutes to describe.
+      let areEqual = results[0] == expected
+      #expect(areEqual)
+      #expect(results[1] == sums)
+    }
+  }
+
   /// What lies between the first and the last step of a group is one image's, and steps that come later use the memory of
   /// earlier ones again.
   @Test func batchesNeedLittleMore() throws {

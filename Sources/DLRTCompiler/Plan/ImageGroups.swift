@@ -21,10 +21,10 @@ struct ImageGroups {
     let imageBytes: Int
     let constantBytes: Int
 
-    /// Weights are read once for each image, which must be enough for all threads.
+    /// A step begins, and weights are read, once for each image, which must be enough for all threads.
     func gains(threads: Int) -> Bool {
       imageBytes &* images > cachedBytes && 3 &* imageBytes >= constantBytes
-        && (threads == 1 || imageBytes / threads >= threadBytes)
+        && (threads == 1 ? imageBytes >= leastBytes : imageBytes / threads >= threadBytes)
     }
 
     /// It costs little beside an image that passes it by.
@@ -33,6 +33,8 @@ struct ImageGroups {
 
   /// What a step may read and write of a batch before its memory is worth a thought.
   private static let cachedBytes = 1 << 20
+  /// What a step may read and write of one image before its beginning is worth no thought.
+  private static let leastBytes = 32 << 10
   /// What a thread may read and write of one image before it pays to wake it.
   private static let threadBytes = 128 << 10
 
@@ -79,7 +81,12 @@ struct ImageGroups {
       let images = views.shape(output).first, images > 1
     else { return nil }
     let imageInputs = imageInputs(of: op, node), rank = views.shape(output).count
-    if imageInputs.isEmpty || op.viewedInput != nil { return nil }
+    // Operands of old models may begin at any axis, and a sum of all elements is cut into parts for threads.
+    if imageInputs.isEmpty || op.viewedInput != nil || node.attributes["axis"] != nil
+      || views.shape(output).product <= images
+    {
+      return nil
+    }
     var constantBytes = 0, otherBytes = 0
     func add(_ value: ValueID, in place: ValueID?, _ view: StridedView?) -> Bool {
       guard let place, views.isPlain(value), views.isPlain(place), views.shape(value).first == images,

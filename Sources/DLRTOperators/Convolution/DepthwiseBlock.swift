@@ -28,7 +28,7 @@ package struct DepthwiseBlock: Operator {
     static let addend = 7
   }
 
-  /// Prefixes of the attributes that name the outer activations.
+  /// Of the names of the attributes of the convolution before, and of those of the last activation.
   package static let expandPrefix = "expand_"
   package static let projectPrefix = "project_"
 
@@ -82,13 +82,15 @@ package struct DepthwiseBlock: Operator {
   package var viewableInputs: [Int] { [0] }
 
   package func reads(_ view: StridedView, input index: Int, _ planning: Planning) -> Bool {
-    index == 0 && !hasStem(planning) && view.hasPixels(planning.input(0))
+    index == 0 && (try? hasStem(planning)) == false && view.hasPixels(planning.input(0))
   }
 
   /// What comes first is more than a product over the pixels.
-  func hasStem(_ planning: Planning) -> Bool {
+  func hasStem(_ planning: Planning) throws -> Bool {
     guard planning.has(Input.expand) else { return false }
-    return expansion.isInputChannelsFirst || planning.shape(Input.expand).dropFirst(2).contains { $0 != 1 }
+    if expansion.isInputChannelsFirst { return true }
+    return try !expansion.attributes.problem(x: planning.shape(0).channelsFirst, w: planning.shape(Input.expand))
+      .geometry.isPointwise
   }
 
   package func writes(_ view: StridedView, _ planning: Planning) -> Bool { view.hasPixels(planning.output(0)) }
@@ -96,10 +98,11 @@ package struct DepthwiseBlock: Operator {
   package func plan(_ planning: inout Planning) throws -> Step {
     if planning.output(0).count == 0 { return .nothing }
     let weights = planning.shape(Input.depthwise)
-    guard weights[1] == 1, weights[0] == attributes.group else {
+    guard weights[1] == 1, weights[0] == attributes.group, expansion.attributes.group == 1 else {
       throw DLRTError(
-        .invalidModel, "the convolution between is not depthwise", tensor: "depthwise",
-        expected: "[\(attributes.group), 1, …]", got: "\(weights)")
+        .invalidModel, "only the convolution between is depthwise", tensor: "depthwise",
+        expected: "[\(attributes.group), 1, …], and expand_group 1",
+        got: "\(weights), \(expansion.attributes.group)")
     }
     return try DepthwiseBlockRun(self, planning).step()
   }

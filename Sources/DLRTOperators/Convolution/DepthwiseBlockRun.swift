@@ -87,12 +87,13 @@ final class DepthwiseBlockRun: Sendable {
   init(_ op: DepthwiseBlock, _ planning: Planning) throws {
     self.op = op
     kernels = planning.kernels
-    stem = op.hasStem(planning) ? try StemRows(op.expansion, weights: DepthwiseBlock.Input.expand, planning) : nil
+    stem = try op.hasStem(planning) ? try StemRows(op.expansion, weights: DepthwiseBlock.Input.expand, planning) : nil
     let input = stem?.image ?? planning.shape(0).channelsFirst
     (xPlace, yPlace) = (PixelPlace(planning.input(0)), PixelPlace(planning.output(0)))
     typealias Input = DepthwiseBlock.Input
     let weights = planning.shape(Input.depthwise)
     let channels = weights[0]
+    try StemRows.check([input[0], channels] + input[2...])
     depthwise = try op.attributes.problem(x: [input[0], channels] + input[2...], w: weights)
     depthwiseWeights = try Weights(Input.depthwise, depthwise, .taps, planning)
     let geometry = depthwise.geometry
@@ -138,7 +139,7 @@ final class DepthwiseBlockRun: Sendable {
     let rooms = bands.parts.count > 1 ? threads : 1
     let bandFloats = project == nil ? 0 : bands.band &* across.output &* pixelStride
     let pairFloats = max(expand?.pairs?.workspaceFloats ?? 0, project?.pairs?.workspaceFloats ?? 0)
-    let stemFloats = ((stem?.roomFloats(rows: bands.ring) ?? 0) &+ 15) & ~15
+    let stemFloats = stem?.roomFloats(rows: bands.ring) ?? 0
     let roomFloats = ringFloats &+ bandFloats &+ stemFloats &+ pairFloats
     let roomPlace = scratch.reserve(rooms &* roomFloats &* 4)
     let reachedPlace = scratch.reserve(rooms &* MemoryLayout<RowBands.Reached>.stride)

@@ -80,7 +80,7 @@ private final class PooledConvolution: Sendable {
     let weightsPlace = scratch.reserve(stem.weightBytes)
     let rooms = bands.parts.count > 1 ? threads : 1
     let ringFloats = (bands.ring &* rowFloats &+ 15) & ~15
-    let roomFloats = ringFloats &+ (stem.roomFloats(rows: bands.ring) &+ 15) & ~15
+    let roomFloats = ringFloats &+ stem.roomFloats(rows: bands.ring)
     let roomPlace = scratch.reserve(rooms &* roomFloats &* 4)
     let reachedPlace = scratch.reserve(rooms &* MemoryLayout<RowBands.Reached>.stride)
     return Step(

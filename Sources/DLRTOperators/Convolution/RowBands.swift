@@ -5,8 +5,10 @@ struct RowBands: Sendable {
   /// How the window goes down the image.
   let down: WindowAxis
   let images: Int
-  /// Output rows of a band, and input rows of the ring.
+  /// Output rows of a band.
   let band: Int
+  /// Input rows of the ring: what a band needs, and so many bands' worth that what is new for one does not reach beyond
+  /// the ring's end.
   let ring: Int
   /// What threads take at a time, of the output rows counted over all images.
   let parts: Chunks
@@ -46,8 +48,8 @@ struct RowBands: Sendable {
     _ rows: Range<Int>, _ reached: inout Reached, make: (_ image: Int, Range<Int>, Bool) -> Void,
     use: (_ image: Int, Range<Int>, Bool) -> Void
   ) {
-    // Bands end where what they need of the image ends with so many rows, or as near as strides allow: what is made for
-    // the next one is then one piece of the ring.
+    // Bands end where what they need of the image ends with so many rows: what is made for the next one is then one piece
+    // of the ring. Where strides lead past it by `lead` rows, the ring's end cuts these off.
     let unit = band &* down.stride, lead = remainder(down.extent &- down.padBegin, down.stride)
     var row = rows.lowerBound
     while row < rows.upperBound {

@@ -15,8 +15,12 @@ final class StemRows: Sendable {
   private let weights: TensorStorage?
   private let input: Int
 
-  /// More than any memory holds, though only some rows of it are ever there.
-  private static let mostBytes = 1 << 47
+  /// Refuses an image of which only some rows are ever there, but whose places are counted: more than any memory holds.
+  static func check(_ image: [Int]) throws {
+    guard try Tensor.byteCount(.float32, image) <= 1 << 47 else {
+      throw DLRTError(.limitExceeded, "the image between two convolutions is too large", got: "shape \(image)")
+    }
+  }
 
   /// - Parameter input: the weights', of the whole operator; their bias is the next one.
   init(_ op: ConvNHWC, weights input: Int, _ planning: Planning) throws {
@@ -27,9 +31,7 @@ final class StemRows: Sendable {
     }
     problem = try op.attributes.problem(x: isChannelsFirst ? shape : shape.channelsFirst, w: planning.shape(input))
     image = [problem.batch, problem.outputChannels] + problem.geometry.output
-    guard try Tensor.byteCount(.float32, image) <= Self.mostBytes else {
-      throw DLRTError(.limitExceeded, "the image after the first convolution is too large", got: "shape \(image)")
-    }
+    try Self.check(image)
     copy = try ImageCopy(problem, isChannelsFirst: isChannelsFirst)
     packing = WeightPacking(problem, planning.kernels, .panels)
     weights = try planning.constant(input).map { [packing] in try packing.packed($0, planning).storage }
@@ -43,10 +45,10 @@ final class StemRows: Sendable {
   /// Bytes that weights of a run are packed into.
   var weightBytes: Int { weights == nil ? packing.bytes : 0 }
 
-  /// Floats that a thread needs to make so many rows at a time.
+  /// Floats that a thread needs to make so many rows at a time, in whole lines of the cache.
   func roomFloats(rows: Int) -> Int {
     let down = problem.geometry.axes[0]
-    return ((max(rows, 1) &- 1) &* down.stride &+ down.extent) &* copy.rowFloats
+    return (((max(rows, 1) &- 1) &* down.stride &+ down.extent) &* copy.rowFloats &+ 15) & ~15
   }
 
   /// What all calls of a run share.

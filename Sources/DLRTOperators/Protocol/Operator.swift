@@ -25,7 +25,7 @@ package protocol Operator: Sendable {
   func plan(_ planning: inout Planning) throws -> Step
 
   /// Inputs that hold as many images along their first axis as the output, of which each image depends on theirs alone if
-  /// all other inputs are constant and there are several; empty for an operator that is not like that.
+  /// there is more than one and all other inputs are constant; empty for an operator that is not like that.
   var imageInputs: [Int] { get }
 
   /// Inputs whose memory the first output may take over when nobody reads them later.
