@@ -255,8 +255,8 @@ struct ProductDriver<Rows: ProductRows> {
       bStep: strip.bStep, lastColumns: strip.lastColumns, c: room, cStride: storesToC ? cStride : stored, bias: bias,
       addend: nil, addendStride: begins ? addendStride : cStride, clamp: isFree && epilogue.clamps && ends,
       low: epilogue.low, high: epilogue.high, prefetch: prefetch, prefetchStep: prefetchStep)
-    // Rows that no panel has passed over yet come from farther off; the second-level cache has the others, and what one
-    // group brings is what the next one reads too.
+    // Rows that no panel has passed over yet come from farther off; the second-level cache has the others, what one
+    // group brings is what the next one reads too, and rows nearer than a line are in lines that are there already.
     tile.fetched = !b.isGrouped && rows.distance >= 16 && depth <= (strip.column == 0 ? 256 : 128) ? depth : 0
     tile.fetchesAddend = fetchesAddend && addend != nil
     var index = 0, offset = 0

@@ -113,6 +113,16 @@ import Testing
     }
   }
 
+  /// Many small slices along the first axis are not taken one by one: a step costs more to begin than they do.
+  @Test func smallSlicesStayTogether() throws {
+    var b = GraphBuilder()
+    let x = b.input("x", .float32, [100_000, 4, 4])
+    b.output(b.node("ReduceSum", [b.node("Sin", [x]), b.constant(try Tensor(int64: [2]))]))
+    let plan = try b.session(SessionOptions(threads: 1)).plan(shapes: [[100_000, 4, 4]])
+    // What lies between the two is there as a whole.
+    #expect(plan.arenaBytes >= 100_000 * 4 * 4 * 4)
+  }
+
   /// What lies between the first and the last step of a group is one image's, and steps that come later use the memory of
   /// earlier ones again.
   @Test func batchesNeedLittleMore() throws {
