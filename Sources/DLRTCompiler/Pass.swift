@@ -70,6 +70,7 @@ extension PassManager {
     RecognizeNormalizations(),
     RecognizeGroupNormalization(),
     LowerEinsum(),
+    SimplifyTransposes(),
     RecognizeAttention(),
     FuseMatMul(),
     SinkThroughConcat(),

@@ -99,8 +99,44 @@ extension Dim {
       let (product, _) = quotient.multipliedReportingOverflow(by: y)
       return .known(product != x && (x < 0) != (y < 0) ? quotient - 1 : quotient)
     case (_, .known(1)): return a
-    default: return a.provablyEquals(b) ? .known(1) : expression(a, "/", b)
+    default: return a.divided(exactlyBy: b) ?? expression(a, "/", b)
     }
+  }
+}
+
+extension Dim {
+  /// How often a size goes into this one, if that is a whole number whatever the model's symbols are.
+  package func divided(exactlyBy other: Dim) -> Dim? {
+    switch (self, other) {
+    case (.known(let x), .known(let y)): return y > 0 && x % y == 0 ? .known(x / y) : nil
+    case (.symbol(let text), _):
+      if provablyEquals(other) { return .known(1) }
+      // A product names two terms, each in brackets if it is an expression.
+      guard let term = other.term else { return nil }
+      if text.hasPrefix("\(term) * ") { return Dim(term: text.dropFirst(term.count + 3)) }
+      return text.hasSuffix(" * \(term)") ? Dim(term: text.dropLast(term.count + 3)) : nil
+    default: return nil
+    }
+  }
+
+  /// What `term` wrote; nil for a part of an expression that is no term.
+  private init?(term: Substring) {
+    if let value = Int(term) {
+      self = .known(value)
+      return
+    }
+    guard term.contains(" ") else {
+      self = .symbol(String(term))
+      return
+    }
+    var depth = 0
+    for (index, character) in zip(term.indices, term) {
+      if character == "(" { depth += 1 }
+      if character == ")" { depth -= 1 }
+      if depth == 0, term.index(after: index) < term.endIndex { return nil }
+    }
+    guard depth == 0 else { return nil }
+    self = .symbol(String(term.dropFirst().dropLast()))
   }
 }
 

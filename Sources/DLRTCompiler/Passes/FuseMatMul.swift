@@ -56,6 +56,11 @@ private struct FusedProduct {
         guard isBias(c, for: output, matcher) else { return nil }
         bias = c
       }
+    case OperatorName("FusedMatMul", domain: OperatorName.internalDomain):
+      // Another pass made it with a bias at most.
+      guard node.attributes.keys.allSatisfy({ $0 == "transB" }), node.input(3) == nil else { return nil }
+      transB = node.int("transB", 0) != 0
+      bias = node.input(2)
     default: return nil
     }
   }

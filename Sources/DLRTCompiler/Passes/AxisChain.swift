@@ -1,0 +1,117 @@
+import DLRTGraph
+
+/// What nodes that only rearrange make of a value: its axes are cut into pieces, which are put into another order and
+/// joined to axes again.
+struct AxisChain {
+  private var sizes: [Dim] = []
+  /// The pieces of each of the value's axes, and of the axes that they become; none of axes of size 1.
+  private var source: [[Int]] = []
+  private(set) var axes: [[Int]] = []
+  /// How often pieces changed their order.
+  private(set) var moves = 0
+
+  /// The value as it is; nil where nothing is known of a size, or there are no elements.
+  init?(_ shape: Shape) {
+    for dim in shape.dims {
+      if dim == .unknown || dim == 0 { return nil }
+      source.append(dim == 1 ? [] : [sizes.count])
+      if dim != 1 { sizes.append(dim) }
+    }
+    axes = source
+  }
+
+  var shape: Shape { Shape(axes.map { size($0) }) }
+
+  private func size(_ pieces: [Int]) -> Dim { pieces.reduce(.known(1)) { $0 * sizes[$1] } }
+
+  mutating func transpose(_ order: [Int]) {
+    let before = axes.flatMap(\.self)
+    axes = order.map { axes[$0] }
+    if axes.flatMap(\.self) != before { moves += 1 }
+  }
+
+  /// Adds an axis whose elements are not the value's, and returns its piece.
+  mutating func append(_ dim: Dim) -> Int {
+    sizes.append(dim)
+    source.append([sizes.count - 1])
+    axes.append([sizes.count - 1])
+    return sizes.count - 1
+  }
+
+  /// - Returns: false where the pieces of the new axes cannot be told.
+  mutating func reshape(_ shape: Shape) -> Bool {
+    var rest = axes.flatMap(\.self)[...]
+    var result: [[Int]] = []
+    for dim in shape.dims {
+      var (wanted, pieces) = (dim, [Int]())
+      while wanted != 1 {
+        guard let piece = rest.first else { return false }
+        if let left = wanted.divided(exactlyBy: sizes[piece]) {
+          rest.removeFirst()
+          pieces.append(piece)
+          wanted = left
+        } else if let left = sizes[piece].divided(exactlyBy: wanted) {
+          sizes[piece] = wanted
+          sizes.append(left)
+          let added = sizes.count - 1
+          source = source.map { $0.flatMap { $0 == piece ? [piece, added] : [$0] } }
+          rest = [added] + rest.dropFirst()
+          pieces.append(piece)
+          wanted = 1
+        } else {
+          return false
+        }
+      }
+      result.append(pieces)
+    }
+    guard rest.isEmpty else { return false }
+    axes = result
+    return true
+  }
+
+  /// The same pieces with other axes.
+  func with(axes: [[Int]]) -> AxisChain {
+    var chain = self
+    chain.axes = axes
+    return chain
+  }
+
+  /// The value that the chain began with, with a piece as an axis of its own.
+  func cut(at piece: Int) -> AxisChain {
+    with(
+      axes: source.flatMap { pieces in
+        guard let place = pieces.firstIndex(of: piece) else { return [pieces] }
+        let parts = [Array(pieces[..<place]), [piece], Array(pieces[(place + 1)...])]
+        return pieces.count == 1 ? [pieces] : parts.filter { !$0.isEmpty }
+      })
+  }
+
+  /// The chain after a value's slice, which has no longer the piece.
+  func without(_ piece: Int) -> AxisChain {
+    var chain = self
+    chain.source = source.map { $0.filter { $0 != piece } }
+    chain.axes = axes.filter { $0 != [piece] }
+    return chain
+  }
+
+  /// A Transpose that does the same, after a Reshape to the shape given and before one to the chain's.
+  var steps: (cut: Shape, order: [Int]) {
+    var places = [Int](repeating: 0, count: sizes.count)
+    for (place, piece) in source.joined().enumerated() { places[piece] = place }
+    // Pieces of an axis that were neighbours stay so.
+    var runs: [(first: Int, pieces: [Int])] = []
+    for pieces in axes {
+      for (index, piece) in pieces.enumerated() {
+        if index > 0, let last = runs.last, places[piece] == last.first + last.pieces.count {
+          runs[runs.count - 1].pieces.append(piece)
+        } else {
+          runs.append((places[piece], [piece]))
+        }
+      }
+    }
+    let sorted = runs.indices.sorted { runs[$0].first < runs[$1].first }
+    var order = [Int](repeating: 0, count: runs.count)
+    for (axis, run) in sorted.enumerated() { order[run] = axis }
+    return (Shape(sorted.map { size(runs[$0].pieces) }), order)
+  }
+}
