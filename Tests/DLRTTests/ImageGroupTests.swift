@@ -144,4 +144,56 @@ import Testing
     // Two images in turn, beside a copy of the input and the result.
     #expect(try memory(16, chain) < (2 * 40 + 16 + 3) * 82 * 82 * 4 * 5 / 4)
   }
+
+  /// Two layers of a transformer, each of whose images attends to what its own mask leaves.
+  private func transformer(_ shape: [Int]) throws -> GraphBuilder {
+    var b = GraphBuilder(), numbers = RandomNumbers(seed: 3)
+    let width = shape[2]
+    func weights(_ sizes: [Int]) throws -> ValueID { b.constant(try numbers.tensor(sizes)) }
+    let x = b.input("x", .float32, Shape(shape))
+    let sums = b.node("ReduceSum", [x, b.constant(try Tensor(int64: [2]))], ["keepdims": .int(0)])
+    let mask = b.node("Unsqueeze", [sums, b.constant(try Tensor(int64: [1, 2]))])
+    var value = x
+    for _ in 0..<2 {
+      let normalized = b.node("LayerNormalization", [value, try weights([width]), try weights([width])])
+      let parts = try (0..<3).map { _ in b.node("MatMul", [normalized, try weights([width, width])]) }
+      let attended = b.node(
+        "Attention", [parts[0], parts[1], parts[2], mask], ["q_num_heads": .int(2), "kv_num_heads": .int(2)])
+      value = b.node("Add", [value, b.node("MatMul", [attended, try weights([width, width])])])
+      let wide = b.node("Tanh", [b.node("MatMul", [value, try weights([width, 32 * width])])])
+      value = b.node("Add", [b.node("MatMul", [wide, try weights([32 * width, width])]), value])
+    }
+    b.output(value)
+    return b
+  }
+
+  /// Products and attention of so much that one image's share is worth staying near.
+  @Test(arguments: [1, 2]) func transformers(_ threads: Int) throws {
+    try check(1, 3, [1500, 32], threads: threads) { try transformer($0) }
+    // Values of 66 MB in a batch, of which one image's share is in memory.
+    let images = 16
+    let session = try transformer([images, 1000, 32]).session(SessionOptions(threads: threads))
+    let plan = try session.plan(shapes: [[images, 1000, 32]])
+    #expect(plan.arenaBytes < images * 1000 * 32 * 4 * 10)
+  }
+
+  /// What is constant, but belongs to the images of the batch: a mask, matrices, factors of rows.
+  @Test func constantsMayFollowTheBatch() throws {
+    var numbers = RandomNumbers(seed: 5)
+    var b = GraphBuilder()
+    func constant(_ sizes: [Int]) throws -> ValueID { b.constant(try numbers.tensor(sizes)) }
+    let x = b.input("x", .float32, [3, 700, 64])
+    let y = b.node("LayerNormalization", [b.node("Neg", [x]), try constant([3, 1, 64])])
+    let product = b.node("Tanh", [b.node("MatMul", [y, try constant([3, 64, 64])])])
+    let masked = b.node(
+      "Attention", [product, product, product, try constant([3, 1, 1, 700])],
+      ["q_num_heads": .int(2), "kv_num_heads": .int(2)])
+    b.output(b.node("Exp", [masked]), b.node("Neg", [b.node("MatMul", [try constant([3, 700]), x])]))
+    let given = Value.tensor(try numbers.tensor([3, 700, 64]))
+    // So many threads would have too little to do in one image.
+    let together = try b.session(SessionOptions(threads: 64)).run([given]).map { try $0.floats().map(\.bitPattern) }
+    let apart = try b.session(SessionOptions(threads: 1)).run([given]).map { try $0.floats().map(\.bitPattern) }
+    let areEqual = together == apart
+    #expect(areEqual)
+  }
 }

@@ -94,22 +94,27 @@ struct AxisChain {
     return chain
   }
 
-  /// A Transpose that does the same, after a Reshape to the shape given and before one to the chain's.
+  /// A Transpose that does the same, after a Reshape to the shape given and before one to the chain's, of which none is
+  /// needed where no axis joins what was apart.
   var steps: (cut: Shape, order: [Int]) {
     var places = [Int](repeating: 0, count: sizes.count)
     for (place, piece) in source.joined().enumerated() { places[piece] = place }
-    // Pieces of an axis that were neighbours stay so.
-    var runs: [(first: Int, pieces: [Int])] = []
-    for pieces in axes {
+    // Pieces of an axis that were neighbours stay so. Axes of size 1 stand before what follows them.
+    var runs: [(place: Int, pieces: [Int])] = []
+    for (axis, pieces) in axes.enumerated() {
+      if pieces.isEmpty {
+        let next = axes[axis...].first { !$0.isEmpty }
+        runs.append((runs.allSatisfy(\.pieces.isEmpty) ? -1 : next.map { places[$0[0]] } ?? sizes.count, []))
+      }
       for (index, piece) in pieces.enumerated() {
-        if index > 0, let last = runs.last, places[piece] == last.first + last.pieces.count {
+        if index > 0, let last = runs.last, places[piece] == last.place + last.pieces.count {
           runs[runs.count - 1].pieces.append(piece)
         } else {
           runs.append((places[piece], [piece]))
         }
       }
     }
-    let sorted = runs.indices.sorted { runs[$0].first < runs[$1].first }
+    let sorted = runs.indices.sorted { (runs[$0].place, $0) < (runs[$1].place, $1) }
     var order = [Int](repeating: 0, count: runs.count)
     for (axis, run) in sorted.enumerated() { order[run] = axis }
     return (Shape(sorted.map { size(runs[$0].pieces) }), order)

@@ -1,7 +1,8 @@
 import DLRTGraph
 import DLRTOperators
 
-/// Computes equal expressions once: nodes of one operator, with equal attributes and the same inputs.
+/// Computes equal expressions once: nodes of one operator, with equal attributes and the same inputs or equal small
+/// constants.
 package struct MergeDuplicates: Pass {
   package let name = "merge-duplicates"
 
@@ -19,16 +20,17 @@ package struct MergeDuplicates: Pass {
     // Nodes that differ by their attributes at most; to compare those is dear and rarely needed.
     var seen: [Key: [NodeID]] = [:]
     var renamed: [ValueID: ValueID] = [:]
+    var constants = SmallConstants(program.graph)
     var shared = ValueSet(program.graph)
     for id in program.graph.order {
       let node = program.graph[id]
       // Equal nodes share their inputs: each has another reader, or a node with an equal one makes it.
       let mayHaveTwin = node.inputs.allSatisfy { input in
-        input.map { program.readers[$0].count > 1 || shared.contains($0) } ?? true
+        input.map { program.readers[$0].count > 1 || shared.contains($0) || constants.isSmall($0) } ?? true
       }
       guard mayHaveTwin, let op = program.op(id), op.isDeterministic else { continue }
       for case let output? in node.outputs { shared.insert(output) }
-      let inputs = node.inputs.map { input in input.map { renamed[$0] ?? $0 } }
+      let inputs = node.inputs.map { input in input.map { renamed[$0] ?? constants.first(like: $0) } }
       let key = Key(op: node.op, version: node.version, inputs: inputs, outputCount: node.outputs.count)
       guard let alike = seen[key] else {
         seen[key] = [id]
@@ -49,6 +51,33 @@ package struct MergeDuplicates: Pass {
       patch.remove(id)
     }
     return patch
+  }
+}
+
+/// One value for all constants that are small and equal.
+private struct SmallConstants {
+  private struct Content: Hashable {
+    let type: DataType
+    let shape: [Int]
+    let bytes: [UInt8]
+  }
+
+  private let values: [Graph.Value]
+  private var first: [Content: ValueID] = [:]
+
+  init(_ graph: Graph) { values = graph.values }
+
+  func isSmall(_ id: ValueID) -> Bool {
+    values[id.index].constant.map { $0.count <= 8 && $0.type != .string } ?? false
+  }
+
+  /// The first value asked about that holds the same, or the value itself.
+  mutating func first(like id: ValueID) -> ValueID {
+    guard isSmall(id), let tensor = values[id.index].constant else { return id }
+    let content = Content(type: tensor.type, shape: tensor.shape, bytes: tensor.withUnsafeBytes { Array($0) })
+    if let known = first[content] { return known }
+    first[content] = id
+    return id
   }
 }
 

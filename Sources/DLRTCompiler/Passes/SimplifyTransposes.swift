@@ -92,7 +92,7 @@ extension Arranger {
     guard let output = matcher[id].output(0), !isWithinChain(output), let (source, chain) = chain(before: output),
       chain.moves > 1, let nodes = written(chain, from: matcher.shape(source), to: matcher.shape(output))
     else { return }
-    patch.replace(output, with: add(nodes, to: source, as: program.described(output), &patch))
+    patch.replace(output, with: add(nodes, to: source, as: program.described(output), matcher[id].name, &patch))
   }
 
   /// Whether all that reads a value only rearranges it once more.
@@ -121,9 +121,9 @@ extension Arranger {
     else { return }
     let slice = patch.node(
       node.op, name: node.name, attributes: ["axis": .int(place)],
-      inputs: [add(first, to: source, as: unnamed(cut.shape, like: source), &patch), node.input(1)],
+      inputs: [add(first, to: source, as: unnamed(cut.shape, like: source), node.name, &patch), node.input(1)],
       output: unnamed(shape, like: source))
-    patch.replace(output, with: add(last, to: slice, as: program.described(output), &patch))
+    patch.replace(output, with: add(last, to: slice, as: program.described(output), node.name, &patch))
   }
 
   /// Rows are multiplied with a constant matrix in any order.
@@ -152,8 +152,11 @@ extension Arranger {
     }
     guard let found, let shape = matcher.shape(found.value) else { return false }
     let rows = after.with(axes: found.axes.dropLast() + [columns])
-    guard let nodes = written(rows, from: matcher.shape(source), to: rows.shape) else { return false }
-    let a = add(nodes, to: source, as: unnamed(rows.shape, like: source), &patch)
+    // What cuts the rows further is better done last: attention exchanges heads and positions by itself.
+    guard rows.steps.order.count <= before.steps.order.count,
+      let nodes = written(rows, from: matcher.shape(source), to: rows.shape)
+    else { return false }
+    let a = add(nodes, to: source, as: unnamed(rows.shape, like: source), product.name, &patch)
     patch.replace(found.value, with: product.made(of: a, shape, matcher[found.value].name, program, &patch))
     return true
   }
@@ -177,7 +180,7 @@ extension Arranger {
     guard after.moves > 0 else { return }
     let made = product.made(of: x, Shape(shape.dims.dropLast() + [width]), "", program, &patch)
     let turned = patch.node(
-      OperatorName("Transpose"), attributes: ["perm": .ints(order)], inputs: [made],
+      OperatorName("Transpose"), name: product.name, attributes: ["perm": .ints(order)], inputs: [made],
       output: program.described(product.result))
     patch.replace(product.result, with: turned)
   }
@@ -225,14 +228,15 @@ extension Arranger {
     return reshape(result) ? nodes : nil
   }
 
+  /// - Parameter name: of the nodes.
   private func add(
-    _ nodes: [Written], to source: ValueID, as result: Graph.Value, _ patch: inout GraphPatch
+    _ nodes: [Written], to source: ValueID, as result: Graph.Value, _ name: String, _ patch: inout GraphPatch
   ) -> ValueID {
     var value = source
     for (index, node) in nodes.enumerated() {
       let output = Graph.Value(name: "", type: result.type, shape: node.shape)
       value = patch.node(
-        OperatorName(node.op), attributes: node.attributes,
+        OperatorName(node.op), name: name, attributes: node.attributes,
         inputs: [value] + (node.operand.map { [patch.constant($0)] } ?? []),
         output: index == nodes.count - 1 ? result : output)
     }
@@ -254,6 +258,7 @@ private struct RowProduct {
   let a: ValueID
   private(set) var result: ValueID
   private let node: Node
+  var name: String { node.name }
   /// The addition of a bias that is a node of its own, and which of its inputs the product is.
   private var addition: (node: Node, input: Int)?
 

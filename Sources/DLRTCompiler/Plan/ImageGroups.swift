@@ -20,10 +20,14 @@ struct ImageGroups {
     /// Of one image, read and written; and what is read for each of them again.
     let imageBytes: Int
     let constantBytes: Int
+    /// Of one image, where these are multiplied with a constant matrix.
+    let rows: Int?
 
     /// A step begins, and weights are read, once for each image, which must be enough for all threads.
     func gains(threads: Int) -> Bool {
-      imageBytes &* images > cachedBytes && 3 &* imageBytes >= constantBytes
+      // Products of matrices find in the last cache what they need in time.
+      if let rows { return imageBytes &* images > sharedBytes && rows >= blockRows &* threads }
+      return imageBytes &* images > cachedBytes && 3 &* imageBytes >= constantBytes
         && (threads == 1 ? imageBytes >= leastBytes : imageBytes / threads >= threadBytes)
     }
 
@@ -33,6 +37,11 @@ struct ImageGroups {
 
   /// What a step may read and write of a batch before its memory is worth a thought.
   private static let cachedBytes = 1 << 20
+  /// What the last cache holds at least, of a batch or of the weights that are read for each image again.
+  private static let sharedBytes = 16 << 20
+  private static let mostConstantBytes = 2 * sharedBytes
+  /// For so many rows a large matrix is read once in any case.
+  private static let blockRows = 96
   /// What a step may read and write of one image before its beginning is worth no thought.
   private static let leastBytes = 32 << 10
   /// What a thread may read and write of one image before it pays to wake it.
@@ -58,9 +67,11 @@ struct ImageGroups {
   /// squeeze-and-excitation, go along.
   private static func end(of candidates: [Candidate?], from start: Int, threads: Int) -> Int {
     guard let first = candidates[start], first.gains(threads: threads) else { return start + 1 }
-    var end = start + 1, bytes = first.imageBytes
+    var end = start + 1, bytes = first.imageBytes, constantBytes = first.constantBytes
     for position in end..<candidates.count {
       guard let next = candidates[position], next.images == first.images else { break }
+      constantBytes = constantBytes &+ next.constantBytes
+      if constantBytes > mostConstantBytes { break }
       if next.gains(threads: threads) {
         (end, bytes) = (position + 1, next.imageBytes)
       } else if !next.isSmall(beside: bytes) {
@@ -71,8 +82,9 @@ struct ImageGroups {
   }
 
   /// The inputs of a node that hold images, as far as they are not constant.
-  static func imageInputs(of op: any Operator, _ node: Node) -> [Int] {
-    op.elementwiseKernel == nil ? op.imageInputs : Array(node.inputs.indices)
+  static func imageInputs(of op: any Operator, _ node: Node, _ views: StageViews) -> [Int] {
+    if op.elementwiseKernel != nil { return Array(node.inputs.indices) }
+    return op.imageInputs(node.inputs.map { $0.map { views.shape($0).count } ?? 0 })
   }
 
   private static func candidate(_ id: NodeID, _ views: StageViews) -> Candidate? {
@@ -80,17 +92,17 @@ struct ImageGroups {
     guard let op = views.program.op(id), node.outputs.count == 1, let output = node.outputs[0],
       let images = views.shape(output).first, images > 1
     else { return nil }
-    let imageInputs = imageInputs(of: op, node), rank = views.shape(output).count
+    let imageInputs = imageInputs(of: op, node, views), rank = views.shape(output).count
     // Operands of old models may begin at any axis, and a sum of all elements is cut into parts for threads.
-    if imageInputs.isEmpty || op.viewedInput != nil || node.attributes["axis"] != nil
-      || views.shape(output).product <= images
+    if imageInputs.isEmpty || op.viewedInput != nil || views.shape(output).product <= images
+      || op.elementwiseKernel != nil && node.attributes["axis"] != nil
     {
       return nil
     }
-    var constantBytes = 0, otherBytes = 0
+    var constantBytes = 0, otherBytes = 0, hasMatrix = false
     func add(_ value: ValueID, in place: ValueID?, _ view: StridedView?) -> Bool {
       guard let place, views.isPlain(value), views.isPlain(place), views.shape(value).first == images,
-        views.shape(value).count == rank, views.shape(place).first == images,
+        views.shape(value).count >= rank, views.shape(place).first == images,
         view == nil || view?.strides.first == views.shape(place).product / images
       else { return false }
       otherBytes = otherBytes &+ views.bytes(value)
@@ -103,12 +115,15 @@ struct ImageGroups {
         let shape = views.shape(input)
         if imageInputs.contains(index), shape.count >= rank, shape.first != 1 { return nil }
         constantBytes = constantBytes &+ views.bytes(input)
+        if shape.count == 2 { hasMatrix = true }
       } else if !imageInputs.contains(index) || !add(input, in: pair.1, views.view(of: index, id)) {
         return nil
       }
     }
     guard add(output, in: views.outputs(of: id)[0], views.outputView(id)) else { return nil }
-    return Candidate(images: images, imageBytes: otherBytes / images, constantBytes: constantBytes)
+    return Candidate(
+      images: images, imageBytes: otherBytes / images, constantBytes: constantBytes,
+      rows: hasMatrix ? views.shape(output).dropFirst().dropLast().product : nil)
   }
 }
 

@@ -39,7 +39,7 @@ extension StageBuilder {
     let node = program.graph[id]
     let outputs = views.outputs(of: id).map { output in output.flatMap { lastUse[$0] == nil ? nil : $0 } }
     let uses = PackedWeightList()
-    let images = group == nil ? [] : program.op(id).map { ImageGroups.imageInputs(of: $0, node) } ?? []
+    let images = group == nil ? [] : program.op(id).map { ImageGroups.imageInputs(of: $0, node, views) } ?? []
     // Operands have the shapes that the operator knows, wherever their elements are.
     let planning = Planning(
       inputs: node.inputs.enumerated().map { index, input in

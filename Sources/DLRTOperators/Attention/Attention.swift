@@ -153,6 +153,13 @@ package struct Attention: Operator {
     }
   }
 
+  /// Q, K, V and a mask that has an axis for them.
+  package func imageInputs(_ ranks: [Int]) -> [Int] {
+    // What was computed before, and how much of it, is the next run's to know.
+    if ranks.dropFirst(4).prefix(3).contains(where: { $0 > 0 }) { return [] }
+    return ranks.count > 3 && ranks[3] == 4 ? [0, 1, 2, 3] : [0, 1, 2]
+  }
+
   package var viewableInputs: [Int] { [0, 1, 2, 3] }
   package var writesPermuted: Bool { true }
 

@@ -61,7 +61,7 @@ package struct ConvNHWC: Operator {
     inference.set(0, type, output)
   }
 
-  package var imageInputs: [Int] { [0, 3, 4] }
+  package func imageInputs(_ ranks: [Int]) -> [Int] { [0, 3, 4] }
 
   /// The addend is read where the result is written.
   package var inPlaceInputs: [Int] { [3] }

@@ -74,7 +74,7 @@ package struct DepthwiseBlock: Operator {
     try attributes.output(image, try inference.shape(input), inference, w: input, bias: input + 1)
   }
 
-  package var imageInputs: [Int] { [0, Input.addend] }
+  package func imageInputs(_ ranks: [Int]) -> [Int] { [0, Input.addend] }
 
   /// The addend is read where the result is written.
   package var inPlaceInputs: [Int] { [Input.addend] }

@@ -55,7 +55,7 @@ package struct PoolNHWC: Operator {
     inference.set(0, type, try pool.output(try inference.shape(0).channelsFirst, inference).channelsLast)
   }
 
-  package var imageInputs: [Int] { [0] }
+  package func imageInputs(_ ranks: [Int]) -> [Int] { [0] }
 
   package var viewableInputs: [Int] { [0] }
 

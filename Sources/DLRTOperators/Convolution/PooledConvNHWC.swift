@@ -32,7 +32,7 @@ package struct PooledConvNHWC: Operator {
     inference.set(0, type, try pool.pool.output(image, inference).channelsLast)
   }
 
-  package var imageInputs: [Int] { [0] }
+  package func imageInputs(_ ranks: [Int]) -> [Int] { [0] }
 
   package func writes(_ view: StridedView, _ planning: Planning) -> Bool { view.hasPixels(planning.output(0)) }
 

@@ -19,7 +19,7 @@ package struct FusedElementwise: Operator {
     }
   }
 
-  package var imageInputs: [Int] { Array(0..<program.inputCount) }
+  package func imageInputs(_ ranks: [Int]) -> [Int] { Array(0..<program.inputCount) }
 
   package var inPlaceInputs: [Int] { Array(0..<program.inputCount) }
 

@@ -45,6 +45,8 @@ package struct FusedMatMul: Operator {
     inference.set(0, .float32, shape)
   }
 
+  package func imageInputs(_ ranks: [Int]) -> [Int] { MatrixProduct.imageInputs(ranks, addend: 3) }
+
   package func plan(_ planning: inout Planning) throws -> Step {
     var right = planning.shape(1)
     if transB { right.swapAt(right.count - 1, right.count - 2) }

@@ -16,6 +16,8 @@ package struct MatMul: Operator {
     inference.set(0, type, try inference.matmulShape(0, 1))
   }
 
+  package func imageInputs(_ ranks: [Int]) -> [Int] { MatrixProduct.imageInputs(ranks) }
+
   package func plan(_ planning: inout Planning) throws -> Step {
     let product = MatrixProduct(matmul: planning.shape(0), planning.shape(1))
     let type = planning.type(0)

@@ -24,6 +24,8 @@ package struct LayerNormalization: Operator {
     inference.set(2, rows.stashType, statistics)
   }
 
+  package func imageInputs(_ ranks: [Int]) -> [Int] { rows.imageInputs(ranks) }
+
   package func plan(_ planning: inout Planning) throws -> Step {
     let shape = planning.shape(0)
     let axis = rows.axis < 0 ? rows.axis + shape.count : rows.axis

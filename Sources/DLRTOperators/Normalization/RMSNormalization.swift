@@ -20,6 +20,8 @@ package struct RMSNormalization: Operator {
     inference.set(0, type, try inference.shape(0))
   }
 
+  package func imageInputs(_ ranks: [Int]) -> [Int] { rows.imageInputs(ranks) }
+
   package func plan(_ planning: inout Planning) throws -> Step {
     let shape = planning.shape(0)
     let axis = rows.axis < 0 ? rows.axis + shape.count : rows.axis

@@ -17,6 +17,12 @@ struct RowNormalization: Sendable {
     }
   }
 
+  /// X, and factors that belong to its rows.
+  func imageInputs(_ ranks: [Int]) -> [Int] {
+    let isWithinImages = axis < 0 ? axis > -ranks[0] : axis > 0
+    return isWithinImages ? ranks.indices.filter { ranks[$0] == ranks[0] } : []
+  }
+
   /// Checks that the factors broadcast to the input without enlarging it; returns the first axis of a row.
   func checkShapes(_ inference: inout Inference, factors: [Int]) throws -> Int {
     let shape = try inference.shape(0)

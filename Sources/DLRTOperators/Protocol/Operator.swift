@@ -26,7 +26,9 @@ package protocol Operator: Sendable {
 
   /// Inputs that hold as many images along their first axis as the output, of which each image depends on theirs alone if
   /// there is more than one and all other inputs are constant; empty for an operator that is not like that.
-  var imageInputs: [Int] { get }
+  ///
+  /// - Parameter ranks: of all inputs, 0 for one that is absent.
+  func imageInputs(_ ranks: [Int]) -> [Int]
 
   /// Inputs whose memory the first output may take over when nobody reads them later.
   var inPlaceInputs: [Int] { get }
@@ -75,7 +77,7 @@ package enum ElementwiseKernel: Sendable {
 extension Operator {
   package static func modernize(_ node: inout Node, version: Int, in graph: inout Graph) throws {}
   package static var promotedTypes: TypeSet { [] }
-  package var imageInputs: [Int] { [] }
+  package func imageInputs(_ ranks: [Int]) -> [Int] { [] }
   package var inPlaceInputs: [Int] { [] }
   package var viewedInput: Int? { nil }
   package var isDeterministic: Bool { true }

@@ -36,7 +36,7 @@ extension ReduceOperator {
   /// An axis that is folded has size 1, so that what still has several images has kept them apart.
   // One text for all of them.
   @_semantics("optimize.sil.specialize.generic.never")
-  package var imageInputs: [Int] { options.keepDims ? [0] : [] }
+  package func imageInputs(_ ranks: [Int]) -> [Int] { options.keepDims ? [0] : [] }
 
   package static func modernize(_ node: inout Node, version: Int, in graph: inout Graph) throws {
     guard version < axesInputVersion, case .ints(let axes)? = node.attributes.removeValue(forKey: "axes") else {

@@ -17,6 +17,12 @@ package struct MatrixProduct: Sendable {
     package var transposed: Matrix { Matrix(row: column, column: row) }
   }
 
+  /// Of a product as MatMul defines it. A matrix on the right belongs to no image, several do.
+  static func imageInputs(_ ranks: [Int], addend: Int? = nil) -> [Int] {
+    if ranks[0] < 2 || ranks[0] < ranks[1] { return [] }
+    return [0] + (ranks[1] > 2 ? [1] : []) + (addend.map { [$0] } ?? [])
+  }
+
   /// One axis of the batch, with the distance of successive matrices of each operand; 0 where one serves all.
   package struct BatchAxis: Sendable {
     package var size: Int
