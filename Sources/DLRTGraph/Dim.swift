@@ -53,7 +53,8 @@ extension Dim {
   private var term: String? {
     switch self {
     case .known(let value): return String(value)
-    case .symbol(let text): return text.utf8.contains(UInt8(ascii: " ")) ? "(\(text))" : text
+    // What could be read as something else stands in brackets.
+    case .symbol(let text): return Int(text) != nil || text.contains { " ()".contains($0) } ? "(\(text))" : text
     case .unknown: return nil
     }
   }
@@ -89,7 +90,7 @@ extension Dim {
     }
   }
 
-  /// Floor division; by zero it is unknown.
+  /// Floor division; by zero it is unknown. Factors that both have vanish, also those that may be zero in a run.
   public static func / (a: Dim, b: Dim) -> Dim {
     switch (a, b) {
     case (_, .known(0)): return .unknown
@@ -107,32 +108,45 @@ extension Dim {
 extension Dim {
   /// How often a size goes into this one, if that is a whole number whatever the model's symbols are.
   package func divided(exactlyBy other: Dim) -> Dim? {
-    switch (self, other) {
-    case (.known(let x), .known(let y)): return y > 0 && x % y == 0 ? .known(x / y) : nil
-    case (.symbol(let text), _):
-      if provablyEquals(other) { return .known(1) }
-      // A product names two terms, each in brackets if it is an expression.
-      guard let term = other.term else { return nil }
-      if text.hasPrefix("\(term) * ") { return Dim(term: text.dropFirst(term.count + 3)) }
-      return text.hasSuffix(" * \(term)") ? Dim(term: text.dropLast(term.count + 3)) : nil
-    default: return nil
+    if other == 0 || self == .unknown { return nil }
+    if provablyEquals(other) { return 1 }
+    if case (.known(let x), .known(let y)) = (self, other) { return y > 0 && x % y == 0 ? .known(x / y) : nil }
+    if let (a, b) = factors {
+      if let left = a.divided(exactlyBy: other) { return left * b }
+      if let right = b.divided(exactlyBy: other) { return a * right }
     }
+    return other.factors.flatMap { a, b in divided(exactlyBy: a)?.divided(exactlyBy: b) }
   }
 
-  /// What `term` wrote; nil for a part of an expression that is no term.
+  /// The two that this is the product of, as `*` writes it.
+  private var factors: (Dim, Dim)? {
+    guard case .symbol(let text) = self, text.utf8.count <= Self.longestExpression else { return nil }
+    var depth = 0
+    for index in text.indices {
+      if text[index] == "(" { depth += 1 }
+      if text[index] == ")" { depth -= 1 }
+      guard depth == 0, text[index...].hasPrefix(" * ") else { continue }
+      let after = text.index(index, offsetBy: 3)
+      return Dim(term: text[..<index]).flatMap { a in Dim(term: text[after...]).map { (a, $0) } }
+    }
+    return nil
+  }
+
+  /// What `term` wrote; nil for what is no term.
   private init?(term: Substring) {
     if let value = Int(term) {
       self = .known(value)
       return
     }
-    guard term.contains(" ") else {
+    guard term.first == "(" else {
+      if term.isEmpty || term.contains(" ") { return nil }
       self = .symbol(String(term))
       return
     }
     var depth = 0
-    for (index, character) in zip(term.indices, term) {
-      if character == "(" { depth += 1 }
-      if character == ")" { depth -= 1 }
+    for index in term.indices {
+      if term[index] == "(" { depth += 1 }
+      if term[index] == ")" { depth -= 1 }
       if depth == 0, term.index(after: index) < term.endIndex { return nil }
     }
     guard depth == 0 else { return nil }

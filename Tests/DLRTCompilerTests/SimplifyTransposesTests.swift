@@ -173,7 +173,11 @@ import Testing
     order += Array(order.count..<rank)
     value = transposed(&b, value, order)
     shape = order.map { (shape + (isSplit ? [3, 4] : [12]))[$0] }
-    if Bool.random(using: &random) {
+    if Bool.random(using: &random), !isSplit {
+      // The columns, or the last row axis, are cut; then all is put in another order.
+      let wide = shape.last == 12 ? Array(shape.dropLast()) + [3, 4] : shape.dropLast() + [shape.last ?? 1, 1]
+      value = transposed(&b, try reshaped(&b, value, wide), (0..<wide.count).shuffled(using: &random))
+    } else if Bool.random(using: &random) {
       let axis = Int.random(in: 0..<rank, using: &random)
       let last = max(shape[axis], 1) - 1
       value = b.node(
@@ -187,6 +191,37 @@ import Testing
       for (a, b) in zip(try b.run([given]), plain) {
         #expect(try Comparison.difference(a, b, Tolerance(relative: 1e-5, absolute: 1e-4)) == nil, "seed \(seed)")
       }
+    }
+  }
+
+  /// What follows the rows of a product cuts them, or the columns, further, or cannot be followed.
+  @Test(arguments: [[8, 2, 3, 32], [4, 2, 6, 32], [4, 3, 128, 1], [8, 6, 4, 8], [16, 3, 32], [8, 6, 2, 2, 8]])
+  func rowsThatAreCutLater(_ sizes: [Int64]) throws {
+    var b = GraphBuilder()
+    let x = b.input("x", .float32, [8, 6, 5])
+    let product = b.node("MatMul", [transposed(&b, x, [1, 0, 2]), b.constant(try input([5, 32]))])
+    let cut = try reshaped(&b, transposed(&b, product, [1, 0, 2]), sizes)
+    b.output(transposed(&b, cut, Array((0..<sizes.count).reversed())))
+    try checkNear(b, [8, 6, 5])
+  }
+
+  private func checkNear(_ b: GraphBuilder, _ shape: [Int]) throws {
+    let given = Value?.some(.tensor(try input(shape)))
+    let plain = try Session(b.model(optimizes: false), options: SessionOptions(threads: 1)).run([given])
+    #expect(try Comparison.difference(b.run([given])[0], plain[0], Tolerance(relative: 1e-5, absolute: 1e-4)) == nil)
+  }
+
+  /// Before version 7, `axis` says which axis of a sum a vector belongs to.
+  @Test(arguments: [0, 1, 2]) func vectorsAlongOtherAxesAreNoBias(axis: Int) throws {
+    for turns in [false, true] {
+      var b = GraphBuilder()
+      let x = b.input("x", .float32, [4, 4, 4])
+      let rows = turns ? transposed(&b, x, [1, 0, 2]) : x
+      let product = b.node("MatMul", [rows, b.constant(try input([4, 4]))])
+      let offsets = b.constant(try Tensor([Float](arrayLiteral: 1, 20, 300, 4000), shape: [4]))
+      let sum = try b.imported("Add", version: 6, [product, offsets], ["broadcast": .int(1), "axis": .int(axis)])[0]
+      b.output(turns ? transposed(&b, sum, [1, 0, 2]) : sum)
+      try checkNear(b, [4, 4, 4])
     }
   }
 

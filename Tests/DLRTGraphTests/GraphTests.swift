@@ -94,6 +94,34 @@ import Testing
     #expect(Dim.known(a) / .known(b) == .known(quotient))
   }
 
+  @Test func factorsVanish() {
+    let (n, t) = (Dim.symbol("N"), Dim.symbol("T"))
+    #expect((n * 12) / 12 == n)
+    #expect((n * 12) / n == 12)
+    #expect((n * 768).divided(exactlyBy: 12) == n * 64)
+    #expect((n * 7).divided(exactlyBy: 2) == nil)
+    #expect(((n + 1) * 12).divided(exactlyBy: 4) == (n + 1) * 3)
+    #expect(((n * t) * 12).divided(exactlyBy: n * 6) == t * 2)
+    #expect((n * 2 + 4).divided(exactlyBy: 2) == nil)
+    #expect((n - t * 2).divided(exactlyBy: 2) == nil)
+    #expect((n * 0).divided(exactlyBy: n) == nil)
+    #expect((n * 2).divided(exactlyBy: 0) == nil)
+    #expect(Dim.unknown.divided(exactlyBy: .unknown) == nil)
+  }
+
+  /// Models choose the names of sizes.
+  @Test func namesThatLookLikeExpressions() {
+    let n = Dim.symbol("N")
+    for name in ["12", "-1", "(a", "a)", "a) * (b", "a + b", "()", " ", ""] {
+      let odd = Dim.symbol(name)
+      #expect((odd * n).divided(exactlyBy: n) ?? odd == odd, "\(name)")
+      #expect((n * odd).divided(exactlyBy: odd) ?? n == n)
+      #expect(odd.divided(exactlyBy: 12) == nil)
+    }
+    #expect(Dim.symbol("12") * n != 12 * n)
+    _ = Dim.symbol(String(repeating: "(a * ", count: 100_000)).divided(exactlyBy: n)
+  }
+
   @Test func overflowIsUnknown() {
     #expect(Dim.known(.max) + 1 == .unknown)
     #expect(Dim.known(.max) * 2 == .unknown)

@@ -10,8 +10,12 @@ struct AxisChain {
   /// How often pieces changed their order.
   private(set) var moves = 0
 
+  /// More axes than networks have.
+  private static let highestRank = 32
+
   /// The value as it is; nil where nothing is known of a size, or there are no elements.
   init?(_ shape: Shape) {
+    guard shape.rank <= Self.highestRank else { return nil }
     for dim in shape.dims {
       if dim == .unknown || dim == 0 { return nil }
       source.append(dim == 1 ? [] : [sizes.count])
@@ -40,34 +44,44 @@ struct AxisChain {
 
   /// - Returns: false where the pieces of the new axes cannot be told.
   mutating func reshape(_ shape: Shape) -> Bool {
-    var rest = axes.flatMap(\.self)[...]
-    var result: [[Int]] = []
+    guard shape.rank <= Self.highestRank, let result = reshaped(shape) else { return false }
+    self = result
+    return true
+  }
+
+  private func reshaped(_ shape: Shape) -> AxisChain? {
+    var (chain, rest) = (self, axes.joined().map(\.self)[...])
+    chain.axes = []
     for dim in shape.dims {
       var (wanted, pieces) = (dim, [Int]())
       while wanted != 1 {
-        guard let piece = rest.first else { return false }
-        if let left = wanted.divided(exactlyBy: sizes[piece]) {
-          rest.removeFirst()
-          pieces.append(piece)
+        guard let piece = rest.popFirst() else { return nil }
+        pieces.append(piece)
+        if let left = wanted.divided(exactlyBy: chain.sizes[piece]) {
           wanted = left
-        } else if let left = sizes[piece].divided(exactlyBy: wanted) {
-          sizes[piece] = wanted
-          sizes.append(left)
-          let added = sizes.count - 1
-          source = source.map { $0.flatMap { $0 == piece ? [piece, added] : [$0] } }
-          rest = [added] + rest.dropFirst()
-          pieces.append(piece)
+        } else if let left = chain.sizes[piece].divided(exactlyBy: wanted) {
+          rest = [chain.cut(piece, wanted, left)] + rest
           wanted = 1
         } else {
-          return false
+          return nil
         }
       }
-      result.append(pieces)
+      chain.axes.append(pieces)
     }
-    guard rest.isEmpty else { return false }
-    axes = result
-    return true
+    return rest.isEmpty ? chain : nil
   }
+
+  /// Makes two pieces of one, and returns the second.
+  private mutating func cut(_ piece: Int, _ size: Dim, _ rest: Dim) -> Int {
+    sizes[piece] = size
+    sizes.append(rest)
+    let added = sizes.count - 1
+    source = source.map { $0.flatMap { $0 == piece ? [piece, added] : [$0] } }
+    return added
+  }
+
+  /// Whether all pieces are in the axes.
+  var isWhole: Bool { axes.joined().count == source.joined().count }
 
   /// The same pieces with other axes.
   func with(axes: [[Int]]) -> AxisChain {

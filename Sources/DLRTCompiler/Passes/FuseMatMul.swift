@@ -111,7 +111,8 @@ private struct FusedProduct {
       scale = factor
     case OperatorName("Add"):
       guard addend == nil, let (_, other) = matcher.split(node, { $0 == result }), other != result else { return false }
-      if isPlain, isBias(other, for: result, matcher) {
+      // Before version 7, `axis` says where a bias lies.
+      if isPlain, node.attributes["axis"] == nil, isBias(other, for: result, matcher) {
         bias = other
       } else if matcher.type(other) == .float32, matcher.haveEqualShapes(other, result) {
         addend = other

@@ -39,7 +39,7 @@ private struct Arranger {
     case reshape(Shape)
   }
 
-  /// More nodes than networks have in a row.
+  /// As much of a chain as is looked at; what is longer becomes shorter turn by turn.
   private static let longestChain = 16
 
   private func arrangement(_ id: NodeID) -> Arrangement? {
@@ -49,29 +49,33 @@ private struct Arranger {
     case OperatorName("Transpose"):
       if case .ints(let order)? = node.attributes["perm"] { return .transpose(order) }
       return .transpose((0..<shape.rank).reversed())
-    case OperatorName("Reshape"), OperatorName("Squeeze"), OperatorName("Unsqueeze"): return .reshape(shape)
+    case OperatorName("Reshape"):
+      // Of a list of sizes whose length is unknown, only what the model declares is known, which may be wrong.
+      return matcher.shape(node.input(1))?.dims.first?.value == nil ? nil : .reshape(shape)
+    case OperatorName("Squeeze"), OperatorName("Unsqueeze"):
+      return node.input(1) == nil || matcher.constant(node.input(1)) != nil ? .reshape(shape) : nil
     default: return nil
     }
   }
 
-  /// The nodes that only rearrange and make a value, the last one first, and what the first of them reads.
-  private func arrangements(before value: ValueID) -> (source: ValueID, steps: [Arrangement]) {
-    var (source, steps) = (value, [Arrangement]())
+  /// The longest chain of nodes that only rearrange and make a value, and what the first of them reads.
+  private func chain(before value: ValueID) -> (source: ValueID, chain: AxisChain)? {
+    var (source, steps) = (value, [(arrangement: Arrangement, input: ValueID)]())
     while steps.count < Self.longestChain, let id = matcher.producer(source), let step = arrangement(id),
       let input = matcher[id].input(0)
     {
-      steps.append(step)
+      steps.append((step, input))
       source = input
     }
-    return (source, steps.reversed())
-  }
-
-  private func chain(before value: ValueID) -> (source: ValueID, chain: AxisChain)? {
-    let (source, steps) = arrangements(before: value)
-    guard !steps.isEmpty, let shape = matcher.shape(source), var chain = AxisChain(shape),
-      steps.allSatisfy({ Self.apply($0, to: &chain) })
-    else { return nil }
-    return (source, chain)
+    while let first = steps.last {
+      if let shape = matcher.shape(first.input), var chain = AxisChain(shape),
+        steps.reversed().allSatisfy({ Self.apply($0.arrangement, to: &chain) })
+      {
+        return (first.input, chain)
+      }
+      steps.removeLast()
+    }
+    return nil
   }
 
   private static func apply(_ step: Arrangement, to chain: inout AxisChain) -> Bool {
@@ -135,30 +139,37 @@ extension Arranger {
   /// What rearranges the rows of the result does so with the rows that are multiplied, if these are rearranged anyhow.
   private func arrangeFirst(_ product: RowProduct, _ patch: inout GraphPatch) -> Bool {
     guard let (source, before) = chain(before: product.a), before.moves > 0, let columns = before.axes.last,
-      !columns.isEmpty, let width = matcher.shape(product.result)?.dims.last, width != 1
+      !columns.isEmpty, let (value, after) = rowsRearranged(after: product, before), let shape = matcher.shape(value)
     else { return false }
-    var after = before.with(axes: before.axes.dropLast())
-    let own = after.append(width)
-    var (value, moves) = (product.result, before.moves)
-    var found: (value: ValueID, axes: [[Int]])?
-    while let reader = matcher.onlyReader(of: value), let step = arrangement(reader),
-      let next = matcher[reader].output(0), Self.apply(step, to: &after)
-    {
-      value = next
-      if after.moves > moves, after.axes.last == [own], after.axes.count > 1 {
-        found = (value, after.axes)
-        moves = after.moves
-      }
-    }
-    guard let found, let shape = matcher.shape(found.value) else { return false }
-    let rows = after.with(axes: found.axes.dropLast() + [columns])
+    let rows = after.with(axes: after.axes + [columns])
     // What cuts the rows further is better done last: attention exchanges heads and positions by itself.
     guard rows.steps.order.count <= before.steps.order.count,
       let nodes = written(rows, from: matcher.shape(source), to: rows.shape)
     else { return false }
     let a = add(nodes, to: source, as: unnamed(rows.shape, like: source), product.name, &patch)
-    patch.replace(found.value, with: product.made(of: a, shape, matcher[found.value].name, program, &patch))
+    patch.replace(value, with: product.made(of: a, shape, matcher[value].name, program, &patch))
     return true
+  }
+
+  /// The last value after a product in which its rows, and nothing but these, are rearranged, and how they are then.
+  ///
+  /// - Parameter before: how the rows that are multiplied, and their columns, were rearranged.
+  private func rowsRearranged(after product: RowProduct, _ before: AxisChain) -> (ValueID, AxisChain)? {
+    guard let width = matcher.shape(product.result)?.dims.last, width != 1 else { return nil }
+    var chain = before.with(axes: before.axes.dropLast())
+    let own = chain.append(width)
+    var (value, found) = (product.result, nil as (ValueID, AxisChain)?)
+    while let reader = matcher.onlyReader(of: value), let step = arrangement(reader),
+      let next = matcher[reader].output(0), Self.apply(step, to: &chain)
+    {
+      value = next
+      if chain.moves > (found?.1.moves ?? before.moves), chain.axes.last == [own], chain.axes.count > 1,
+        chain.shape.dims.last == width
+      {
+        found = (value, chain.without(own))
+      }
+    }
+    return found
   }
 
   /// Rows are rearranged after they are multiplied, if the result is rearranged anyhow.
@@ -210,7 +221,7 @@ extension Arranger {
 
   /// What does the same as a chain with a value of a shape; nil where a shape cannot be written down.
   private func written(_ chain: AxisChain, from shape: Shape?, to result: Shape?) -> [Written]? {
-    guard let shape, let result else { return nil }
+    guard let shape, let result, chain.isWhole else { return nil }
     let (cut, order) = chain.steps
     var nodes: [Written] = [], own = shape
     func reshape(_ wanted: Shape) -> Bool {
@@ -274,8 +285,10 @@ private struct RowProduct {
         node.float("beta", 1) == 1, node.input(2).map({ Self.isBias($0, of: output, matcher) }) ?? true
       else { return nil }
     }
+    // Before version 7, `axis` says where a bias lies.
     if let reader = matcher.onlyReader(of: output), matcher[reader].op == OperatorName("Add"),
-      let input = matcher[reader].inputs.firstIndex(of: output), let sum = matcher[reader].output(0),
+      matcher[reader].attributes["axis"] == nil, let input = matcher[reader].inputs.firstIndex(of: output),
+      let sum = matcher[reader].output(0),
       Self.isBias(matcher[reader].input(1 - input), of: output, matcher)
     {
       addition = (matcher[reader], input)

@@ -25,7 +25,7 @@ struct ImageGroups {
 
     /// A step begins, and weights are read, once for each image, which must be enough for all threads.
     func gains(threads: Int) -> Bool {
-      // Products of matrices find in the last cache what they need in time.
+      // What products read comes from the last cache in time, if it is there.
       if let rows { return imageBytes &* images > sharedBytes && rows >= blockRows &* threads }
       return imageBytes &* images > cachedBytes && 3 &* imageBytes >= constantBytes
         && (threads == 1 ? imageBytes >= leastBytes : imageBytes / threads >= threadBytes)
@@ -40,7 +40,7 @@ struct ImageGroups {
   /// What the last cache holds at least, of a batch or of the weights that are read for each image again.
   private static let sharedBytes = 16 << 20
   private static let mostConstantBytes = 2 * sharedBytes
-  /// For so many rows a large matrix is read once in any case.
+  /// Rows after which a product of many reads a large matrix once more.
   private static let blockRows = 96
   /// What a step may read and write of one image before its beginning is worth no thought.
   private static let leastBytes = 32 << 10
@@ -92,6 +92,7 @@ struct ImageGroups {
     guard let op = views.program.op(id), node.outputs.count == 1, let output = node.outputs[0],
       let images = views.shape(output).first, images > 1
     else { return nil }
+    let isProduct = op is MatMul || op is FusedMatMul
     let imageInputs = imageInputs(of: op, node, views), rank = views.shape(output).count
     // Operands of old models may begin at any axis, and a sum of all elements is cut into parts for threads.
     if imageInputs.isEmpty || op.viewedInput != nil || views.shape(output).product <= images
@@ -115,7 +116,7 @@ struct ImageGroups {
         let shape = views.shape(input)
         if imageInputs.contains(index), shape.count >= rank, shape.first != 1 { return nil }
         constantBytes = constantBytes &+ views.bytes(input)
-        if shape.count == 2 { hasMatrix = true }
+        if isProduct, index == 1 { hasMatrix = true }
       } else if !imageInputs.contains(index) || !add(input, in: pair.1, views.view(of: index, id)) {
         return nil
       }

@@ -17,7 +17,7 @@ struct RowNormalization: Sendable {
     }
   }
 
-  /// X, and factors that belong to its rows.
+  /// X, and factors that have an axis for the images.
   func imageInputs(_ ranks: [Int]) -> [Int] {
     let isWithinImages = axis < 0 ? axis > -ranks[0] : axis > 0
     return isWithinImages ? ranks.indices.filter { ranks[$0] == ranks[0] } : []
