@@ -54,7 +54,8 @@ extension Dim {
     switch self {
     case .known(let value): return String(value)
     // What could be read as something else stands in brackets.
-    case .symbol(let text): return Int(text) != nil || text.contains { " ()".contains($0) } ? "(\(text))" : text
+    case .symbol(let text):
+      return Int(text) != nil || text.utf8.contains { " ()".utf8.contains($0) } ? "(\(text))" : text
     case .unknown: return nil
     }
   }

@@ -7,7 +7,7 @@ extension Graph {
       let results = node.outputs.map { $0.map(declaration) ?? "_" }.joined(separator: ", ")
       let arguments = node.inputs.map { $0.map(reference) ?? "_" }.joined(separator: ", ")
       text += "\(indent)  \(results) = \(node.op)(\(arguments))"
-      let attributes = node.attributes.sorted { $0.key < $1.key }
+      let attributes = node.sortedAttributes
       if !attributes.isEmpty {
         text += " {" + attributes.map { "\($0.key)=\($0.value)" }.joined(separator: ", ") + "}"
       }

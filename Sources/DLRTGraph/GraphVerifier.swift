@@ -55,7 +55,7 @@ extension Node {
 
   /// The graphs among the attributes, in the order of the attributes' names.
   package var subgraphs: [Graph] {
-    attributes.sorted { $0.key < $1.key }.flatMap { entry -> [Graph] in
+    sortedAttributes.flatMap { entry -> [Graph] in
       switch entry.value {
       case .graph(let graph): [graph]
       case .graphs(let graphs): graphs

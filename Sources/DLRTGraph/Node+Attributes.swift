@@ -1,5 +1,9 @@
 /// Attributes for those who rewrite nodes. One of another kind counts as absent: an operator refuses it when it is made.
 extension Node {
+  /// In the order of their names.
+  @inline(never)
+  package var sortedAttributes: [(key: String, value: Attribute)] { attributes.sorted { $0.key < $1.key } }
+
   package func int(_ name: String, _ fallback: Int) -> Int {
     if case .int(let value)? = attributes[name] { value } else { fallback }
   }

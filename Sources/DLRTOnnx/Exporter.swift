@@ -168,7 +168,7 @@ struct GraphExporter {
       (output.map { name(of: $0, in: graph) } ?? "").withText { connx_add_node_output(made, $0) }
     }
     let captured = node.inputs.suffix(node.captureCount).map { $0.map { name(of: $0, in: graph) } ?? "" }
-    for (name, value) in node.attributes.sorted(by: { $0.key < $1.key }) {
+    for (name, value) in node.sortedAttributes {
       let attribute = name.withText { connx_add_attribute(made, $0, value.wireKind) }
       try write(value, captured: captured, into: attribute)
     }

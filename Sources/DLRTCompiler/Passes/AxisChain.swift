@@ -29,9 +29,15 @@ struct AxisChain {
   private func size(_ pieces: [Int]) -> Dim { pieces.reduce(.known(1)) { $0 * sizes[$1] } }
 
   mutating func transpose(_ order: [Int]) {
-    let before = axes.flatMap(\.self)
+    let before = Self.pieces(axes)
     axes = order.map { axes[$0] }
-    if axes.flatMap(\.self) != before { moves += 1 }
+    if Self.pieces(axes) != before { moves += 1 }
+  }
+
+  private static func pieces(_ axes: [[Int]]) -> [Int] {
+    var result: [Int] = []
+    for pieces in axes { result += pieces }
+    return result
   }
 
   /// Adds an axis whose elements are not the value's, and returns its piece.
@@ -50,17 +56,19 @@ struct AxisChain {
   }
 
   private func reshaped(_ shape: Shape) -> AxisChain? {
-    var (chain, rest) = (self, axes.joined().map(\.self)[...])
+    var chain = self
+    // The last one first.
+    var rest = [Int](Self.pieces(axes).reversed())
     chain.axes = []
     for dim in shape.dims {
       var (wanted, pieces) = (dim, [Int]())
       while wanted != 1 {
-        guard let piece = rest.popFirst() else { return nil }
+        guard let piece = rest.popLast() else { return nil }
         pieces.append(piece)
         if let left = wanted.divided(exactlyBy: chain.sizes[piece]) {
           wanted = left
         } else if let left = chain.sizes[piece].divided(exactlyBy: wanted) {
-          rest = [chain.cut(piece, wanted, left)] + rest
+          rest.append(chain.cut(piece, wanted, left))
           wanted = 1
         } else {
           return nil
@@ -75,13 +83,14 @@ struct AxisChain {
   private mutating func cut(_ piece: Int, _ size: Dim, _ rest: Dim) -> Int {
     sizes[piece] = size
     sizes.append(rest)
-    let added = sizes.count - 1
-    source = source.map { $0.flatMap { $0 == piece ? [piece, added] : [$0] } }
-    return added
+    for axis in source.indices {
+      if let place = source[axis].firstIndex(of: piece) { source[axis].insert(sizes.count - 1, at: place + 1) }
+    }
+    return sizes.count - 1
   }
 
   /// Whether all pieces are in the axes.
-  var isWhole: Bool { axes.joined().count == source.joined().count }
+  var isWhole: Bool { Self.pieces(axes).count == Self.pieces(source).count }
 
   /// The same pieces with other axes.
   func with(axes: [[Int]]) -> AxisChain {
@@ -92,12 +101,21 @@ struct AxisChain {
 
   /// The value that the chain began with, with a piece as an axis of its own.
   func cut(at piece: Int) -> AxisChain {
-    with(
-      axes: source.flatMap { pieces in
-        guard let place = pieces.firstIndex(of: piece) else { return [pieces] }
-        let parts = [Array(pieces[..<place]), [piece], Array(pieces[(place + 1)...])]
-        return pieces.count == 1 ? [pieces] : parts.filter { !$0.isEmpty }
-      })
+    var result: [[Int]] = []
+    for pieces in source {
+      guard let place = pieces.firstIndex(of: piece) else {
+        result.append(pieces)
+        continue
+      }
+      for (index, one) in pieces.enumerated() {
+        if index == 0 || index == place || index == place + 1 {
+          result.append([one])
+        } else {
+          result[result.count - 1].append(one)
+        }
+      }
+    }
+    return with(axes: result)
   }
 
   /// The chain after a value's slice, which has no longer the piece.
@@ -112,25 +130,29 @@ struct AxisChain {
   /// needed where no axis joins what was apart.
   var steps: (cut: Shape, order: [Int]) {
     var places = [Int](repeating: 0, count: sizes.count)
-    for (place, piece) in source.joined().enumerated() { places[piece] = place }
+    for (place, piece) in Self.pieces(source).enumerated() { places[piece] = place }
     // Pieces of an axis that were neighbours stay so. Axes of size 1 stand before what follows them.
-    var runs: [(place: Int, pieces: [Int])] = []
+    var runs: [[Int]] = [], starts: [Int] = []
     for (axis, pieces) in axes.enumerated() {
       if pieces.isEmpty {
-        let next = axes[axis...].first { !$0.isEmpty }
-        runs.append((runs.allSatisfy(\.pieces.isEmpty) ? -1 : next.map { places[$0[0]] } ?? sizes.count, []))
+        let next = axes.indices.first { $0 > axis && !axes[$0].isEmpty }
+        starts.append(runs.allSatisfy(\.isEmpty) ? -1 : next.map { places[axes[$0][0]] } ?? sizes.count)
+        runs.append([])
       }
       for (index, piece) in pieces.enumerated() {
-        if index > 0, let last = runs.last, places[piece] == last.place + last.pieces.count {
-          runs[runs.count - 1].pieces.append(piece)
+        if index > 0, let first = starts.last, let last = runs.last, places[piece] == first + last.count {
+          runs[runs.count - 1].append(piece)
         } else {
-          runs.append((places[piece], [piece]))
+          starts.append(places[piece])
+          runs.append([piece])
         }
       }
     }
-    let sorted = runs.indices.sorted { (runs[$0].place, $0) < (runs[$1].place, $1) }
-    var order = [Int](repeating: 0, count: runs.count)
-    for (axis, run) in sorted.enumerated() { order[run] = axis }
-    return (Shape(sorted.map { size(runs[$0].pieces) }), order)
+    let order = runs.indices.map { run in
+      runs.indices.count { starts[$0] < starts[run] || starts[$0] == starts[run] && $0 < run }
+    }
+    var cut = [Dim](repeating: 1, count: runs.count)
+    for (axis, run) in zip(order, runs) { cut[axis] = size(run) }
+    return (Shape(cut), order)
   }
 }

@@ -56,14 +56,8 @@ package struct MergeDuplicates: Pass {
 
 /// One value for all constants that are small and equal.
 private struct SmallConstants {
-  private struct Content: Hashable {
-    let type: DataType
-    let shape: [Int]
-    let bytes: [UInt8]
-  }
-
   private let values: [Graph.Value]
-  private var first: [Content: ValueID] = [:]
+  private var first: [String: ValueID] = [:]
 
   init(_ graph: Graph) { values = graph.values }
 
@@ -74,7 +68,7 @@ private struct SmallConstants {
   /// The first value asked about that holds the same, or the value itself.
   mutating func first(like id: ValueID) -> ValueID {
     guard isSmall(id), let tensor = values[id.index].constant else { return id }
-    let content = Content(type: tensor.type, shape: tensor.shape, bytes: tensor.withUnsafeBytes { Array($0) })
+    let content = "\(tensor.type) \(tensor.shape) \(tensor.withUnsafeBytes { Array($0) })"
     if let known = first[content] { return known }
     first[content] = id
     return id
@@ -85,7 +79,7 @@ extension Node {
   /// The attributes as text that is equal only for equal attributes; nil where there are tensors or graphs.
   fileprivate var comparableAttributes: String? {
     var text = ""
-    for (name, attribute) in attributes.sorted(by: { $0.key < $1.key }) {
+    for (name, attribute) in sortedAttributes {
       switch attribute {
       case .tensor, .graph, .tensors, .graphs: return nil
       case .float(let value): text += "\(name)=\(value.bitPattern);"

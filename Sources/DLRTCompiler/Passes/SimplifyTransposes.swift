@@ -24,7 +24,7 @@ struct SimplifyTransposes: Pass {
   }
 }
 
-private struct Arranger {
+private final class Arranger {
   private let matcher: Matcher
   private let program: Program
 
@@ -156,7 +156,7 @@ extension Arranger {
   /// - Parameter before: how the rows that are multiplied, and their columns, were rearranged.
   private func rowsRearranged(after product: RowProduct, _ before: AxisChain) -> (ValueID, AxisChain)? {
     guard let width = matcher.shape(product.result)?.dims.last, width != 1 else { return nil }
-    var chain = before.with(axes: before.axes.dropLast())
+    var chain = before.with(axes: Array(before.axes.dropLast()))
     let own = chain.append(width)
     var (value, found) = (product.result, nil as (ValueID, AxisChain)?)
     while let reader = matcher.onlyReader(of: value), let step = arrangement(reader),
@@ -265,7 +265,7 @@ extension Arranger {
 }
 
 /// A product of rows with a constant matrix, and the bias that is added to each.
-private struct RowProduct {
+private final class RowProduct {
   let a: ValueID
   private(set) var result: ValueID
   private let node: Node
