@@ -82,7 +82,7 @@ final class DepthwiseBlockRun: Sendable {
   }
 
   /// What a band leaves in the second-level cache, beside the weights and the image that are read.
-  private static let cacheBytes = 256 << 10
+  private static let cacheBytes = max(256 << 10, Int(dlk_cpu_cache_bytes(2)) / 3)
 
   init(_ op: DepthwiseBlock, _ planning: Planning) throws {
     self.op = op

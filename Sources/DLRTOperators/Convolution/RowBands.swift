@@ -13,15 +13,19 @@ struct RowBands: Sendable {
   /// What threads take at a time, of the output rows counted over all images.
   let parts: Chunks
 
+  /// More rows would spare nothing that is worth their memory.
+  private static let highestBand = 16
+
   /// - Parameters:
   ///   - bytesPerRow: what is made for an output row; a product of sizes that nobody has checked.
   ///   - cacheBytes: what a band may leave in the second-level cache.
   init(_ down: WindowAxis, images: Int, bytesPerRow: Double, cacheBytes: Int, threads: Int) {
     self.down = down
     self.images = images
-    let fitting = max(1, min(down.output, Int(Double(cacheBytes) / max(bytesPerRow, 1)), 8))
-    // Kernels may make rows two at a time.
-    band = fitting == 1 ? 1 : (fitting + 1) & ~1
+    let fitting = max(1, min(down.output, Int(Double(cacheBytes) / max(bytesPerRow, 1)), Self.highestBand))
+    // Bands of about the same height. Kernels may make rows two at a time.
+    let count = (down.output + fitting - 1) / fitting, even = (down.output + count - 1) / count
+    band = even == 1 ? 1 : (even + 1) & ~1
     // Windows may be much higher than the image.
     let unit = band * down.stride, span = unit - down.stride + down.extent
     ring = max(1, min((span + unit - 1) / unit * unit, down.input))
