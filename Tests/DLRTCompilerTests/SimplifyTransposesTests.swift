@@ -225,6 +225,19 @@ import Testing
     }
   }
 
+  /// Transpose counts axes from the end, too.
+  @Test func axesFromTheEnd() throws {
+    var b = GraphBuilder()
+    let x = b.input("x", .float32, [2, 3, 5])
+    b.output(transposed(&b, transposed(&b, x, [-1, 0, -2]), [1, -3, 2]))
+    try check(b, [try input([2, 3, 5])], leaves: ["Transpose": 1])
+    var product = GraphBuilder()
+    let rows = transposed(&product, product.input("x", .float32, [2, 3, 5]), [1, 0, -1])
+    let wide = product.node("MatMul", [rows, product.constant(try input([5, 4]))])
+    product.output(transposed(&product, wide, [-2, -3, -1]))
+    try checkNear(product, [2, 3, 5])
+  }
+
   /// Windows of an image: the exchange of heads and positions stays with the attention, which needs no transpose for it.
   @Test func finerRearrangementsStayBehindProducts() throws {
     var b = GraphBuilder()

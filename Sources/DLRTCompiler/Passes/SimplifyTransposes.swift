@@ -47,8 +47,9 @@ private final class Arranger {
     guard let output = node.output(0), let shape = matcher.shape(output) else { return nil }
     switch node.op {
     case OperatorName("Transpose"):
-      if case .ints(let order)? = node.attributes["perm"] { return .transpose(order) }
-      return .transpose((0..<shape.rank).reversed())
+      // Axes may be counted from the end.
+      let order = node.ints("perm") ?? (0..<shape.rank).reversed()
+      return .transpose(order.map { $0 < 0 ? $0 + shape.rank : $0 })
     case OperatorName("Reshape"):
       // Of a list of sizes whose length is unknown, only what the model declares is known, which may be wrong.
       return matcher.shape(node.input(1))?.dims.first?.value == nil ? nil : .reshape(shape)
