@@ -36,7 +36,7 @@ func depthwise(_ args: dlk_depthwise_args, _ rows: Range<Int>) {
 private func slideRows(
   _ args: dlk_depthwise_args, _ rows: Range<Int>, _ kernel: SlidingKernel, _ epilogue: DepthwiseEpilogue
 ) {
-  var room = SlidingRoom(args.y)
+  var room = SlidingRoom()
   withUnsafeMutablePointer(to: &room) { room in
     var some = SlidingRows(args, epilogue, room)
     var left = rows.count
@@ -48,16 +48,16 @@ private func slideRows(
       left = left &- 1
       #if DL_AVX512
         if let first = above {
-          some.add(SlidingPair(args, first, below: row))
+          some.add(args, first, below: row)
           above = nil
         } else if isPaired, left > 0 {
           above = row
           return
         } else {
-          some.add(SlidingRow(args, row))
+          some.add(args, row)
         }
       #else
-        some.add(SlidingRow(args, row))
+        some.add(args, row)
       #endif
       if left > 0, !some.isFull { return }
       withUnsafePointer(to: some) { slide($0, kernel) }
@@ -70,10 +70,11 @@ struct DepthwiseEpilogue {
   let clamps: Bool
   let low: VF
   let high: VF
-  let args: dlk_depthwise_args
+  private let activation: dlk_unary
+  private let a, b: Float
 
   init(_ args: dlk_depthwise_args) {
-    self.args = args
+    (activation, a, b) = (args.activation, args.a, args.b)
     clamps = args.activation == DLK_UNARY_RELU || args.activation == DLK_UNARY_CLIP
     low = constant(args.activation == DLK_UNARY_CLIP ? args.a : 0)
     high = constant(args.activation == DLK_UNARY_CLIP ? args.b : .infinity)
@@ -83,12 +84,12 @@ struct DepthwiseEpilogue {
 
   /// Applies an activation that needs a pass of its own to pixels that were just written.
   func activate(_ y: Target, _ step: Int, _ pixels: Int, _ channels: Int) {
-    if clamps || args.activation == DLK_UNARY_IDENTITY { return }
+    if clamps || activation == DLK_UNARY_IDENTITY { return }
     if step == channels {
-      unary(args.activation, args.a, args.b, Source(y), y, pixels &* channels)
+      unary(activation, a, b, Source(y), y, pixels &* channels)
     } else {
       for pixel in 0..<pixels {
-        unary(args.activation, args.a, args.b, Source(y + pixel &* step), y + pixel &* step, channels)
+        unary(activation, a, b, Source(y + pixel &* step), y + pixel &* step, channels)
       }
     }
   }

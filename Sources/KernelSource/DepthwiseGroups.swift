@@ -99,7 +99,7 @@ enum GroupedSlidingTile<let Width: Int, let Stride: Int, let P: Int> {
     var sums = InlineArray<P, VF> { _ in VF() }
     if let bias = rows.pointee.bias { for p in 0..<P { sums[p] = C.load(bias + channel, count) } }
     for line in 0..<row.pointee.count {
-      guard let base = row.pointee.lines[line], let taps = row.pointee.weights[line] else { break }
+      let (base, taps) = (row.pointee.lines[line].x, row.pointee.lines[line].weights)
       let from = base + (offset &+ inputs.first(channel))
       var source = inputs.lanesOfFirst
       for k in 0..<inputs.inputs {

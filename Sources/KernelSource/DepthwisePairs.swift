@@ -6,11 +6,14 @@ import CKernelSupport
 #if DL_AVX512
   /// Two output rows, one below the other, and the lines of the image under their windows.
   struct SlidingPair {
-    /// The lines under either window, and the taps of each window that meet them.
-    private(set) var lines = InlineArray<8, Source?> { _ in nil }
-    private(set) var weights = InlineArray<8, Source?> { _ in nil }
-    private(set) var weightsBelow = InlineArray<8, Source?> { _ in nil }
-    private(set) var count = 0
+    /// A line under either window, and the taps of each that meet it.
+    struct Line {
+      let x: Source
+      let weights, weightsBelow: Source?
+    }
+
+    let lines: UnsafeMutablePointer<Line>
+    let count: Int
     let y, yBelow: Target
 
     /// Whether neighbouring rows can be pairs.
@@ -21,22 +24,20 @@ import CKernelSupport
         && window.kernel_h < 8 && window.kernel_d == 1 && window.out_d == 1 && window.pad_d == 0 && window.in_d > 0
     }
 
-    /// No lines yet.
-    init(_ y: Target) { (self.y, yBelow) = (y, y) }
-
-    init(_ args: dlk_depthwise_args, _ row: WindowRow, below: WindowRow) {
+    /// - Parameter lines: room for them.
+    init(_ args: dlk_depthwise_args, _ row: WindowRow, below: WindowRow, _ lines: UnsafeMutableRawPointer) {
+      self.lines = lines.assumingMemoryBound(to: Line.self)
       (y, yBelow) = (row.y, below.y)
       let tapLine = 3 &* Int(args.channels)
       // At the top both windows begin at the image's first line.
       let shift = 1 &- row.firstLine &+ below.firstLine
       count = max(row.lines, below.lines &+ shift)
       for line in 0..<count {
-        let isAbove = line < row.lines, lower = line &- shift
-        lines[line] =
-          isAbove
-          ? row.x + row.ring.offset(line, row.lineStep) : below.x + below.ring.offset(lower, below.lineStep)
-        if isAbove { weights[line] = args.weights + (row.firstLine &+ line) &* tapLine }
-        if lower >= 0, lower < below.lines { weightsBelow[line] = args.weights + (below.firstLine &+ lower) &* tapLine }
+        let isAbove = line < row.lines, lower = line &- shift, isBelow = lower >= 0 && lower < below.lines
+        self.lines[line] = Line(
+          x: isAbove ? row.x + row.ring.offset(line, row.lineStep) : below.x + below.ring.offset(lower, below.lineStep),
+          weights: isAbove ? args.weights + (row.firstLine &+ line) &* tapLine : nil,
+          weightsBelow: isBelow ? args.weights + (below.firstLine &+ lower) &* tapLine : nil)
       }
     }
   }
@@ -54,7 +55,7 @@ import CKernelSupport
       let pixels = min(P, rows.pointee.outWidth &- part.pixel)
       let offset = left &* rows.pointee.tapStep, y = part.pixel &* rows.pointee.yStep
       let channels = part.channels.upperBound
-      let isWhole = pixels == P && inside.lowerBound == 0 && inside.upperBound >= P &+ 2
+      let isWhole = pixels == P && inside.lowerBound <= 1 && inside.upperBound > P
       for index in 0..<rows.pointee.pairCount {
         let pair = UnsafePointer(rows.pointee.pairs + index)
         var channel = part.channels.lowerBound
@@ -80,14 +81,14 @@ import CKernelSupport
       let start = rows.pointee.bias.map { dlk_load($0 + channel) } ?? VF()
       var sums = InlineArray<P, VF> { _ in start }, sumsBelow = InlineArray<P, VF> { _ in start }
       for line in 0..<pair.pointee.count {
-        guard let base = pair.pointee.lines[line] else { break }
-        let from = base + (offset &+ channel)
-        let taps = pair.pointee.weights[line], tapsBelow = pair.pointee.weightsBelow[line]
+        let from = pair.pointee.lines[line].x + (offset &+ channel)
+        let taps = pair.pointee.lines[line].weights, tapsBelow = pair.pointee.lines[line].weightsBelow
         if let taps, let tapsBelow {
           let w = InlineArray<3, VF> { dlk_load(taps + ($0 &* channels &+ channel)) }
           let wBelow = InlineArray<3, VF> { dlk_load(tapsBelow + ($0 &* channels &+ channel)) }
           for i in 0..<P &+ 2 {
-            if Checks == 1 { guard i >= inside.lowerBound && i < inside.upperBound else { continue } }
+            if Checks == 1 || i == 0 { guard i >= inside.lowerBound else { continue } }
+            if Checks == 1 || i > P { guard i < inside.upperBound else { continue } }
             let value = dlk_load(from + i &* tapStep)
             add(value, i, w, &sums)
             add(value, i, wBelow, &sumsBelow)
@@ -95,13 +96,15 @@ import CKernelSupport
         } else if let taps {
           let w = InlineArray<3, VF> { dlk_load(taps + ($0 &* channels &+ channel)) }
           for i in 0..<P &+ 2 {
-            if Checks == 1 { guard i >= inside.lowerBound && i < inside.upperBound else { continue } }
+            if Checks == 1 || i == 0 { guard i >= inside.lowerBound else { continue } }
+            if Checks == 1 || i > P { guard i < inside.upperBound else { continue } }
             add(dlk_load(from + i &* tapStep), i, w, &sums)
           }
         } else if let tapsBelow {
           let w = InlineArray<3, VF> { dlk_load(tapsBelow + ($0 &* channels &+ channel)) }
           for i in 0..<P &+ 2 {
-            if Checks == 1 { guard i >= inside.lowerBound && i < inside.upperBound else { continue } }
+            if Checks == 1 || i == 0 { guard i >= inside.lowerBound else { continue } }
+            if Checks == 1 || i > P { guard i < inside.upperBound else { continue } }
             add(dlk_load(from + i &* tapStep), i, w, &sumsBelow)
           }
         }

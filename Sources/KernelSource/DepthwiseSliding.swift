@@ -10,7 +10,7 @@ enum SlidingKernel { case wide3, wide3By2, wide5, wide5By2, wide7 }
 
 func slidingKernel(_ args: dlk_depthwise_args) -> SlidingKernel? {
   let window = args.window
-  guard window.kernel_d &* window.kernel_h <= SlidingRows.mostLines else { return nil }
+  guard window.kernel_d &* window.kernel_h <= SlidingRow.mostLines else { return nil }
   return switch (window.kernel_w, window.stride_w) {
   case _ where args.group > 1 && !slidesGroups: nil
   case (3, 1): .wide3
@@ -25,16 +25,17 @@ func slidingKernel(_ args: dlk_depthwise_args) -> SlidingKernel? {
 
 /// Some output rows, one below the other.
 struct SlidingRows {
-  static var mostLines: Int64 { 32 }
   /// Floats of the image under a tile that stay in the first-level cache from row to row.
   private static var cachedFloats: Int { 6144 }
 
-  private(set) var rows: UnsafeMutablePointer<SlidingRow>
+  let rows: UnsafeMutablePointer<SlidingRow>
   private(set) var count = 0
   #if DL_AVX512
-    private(set) var pairs: UnsafeMutablePointer<SlidingPair>
+    let pairs: UnsafeMutablePointer<SlidingPair>
     private(set) var pairCount = 0
   #endif
+  private let lines: UnsafeMutableRawPointer
+  private var usedBytes = 0
   let yStep: Int
   let tapStep: Int
   let channels: Int
@@ -48,6 +49,7 @@ struct SlidingRows {
 
   init(_ args: dlk_depthwise_args, _ epilogue: DepthwiseEpilogue, _ room: UnsafeMutablePointer<SlidingRoom>) {
     rows = withAddress(of: &room.pointee.rows) { $0.assumingMemoryBound(to: SlidingRow.self) }
+    lines = withAddress(of: &room.pointee.lines) { $0 }
     #if DL_AVX512
       pairs = withAddress(of: &room.pointee.pairs) { $0.assumingMemoryBound(to: SlidingPair.self) }
     #endif
@@ -60,21 +62,24 @@ struct SlidingRows {
       (limit, block) = (1, max(1, channels))
       return
     }
-    limit = 8
-    let window = args.window, pixels = 6 &* Int(window.stride_w) &+ Int(window.kernel_w)
-    let fits = max(1, Self.cachedFloats / (pixels &* max(1, Int(window.kernel_d &* window.kernel_h))))
+    let window = args.window, height = max(1, Int(window.kernel_d &* window.kernel_h))
+    limit = min(SlidingRoom.rows, SlidingRoom.lines / height)
+    let pixels = 6 &* Int(window.stride_w) &+ Int(window.kernel_w)
+    let fits = max(1, Self.cachedFloats / (pixels &* height))
     let blocks = max(1, ceilDivide(channels, fits)), unit = 2 &* lanes
     block = max(unit, ceilDivide(channels, blocks &* unit) &* unit)
   }
 
-  mutating func add(_ row: SlidingRow) {
-    (rows + count).initialize(to: row)
+  mutating func add(_ args: dlk_depthwise_args, _ row: WindowRow) {
+    (rows + count).initialize(to: SlidingRow(args, row, lines + usedBytes))
+    usedBytes = usedBytes &+ rows[count].count &* MemoryLayout<SlidingLine>.stride
     count = count &+ 1
   }
 
   #if DL_AVX512
-    mutating func add(_ pair: SlidingPair) {
-      (pairs + pairCount).initialize(to: pair)
+    mutating func add(_ args: dlk_depthwise_args, _ row: WindowRow, below: WindowRow) {
+      (pairs + pairCount).initialize(to: SlidingPair(args, row, below: below, lines + usedBytes))
+      usedBytes = usedBytes &+ pairs[pairCount].count &* MemoryLayout<SlidingPair.Line>.stride
       pairCount = pairCount &+ 1
     }
 
@@ -86,7 +91,7 @@ struct SlidingRows {
   /// Applies an activation that needs a pass of its own, and forgets the rows.
   mutating func finish() {
     for i in 0..<count { epilogue.activate(rows[i].y, yStep, outWidth, channels) }
-    count = 0
+    (count, usedBytes) = (0, 0)
     #if DL_AVX512
       for i in 0..<pairCount {
         epilogue.activate(pairs[i].y, yStep, outWidth, channels)
@@ -97,38 +102,59 @@ struct SlidingRows {
   }
 }
 
-/// Memory for eight rows, on their caller's stack.
+/// Memory for some rows, on their caller's stack.
 struct SlidingRoom {
-  var rows: InlineArray<8, SlidingRow>
+  fileprivate var rows = InlineArray<24, Int> { _ in 0 }
   #if DL_AVX512
-    var pairs: InlineArray<4, SlidingPair>
+    fileprivate var pairs = InlineArray<16, Int> { _ in 0 }
   #endif
+  fileprivate var lines = InlineArray<192, Int> { _ in 0 }
 
-  init(_ y: Target) {
-    rows = InlineArray<8, SlidingRow> { _ in SlidingRow(y) }
+  /// Rows there is room for, or half as many pairs.
+  static var rows: Int {
+    let rows = MemoryLayout<InlineArray<24, Int>>.size / MemoryLayout<SlidingRow>.stride
     #if DL_AVX512
-      pairs = InlineArray<4, SlidingPair> { _ in SlidingPair(y) }
+      return min(rows, 2 &* (MemoryLayout<InlineArray<16, Int>>.size / MemoryLayout<SlidingPair>.stride))
+    #else
+      return rows
     #endif
+  }
+
+  /// Lines there is room for, of all rows or pairs together; a pair has no more than its rows have one by one.
+  static var lines: Int {
+    #if DL_AVX512
+      let line = max(MemoryLayout<SlidingLine>.stride, MemoryLayout<SlidingPair.Line>.stride)
+    #else
+      let line = MemoryLayout<SlidingLine>.stride
+    #endif
+    return MemoryLayout<InlineArray<192, Int>>.size / line
   }
 }
 
-/// One output row: the lines of the image under its window, and the taps that meet each.
+/// A line of the image under a window, and the taps that meet it.
+struct SlidingLine {
+  let x, weights: Source
+}
+
+/// One output row and the lines under its window.
 struct SlidingRow {
-  private(set) var lines = InlineArray<32, Source?> { _ in nil }
-  private(set) var weights = InlineArray<32, Source?> { _ in nil }
+  static var mostLines: Int64 { 32 }
+
+  let lines: UnsafeMutablePointer<SlidingLine>
   private(set) var count = 0
   let y: Target
 
-  /// No lines yet.
-  init(_ y: Target) { self.y = y }
-
-  init(_ args: dlk_depthwise_args, _ row: WindowRow) {
+  /// - Parameter lines: room for them.
+  init(_ args: dlk_depthwise_args, _ row: WindowRow, _ lines: UnsafeMutableRawPointer) {
+    self.lines = lines.assumingMemoryBound(to: SlidingLine.self)
     y = row.y
+    let tapLine = Int(args.window.kernel_w &* args.inputs &* args.channels)
     for plane in 0..<row.planes {
+      let first = (row.firstPlane &+ plane) &* Int(args.window.kernel_h) &+ row.firstLine
       for line in 0..<row.lines {
-        let tapLine = (row.firstPlane &+ plane) &* Int(args.window.kernel_h) &+ row.firstLine &+ line
-        lines[count] = row.x + (plane &* row.planeStep &+ row.ring.offset(line, row.lineStep))
-        weights[count] = args.weights + tapLine &* Int(args.window.kernel_w) &* Int(args.inputs &* args.channels)
+        self.lines[count] = SlidingLine(
+          x: row.x + (plane &* row.planeStep &+ row.ring.offset(line, row.lineStep)),
+          weights: args.weights + (first &+ line) &* tapLine)
         count = count &+ 1
       }
     }
@@ -201,6 +227,9 @@ private func slideSeven(_ rows: UnsafePointer<SlidingRows>, _ part: SlidingPart,
 /// `P` output pixels, some vectors of channels at a time. Each pixel of a line is loaded once for all the taps that meet
 /// it; at the border, what lies outside the image is left out.
 private enum SlidingTile<let Width: Int, let Stride: Int, let P: Int> {
+  /// Pixels of the image under a tile.
+  @inline(__always) private static var width: Int { (P &- 1) &* Stride &+ Width }
+
   @inline(never)
   static func run(_ rows: UnsafePointer<SlidingRows>, _ part: SlidingPart) {
     let left = part.pixel &* Stride &- rows.pointee.pad
@@ -208,7 +237,7 @@ private enum SlidingTile<let Width: Int, let Stride: Int, let P: Int> {
     let pixels = min(P, rows.pointee.outWidth &- part.pixel)
     let offset = left &* rows.pointee.tapStep, place = part.pixel &* rows.pointee.yStep
     let channels = part.channels.upperBound
-    let isWhole = pixels == P && inside.lowerBound == 0 && inside.upperBound >= (P &- 1) &* Stride &+ Width
+    let isWhole = pixels == P && inside.lowerBound <= Width / 2 && inside.upperBound >= width &- Width / 2
     for index in 0..<rows.pointee.count {
       let row = UnsafePointer(rows.pointee.rows + index), y = row.pointee.y + place
       var channel = part.channels.lowerBound
@@ -251,13 +280,14 @@ private enum SlidingTile<let Width: Int, let Stride: Int, let P: Int> {
       for p in 0..<P { for j in 0..<N { sums[p][j] = C.load(bias + (channel &+ j &* lanes), count) } }
     }
     for line in 0..<row.pointee.count {
-      guard let base = row.pointee.lines[line], let taps = row.pointee.weights[line] else { break }
+      let (base, taps) = (row.pointee.lines[line].x, row.pointee.lines[line].weights)
       let w = InlineArray<Width, InlineArray<N, VF>> { tap in
         InlineArray<N, VF> { C.load(taps + (tap &* channels &+ channel &+ $0 &* lanes), count) }
       }
       let from = base + (offset &+ channel)
-      for i in 0..<(P &- 1) &* Stride &+ Width {
-        if Checks == 1 { guard i >= inside.lowerBound && i < inside.upperBound else { continue } }
+      for i in 0..<width {
+        if Checks == 1 || i < Width / 2 { guard i >= inside.lowerBound else { continue } }
+        if Checks == 1 || i >= width &- Width / 2 { guard i < inside.upperBound else { continue } }
         let value = InlineArray<N, VF> { C.load(from + (i &* tapStep &+ $0 &* lanes), count) }
         for p in 0..<P {
           let tap = i &- p &* Stride
@@ -278,5 +308,5 @@ private enum SlidingTile<let Width: Int, let Stride: Int, let P: Int> {
   }
 }
 
-/// `N` vectors of channels; `Checks` is 1 where a tile may reach beyond the image.
+/// `N` vectors of channels; `Checks` is 1 where a tile may reach beyond the image by more than half a window.
 enum Border<let N: Int, let Checks: Int> {}
