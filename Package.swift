@@ -33,6 +33,10 @@ let lean: [SwiftSetting] = [
   .unsafeFlags(["-Xfrontend", "-disable-implicit-string-processing-module-import"]),
 ]
 
+/// Without descriptions of fields and of what closures hold, which are for debuggers, and for printing types that say
+/// nothing of themselves: none are printed here.
+let undescribed: [SwiftSetting] = lean + [.unsafeFlags(["-Xfrontend", "-disable-reflection-metadata"])]
+
 /// What keeps the command's own pages few: relative relocations packed (they are read at each start), equal functions
 /// merged, and no table of names, since plugins get what they call by address.
 let lightLink = [
@@ -72,7 +76,9 @@ let package = Package(
     room("DLRTParallel", ["CKernelSupport"]),
     // Loads the system's image libraries when they are needed, so that nothing depends on them.
     .target(name: "CImageCodecs"),
-    room("DLRTOperators", ["CImageCodecs", "DLRTGraph", "DLRTKernels", "DLRTParallel"]),
+    .target(
+      name: "DLRTOperators", dependencies: ["CImageCodecs", "DLRTGraph", "DLRTKernels", "DLRTParallel"],
+      swiftSettings: undescribed),
     room("DLRTOnnx", ["COnnx", "DLRTGraph", "DLRTOperators"]),
     room("DLRTCompiler", ["CKernelSupport", "DLRTGraph", "DLRTOperators", "DLRTParallel"]),
     room("DLRT", ["DLRTGraph", "DLRTKernels", "DLRTOperators", "DLRTOnnx", "DLRTCompiler", "DLRTParallel"]),
