@@ -27,12 +27,20 @@ struct ConvolutionCut: Sendable {
   ///   - pixelBytes: input bytes that an output pixel adds to those of its neighbour.
   ///   - flops: of all images.
   init(pixels: Int, panels: Int, images: Int, pixelBytes: Int, flops: Int, _ planning: Planning) {
+    self.init(
+      pixels: pixels, panels: panels, images: images, pixelBytes: pixelBytes, flops: flops,
+      rows: Int(planning.kernels.table.pointee.gemm_rows), threads: planning.threads)
+  }
+
+  /// - Parameter rows: of a tile.
+  init(pixels: Int, panels: Int, images: Int, pixelBytes: Int, flops: Int, rows: Int, threads: Int) {
     self.pixels = pixels
     self.panels = panels
-    let rows = Int(planning.kernels.table.pointee.gemm_rows), threads = planning.threads
+    // Few pixels take as long as ten do: as long as the weights come from memory.
+    let work = Double(flops) * max(1, 10 / max(1, Double(pixels) * Double(images)))
     // Parts of at least some 20 µs, and enough of them that threads end together.
-    let worthwhile = max(1, Int(Double(flops) / 100 / 20_000))
-    let wanted = threads == 1 ? 1 : min(worthwhile, threads * 4)
+    let worthwhile = Int(max(1, min(work / 100 / 20_000, Double(threads * 4))))
+    let wanted = threads == 1 ? 1 : worthwhile
     let perImage = (wanted + images - 1) / max(images, 1)
     // As many for each thread.
     let even = perImage < threads ? perImage : (perImage + threads - 1) / threads * threads
@@ -55,7 +63,7 @@ struct ConvolutionCut: Sendable {
       panelParts = max(panels, 1)
     }
     // Whole tiles, or pairs of pixels where tiles would make parts unequal.
-    unit = tiles >= 8 * pixelParts ? rows : 2
+    unit = tiles % pixelParts == 0 || tiles >= 64 * pixelParts ? rows : 2
     count = images * pixelParts * panelParts
   }
 
