@@ -339,6 +339,15 @@ import Testing
     try check(b, [input([8])], leaves: ["Sin": 1, "Concat": 1])
   }
 
+  /// A scalar's type and first byte look like the shape and the type of seven others.
+  @Test func constantsOfTheSameBytesStay() throws {
+    var b = GraphBuilder()
+    let size = b.input("size", .int64, [1])
+    let scalar = try Tensor(int64: [3], shape: []), others = try Tensor(Array(repeating: Int8(0), count: 7), shape: [7])
+    for tensor in [scalar, others] { b.output(b.node("Expand", [b.constant(tensor), size])) }
+    try check(b, [Tensor(int64: [7])], leaves: ["Expand": 2])
+  }
+
   /// However long they are: a pass sees that one node's twin is another's input.
   @Test func chainsOfDuplicatesGoAtOnce() throws {
     var b = GraphBuilder()

@@ -57,7 +57,7 @@ package struct MergeDuplicates: Pass {
 /// One value for all constants that are small and equal.
 private struct SmallConstants {
   private let values: [Graph.Value]
-  private var first: [String: ValueID] = [:]
+  private var first: [[Int]: ValueID] = [:]
 
   init(_ graph: Graph) { values = graph.values }
 
@@ -68,7 +68,8 @@ private struct SmallConstants {
   /// The first value asked about that holds the same, or the value itself.
   mutating func first(like id: ValueID) -> ValueID {
     guard isSmall(id), let tensor = values[id.index].constant else { return id }
-    let content = "\(tensor.type) \(tensor.shape) \(tensor.withUnsafeBytes { Array($0) })"
+    var content = [Int(tensor.type.rawValue), tensor.shape.count] + tensor.shape
+    tensor.withUnsafeBytes { content += $0.map { Int($0) } }
     if let known = first[content] { return known }
     first[content] = id
     return id

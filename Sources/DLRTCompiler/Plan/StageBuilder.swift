@@ -164,7 +164,7 @@ extension StageBuilder {
     let id = request.id
     let node = program.graph[id]
     let label = program.graph.label(of: id)
-    guard let op = program.op(id) else {
+    guard program.op(id) != nil else {
       throw DLRTError(.internalError, "a node without an operator", node: label, operatorName: node.op.description)
     }
     if let viewed = request.viewedInput, let input = node.input(viewed), let output = node.output(0) {
