@@ -71,7 +71,7 @@ func benchPacking(_ kernels: Kernels, _ peak: Double) {
         source: b, k_outer: Int64(taps), k_inner: Int64(k), n: Int64(n),
         k_outer_stride: Int64(tapStride),
         k_inner_stride: Int64(kStride), n_stride: Int64(nStride), scale: 1, packed: packed, row_begin: 0, row_end: 0,
-        paired: 0)
+        paired: 0, interleaved: 0)
       let seconds = shortest { kernels.pointee.pack_b(&args, 0, panels(kernels, n)) }
       print("pack \(k)×\(n) taps \(taps) \(name): \(fixed(Double(8 * k * n * taps) / seconds / 1e9)) GB/s")
     }

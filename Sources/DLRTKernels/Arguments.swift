@@ -41,7 +41,7 @@ extension dlk_pack_b_args {
     self.init(
       source: source, k_outer: 1, k_inner: Int64(k), n: Int64(n), k_outer_stride: 0,
       k_inner_stride: Int64(kStride), n_stride: Int64(nStride), scale: scale, packed: packed, row_begin: 0, row_end: 0,
-      paired: 0)
+      paired: 0, interleaved: 0)
   }
 }
 

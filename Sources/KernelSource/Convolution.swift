@@ -7,6 +7,9 @@ func convolve(_ args: dlk_conv_args, _ pixels: Range<Int>, _ panels: Range<Int>)
       let isGrouped = args.groups > 1, n = Int(args.n)
       let panelFloats =
         isGrouped ? packedFloats(k: rows.taps &* depth, n: n) : panelColumns &* rows.taps &* depth
+      // As the weights are packed, be the taps of a row one run of memory here or not.
+      let window = args.window, taps = Int(window.kernel_d &* window.kernel_h &* window.kernel_w)
+      let interleaved = args.interleaved == 0 ? 0 : interleavedVectors(taps: taps, depth: Int(args.channels), n: n)
       // Runs that end with a row of the image are short: all of them pass under a panel before the next one comes.
       let y = args.y_pixels, isOneRun = args.window.out_h == 1 || y.row_stride == args.window.out_w &* y.pixel_stride
       var panel = panels.lowerBound
@@ -22,7 +25,8 @@ func convolve(_ args: dlk_conv_args, _ pixels: Range<Int>, _ panels: Range<Int>)
           var driver = ProductDriver(
             rows: rows, depth: depth, n: n,
             b: PanelSource(
-              base: args.weights, layout: isGrouped ? .groups(columns: n, floats: panelFloats) : .packed(columns: n)),
+              base: args.weights, layout: isGrouped ? .groups(columns: n, floats: panelFloats) : .packed(columns: n),
+              interleaved: interleaved),
             c: args.y + offset, cStride: Int(args.y_pixels.pixel_stride), epilogue: Epilogue(args.epilogue),
             scratch: scratch, after: after)
           driver.run(rows: run, panels: some)

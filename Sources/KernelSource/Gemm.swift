@@ -40,13 +40,14 @@ func gemm(_ args: dlk_gemm_args, _ rows: Range<Int>, _ panels: Range<Int>, packe
   for block in 0..<blocks {
     let end = depth &* (block &+ 1) / blocks
     let part = depthPart(args, first..<end)
-    let layout = PanelSource.Layout.packed(
-      columns: packedColumns, first: first, others: depth &- end &+ first)
+    let b = PanelSource(
+      base: args.b, layout: .packed(columns: packedColumns, first: first, others: depth &- end &+ first),
+      interleaved: args.interleaved == 0 ? 0 : interleavedVectors(taps: 1, depth: depth, n: packedColumns))
     let column = panels.lowerBound &* panelColumns
     let step = ceilDivide(min(panelColumns, packedColumns &- column), lanes) &* lanes
     let after =
       end < depth ? args.b + (column &* depth &+ end &* step) : args.next?.assumingMemoryBound(to: Float.self)
-    runMatrix(part, PanelSource(base: args.b, layout: layout), rows, panels, after: after)
+    runMatrix(part, b, rows, panels, after: after)
     first = end
   }
 }
@@ -96,7 +97,7 @@ private func depthBlocks(_ args: dlk_gemm_args, _ rows: Int) -> Int {
 }
 
 /// Elements of a row of A in a block.
-private let deepest = 768
+let deepest = 768
 
 func gemmDirect(_ args: dlk_gemm_args, _ rows: Range<Int>, _ panels: Range<Int>) {
   if args.b_column_stride != 1 {

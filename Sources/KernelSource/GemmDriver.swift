@@ -14,6 +14,8 @@ struct PanelSource {
 
   let base: Source
   let layout: Layout
+  /// `interleavedVectors` of the last panel, or of every group's.
+  var interleaved = 0
 
   @inline(__always) var isPacked: Bool {
     if case .packed = layout { true } else { false }
@@ -42,7 +44,7 @@ extension UnsafeMutablePointer<DriverScratch> {
 }
 
 /// What of a panel is used again and again while the next part of it is on its way to the same cache.
-private let partBytes = 512 << 10
+let partBytes = 512 << 10
 /// What is asked for at once of what is read next.
 private let fetchedBytes = 8 << 10
 
@@ -70,6 +72,8 @@ struct ProductDriver<Rows: ProductRows> {
     /// Columns that exist, and the vectors that hold them.
     var width: Int
     var vectors: Int
+    /// Rows of B are interleaved two by two; each vector has eight columns.
+    var isInterleaved = false
     /// Fewer columns than a vector, in memory that holds no more.
     var isPartial: Bool
     var b: Source
@@ -77,8 +81,10 @@ struct ProductDriver<Rows: ProductRows> {
     /// What is read after this strip.
     var next: Source
 
-    /// Columns of the last vector that exist.
-    @inline(__always) var lastColumns: Int { width &- (vectors &- 1) &* lanes }
+    /// Vectors of a row of results.
+    @inline(__always) var results: Int { isInterleaved ? (vectors &+ 1) / 2 : vectors }
+    /// Columns of the last one that exist.
+    @inline(__always) var lastColumns: Int { width &- (results &- 1) &* lanes }
   }
 
   /// Columns of a whole panel.
@@ -141,7 +147,7 @@ struct ProductDriver<Rows: ProductRows> {
     var last = strip(panel, n &- panel &* Self.columns)
     if b.isPacked {
       if let after { last.next = after }
-      last.vectors = ceilDivide(last.width, lanes)
+      if !last.isInterleaved { last.vectors = ceilDivide(last.width, lanes) }
       run(last, row: row, count: count)
       return
     }
@@ -165,8 +171,8 @@ struct ProductDriver<Rows: ProductRows> {
   private mutating func runGroups(
     _ groups: Range<Int>, row: Int, count: Int, columns: Int, floats: Int, after: Source?
   ) {
-    let vectors = ceilDivide(columns, lanes)
-    let tiling = Tiling(count, limit: Rows.tileHeight(vectors))
+    let isInterleaved = b.interleaved > 0, vectors = isInterleaved ? b.interleaved : ceilDivide(columns, lanes)
+    let tiling = Self.tiling(count, vectors, isInterleaved: isInterleaved)
     rows.prepare(row: row, tiling)
     for group in groups {
       rows.groupShift = group &* depth
@@ -174,8 +180,8 @@ struct ProductDriver<Rows: ProductRows> {
       let next = group &+ 1 < groups.upperBound ? weights + floats : after ?? weights
       run(
         Strip(
-          column: group &* columns, width: columns, vectors: vectors, isPartial: false, b: weights,
-          bStep: vectors &* lanes, next: next),
+          column: group &* columns, width: columns, vectors: vectors, isInterleaved: isInterleaved, isPartial: false,
+          b: weights, bStep: vectors &* (isInterleaved ? 8 : lanes), next: next),
         row: row, tiling)
     }
   }
@@ -198,7 +204,12 @@ struct ProductDriver<Rows: ProductRows> {
       strip.next = strip.b
     case .packed(let columns, let first, let others):
       let size = rows.taps &* depth &+ others
-      strip.bStep = ceilDivide(min(Self.columns, columns &- column), lanes) &* lanes
+      strip.isInterleaved = b.interleaved > 0 && columns &- column < Self.columns
+      if strip.isInterleaved {
+        (strip.vectors, strip.bStep) = (b.interleaved, b.interleaved &* 8)
+      } else {
+        strip.bStep = ceilDivide(min(Self.columns, columns &- column), lanes) &* lanes
+      }
       strip.b += column &* size &+ first &* strip.bStep
       strip.next = column &+ width < n ? strip.b + width &* size : strip.b
     case .groups: break
@@ -208,9 +219,21 @@ struct ProductDriver<Rows: ProductRows> {
 
   /// Runs a strip that needs tiles of its own height.
   private mutating func run(_ strip: Strip, row: Int, count: Int) {
-    let tiling = Tiling(count, limit: strip.isPartial ? 4 : Rows.tileHeight(strip.vectors))
+    let tiling =
+      strip.isPartial ? Tiling(count, limit: 4) : Self.tiling(count, strip.vectors, isInterleaved: strip.isInterleaved)
     rows.prepare(row: row, tiling)
     run(strip, row: row, tiling)
+  }
+
+  /// Over interleaved rows there are tiles of few heights: all but the last one are as high as can be.
+  @inline(__always)
+  private static func tiling(_ count: Int, _ vectors: Int, isInterleaved: Bool) -> Tiling {
+    #if DL_AVX512
+      if isInterleaved {
+        return Tiling(count, limit: interleavedTileRows(vectors), unit: interleavedTileRows(vectors))
+      }
+    #endif
+    return Tiling(count, limit: Rows.tileHeight(vectors))
   }
 
   /// Runs a strip in as many parts as it takes for one of them, and the next on its way, to stay in the second-level
@@ -233,7 +256,7 @@ struct ProductDriver<Rows: ProductRows> {
 
   /// - Parameter strip: of these taps only.
   private mutating func run(_ strip: Strip, taps: Range<Int>, row: Int, _ tiling: Tiling) {
-    let stored = strip.vectors &* lanes
+    let stored = strip.results &* lanes
     let begins = taps.lowerBound == 0, ends = taps.upperBound == rows.taps, isFree = epilogue.isFree
     let storesToC = isFree || !ends
     let addend = isFree ? epilogue.source.addend : nil
@@ -243,7 +266,8 @@ struct ProductDriver<Rows: ProductRows> {
     let bias = (begins ? bias(strip) : nil) ?? (startsAtZero ? scratch.zeros : scratch.negativeZeros)
     var prefetch = UnsafeRawPointer(strip.next)
     // Rounded up: what is left out at a panel's end would be waited for.
-    let prefetchStep = strip.next == strip.b ? 0 : ceilDivide(stored &* 4, tiling.tiles)
+    let prefetchStep =
+      strip.next == strip.b ? 0 : ceilDivide((strip.isInterleaved ? strip.bStep : stored) &* 4, tiling.tiles)
 
     let isWhole = rows.taps <= rows.tapLimit
     let joins = storesToC && isWhole && rows.joinsTiles
@@ -333,6 +357,9 @@ struct ProductDriver<Rows: ProductRows> {
   }
 
   @inline(__always) private func run(_ tile: inout Tile, _ strip: Strip, rows count: Int) {
+    #if DL_AVX512
+      if strip.isInterleaved { return runInterleavedTile(&tile, rows: count, vectors: strip.vectors) }
+    #endif
     if strip.isPartial {
       runPartialTile(&tile, rows: count)
     } else {
@@ -384,7 +411,7 @@ struct ProductDriver<Rows: ProductRows> {
   /// The bias under a strip, readable in whole vectors unless the strip is partial.
   private func bias(_ strip: Strip) -> Source? {
     guard epilogue.startsAtBias, let bias = epilogue.source.bias else { return nil }
-    if strip.isPartial || strip.width == strip.vectors &* lanes { return bias + strip.column }
+    if strip.isPartial || strip.width == strip.results &* lanes { return bias + strip.column }
     for i in 0..<strip.width { scratch.bias[i] = bias[strip.column &+ i] }
     return Source(scratch.bias)
   }

@@ -50,6 +50,15 @@ private func packPanels(
   var column = panels.lowerBound &* panelColumns
   while column < end {
     let width = min(columns, end &- column)
+    #if DL_AVX512
+      let isInterleaved = args.interleaved != 0 && !isPaired && width < columns
+      let vectors =
+        isInterleaved ? interleavedVectors(taps: Int(args.k_outer), depth: Int(args.k_inner), n: n) : 0
+      if vectors > 0 {
+        packInterleaved(args, column: column, width: width, outer: outer, inner: inner, vectors: vectors)
+        return
+      }
+    #endif
     let rowFloats = ceilDivide(width, lanes) &* lanes
     let strip = PackedStrip(
       source: args.source + (column &* Int(args.n_stride) &* 4 &+ from),
@@ -60,6 +69,52 @@ private func packPanels(
     column = column &+ columns
   }
 }
+
+#if DL_AVX512
+  /// Packs rows of the last panel, interleaved two by two.
+  ///
+  /// - Parameter vectors: of two rows.
+  private func packInterleaved(
+    _ args: dlk_pack_b_args, column: Int, width: Int, outer: Range<Int>, inner: Range<Int>, vectors: Int
+  ) {
+    let rowFloats = ceilDivide(width, lanes) &* lanes, depth = Int(args.k_inner)
+    let outerStride = Int(args.k_outer_stride) &* 4, innerStride = Int(args.k_inner_stride) &* 4
+    let columnStride = Int(args.n_stride) &* 4
+    let panel: Target = args.packed + column &* Int(args.k_outer) &* depth
+    // A few rows of each tap at a time, as ever; at most 2 · 64 of three vectors.
+    let some = max(2, min(16, 64 / outer.count & ~1))
+    var room = InlineArray<384, VF> { _ in VF() }
+    withAddress(of: &room) { room in
+      let room = room.assumingMemoryBound(to: Float.self)
+      var first = inner.lowerBound
+      while first < inner.upperBound {
+        let rows = min(some, inner.upperBound &- first)
+        let from = outer.lowerBound &* outerStride &+ first &* innerStride &+ column &* columnStride
+        PackedStrip(
+          source: args.source + from, target: room, outer: outer.count, inner: rows, outerStride: outerStride,
+          innerStride: innerStride, columnStride: columnStride, columns: width, rowFloats: rowFloats, scale: args.scale
+        ).pack()
+        for o in 0..<outer.count {
+          var target = panel + ((outer.lowerBound &+ o) &* depth &+ first) &* vectors &* 8
+          for row in stride(from: o &* rows, to: (o &+ 1) &* rows, by: 2) {
+            for j in 0..<vectors {
+              let source = room + (row &* rowFloats &+ j / 2 &* lanes)
+              let even = dlk_load(source), odd = dlk_load(source + rowFloats)
+              let isAlone = j &+ 1 == vectors && j % 2 == 0
+              dlk_store(
+                target,
+                isAlone
+                  ? dlk_zip_low(even, odd)
+                  : j % 2 == 0 ? dlk_interleave_first(even, odd) : dlk_interleave_second(even, odd))
+              target += lanes
+            }
+          }
+        }
+        first = first &+ rows
+      }
+    }
+  }
+#endif
 
 func packRecurrent(_ args: dlk_pack_recurrent_args, _ panels: Range<Int>) {
   let gates = Int(args.gates), k = Int(args.k), row = gates &* lanes

@@ -22,7 +22,7 @@ protocol RowSource {
 struct Tiling {
   let count: Int
   let tiles: Int
-  private let unit: Int
+  let unit: Int
   /// Units of the smaller tiles; the first `larger` ones have one more.
   private let units: Int
   private let larger: Int

@@ -19,6 +19,7 @@ nonisolated(unsafe) let tableStorage: UnsafeMutablePointer<dlk_kernel_table> = {
       gemm_panel: Int32(panelColumns),
       gemm_rows: Int32(tileRows(panelVectors)),
       packed_b_floats: { Int64(packedFloats(k: Int($0), n: Int($1))) },
+      interleaves_panel: { interleavedVectors(taps: Int($0), depth: Int($1), n: Int($2)) > 0 ? 1 : 0 },
       pack_b: { packB($0.pointee, Int($1)..<Int($2)) },
       paired_b_floats: { Int64(PairedBlocks(k: Int($0), n: Int($1)).floats) },
       balance_b: balanceB,

@@ -4,6 +4,8 @@ import CKernelSupport
 struct WindowRows: ProductRows {
   /// Addresses that fit into `addresses`, beside the end of a vector of them.
   static var capacity: Int { 1024 }
+  /// Taps of which a tile has all addresses at once.
+  static var mostTaps: Int { capacity / 16 }
 
   let x: Source
   let pixels: dlk_pixels
@@ -25,11 +27,12 @@ struct WindowRows: ProductRows {
   private var keptRow = 0
   private var keptCount = -1
   private var keptTiles = 0
+  private var keptUnit = 0
   /// Floats from its rows to those of the block that was prepared last.
   private var blockShift = 0
 
   var taps: Int { Int(window.kernel_d &* window.kernel_h) &* tapsAcross }
-  var tapLimit: Int { Self.capacity / 16 }
+  var tapLimit: Int { Self.mostTaps }
   var blockLimit: Int { keepsBlocks ? Self.capacity / taps : 4096 }
 
   var distance: Int { Int(window.stride_w &* pixels.pixel_stride) }
@@ -40,12 +43,12 @@ struct WindowRows: ProductRows {
 
   mutating func prepare(row: Int, _ tiling: Tiling) {
     guard keepsBlocks else { return }
-    let isAlike = keptCount == tiling.count && keptTiles == tiling.tiles
+    let isAlike = keptCount == tiling.count && keptTiles == tiling.tiles && keptUnit == tiling.unit
     if period > 1, isAlike, (row &- keptRow) % period == 0 {
       blockShift = (row &- keptRow) / period &* Int(window.stride_h &* pixels.row_stride)
       return
     }
-    (keptRow, keptCount, keptTiles, blockShift) = (row, tiling.count, tiling.tiles, 0)
+    (keptRow, keptCount, keptTiles, keptUnit, blockShift) = (row, tiling.count, tiling.tiles, tiling.unit, 0)
     var offset = 0
     for tile in 0..<tiling.tiles {
       let count = tiling.rows(tile)
@@ -68,7 +71,7 @@ struct WindowRows: ProductRows {
     (self.addresses, self.offsets) = (addresses, offsets)
     let taps = Int(window.kernel_d &* window.kernel_h) &* tapsAcross
     whole = wholeColumns(window)
-    keepsBlocks = taps <= Self.capacity / 16
+    keepsBlocks = taps <= Self.mostTaps
     hasPadding = reachesOut(window)
   }
 

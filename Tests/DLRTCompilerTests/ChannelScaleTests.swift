@@ -45,6 +45,8 @@ import Testing
     Excitation(channels: 1, outputs: 1),
     Excitation(channels: 7, outputs: 16, size: [5, 33], hasResidual: true),
     Excitation(channels: 130, outputs: 131, size: [30, 31]),
+    Excitation(channels: 26, outputs: 80), Excitation(channels: 24, outputs: 88, hasResidual: true),
+    Excitation(channels: 50, outputs: 104),
     // Each reads more than a pixel, or has more weights than the image has elements. (Images of unknown size may be small.)
     Excitation(kernel: 3, isFused: false),
     Excitation(size: [2, 3], isFused: false),

@@ -7,6 +7,8 @@ struct GemmCase: CustomStringConvertible {
   var aStride, cStride, addendStride: Int
   var kStride, nStride: Int
   var epilogue = dlk_epilogue.plain
+  /// Whether the last panel may have its rows two by two.
+  var interleaved: Int32 = 0
   let a, b, bias, addend: Guarded<Float>
 
   init(_ random: inout SeededGenerator, rows: [Int]? = nil, sizes: [Int], depths: [Int]? = nil) {
@@ -71,7 +73,7 @@ struct GemmCase: CustomStringConvertible {
     dlk_gemm_args(
       m: Int64(m), n: Int64(n), k: Int64(k), a: a.pointer, a_row_stride: Int64(aStride), b: b,
       b_row_stride: Int64(kStride), b_column_stride: Int64(nStride), c: c.base, c_row_stride: Int64(cStride),
-      epilogue: epilogue, next: nil, paired: 0, workspace: nil)
+      epilogue: epilogue, next: nil, paired: 0, interleaved: interleaved, workspace: nil)
   }
 
   func output() -> Guarded<Float> { Guarded(m == 0 || n == 0 ? 0 : (m - 1) * cStride + n) { _ in -77 } }
@@ -79,6 +81,7 @@ struct GemmCase: CustomStringConvertible {
   func pack(_ kernels: Kernels) -> Guarded<Float> {
     let packed = Guarded<Float>(Int(kernels.pointee.packed_b_floats(Int64(k), Int64(n)))) { _ in .nan }
     var args = dlk_pack_b_args(b.pointer, k: k, n: n, kStride: kStride, nStride: nStride, packed: packed.base)
+    args.interleaved = interleaved
     kernels.pointee.pack_b(&args, 0, panels(kernels))
     return packed
   }

@@ -10,7 +10,8 @@ import Testing
     let kernels = KernelLibrary.table(for: isa)
     for seed in 0..<250 {
       var random = SeededGenerator(seed)
-      let test = GemmCase(&random, sizes: Self.sizes)
+      var test = GemmCase(&random, sizes: Self.sizes)
+      test.interleaved = Int32(seed % 2)
       let packed = test.pack(kernels)
       let c = test.output()
       var args = test.arguments(packed.pointer, c)
@@ -28,7 +29,8 @@ import Testing
     let kernels = KernelLibrary.table(for: isa)
     for seed in 0..<40 {
       var random = SeededGenerator(seed)
-      let test = GemmCase(&random, sizes: [48, 60, 97, 130, 197], depths: [768, 769, 1540, 3000])
+      var test = GemmCase(&random, sizes: [48, 60, 97, 130, 197], depths: [768, 769, 1540, 3000])
+      test.interleaved = Int32(seed % 2)
       let packed = test.pack(kernels)
       let (whole, parts) = (test.output(), test.output())
       var args = test.arguments(packed.pointer, whole)
@@ -47,7 +49,8 @@ import Testing
     let kernels = KernelLibrary.table(for: isa)
     for seed in 0..<6 {
       var random = SeededGenerator(seed)
-      var test = GemmCase(&random, rows: [4201], sizes: [65], depths: [3, 9])
+      var test = GemmCase(&random, rows: [4201], sizes: [65], depths: [3, 6, 10])
+      test.interleaved = seed < 3 ? 0 : 1
       (test.epilogue.addend, test.epilogue.addend_row_stride) = (test.addend.pointer, Int64(test.addendStride))
       (test.epilogue.scale, test.epilogue.addend_scale, test.epilogue.addend_last) = (1, 1, Int32(seed % 2))
       // A tile can start from what is added where it comes first and the activation is a clamp.
@@ -114,7 +117,8 @@ import Testing
     let kernels = KernelLibrary.table(for: isa)
     for seed in 2000..<2080 {
       var random = SeededGenerator(seed)
-      let test = GemmCase(&random, sizes: [1, 7, 33, 64, 130])
+      var test = GemmCase(&random, sizes: [1, 7, 8, 24, 33, 64, 130])
+      test.interleaved = Int32(seed % 2)
       let packed = test.pack(kernels)
       let whole = test.output(), parts = test.output()
       var args = test.arguments(packed.pointer, whole)
@@ -129,6 +133,35 @@ import Testing
       }
       if whole.array != parts.array {
         Issue.record("seed \(seed), \(test)")
+        return
+      }
+    }
+  }
+
+  /// Interleaved rows are added up otherwise than others, but for each cut of the product in the same way.
+  @Test(arguments: KernelLibrary.available)
+  func interleavedProductsDoNotDependOnTheSplit(isa: ISA) {
+    let kernels = KernelLibrary.table(for: isa)
+    for seed in 0..<150 {
+      var random = SeededGenerator(seed)
+      var test = GemmCase(
+        &random, rows: [1, 4, 5, 12, 13, 50, 97], sizes: [1, 8, 9, 16, 17, 24, 33, 40, 65, 88, 104],
+        depths: [2, 16, 18, 96, 766, 768, 770])
+      test.interleaved = 1
+      let packed = test.pack(kernels), panels = test.panels(kernels)
+      let whole = test.output(), parts = test.output()
+      var args = test.arguments(packed.pointer, whole)
+      kernels.pointee.gemm(&args, 0, Int64(test.m), 0, panels)
+      args.c = parts.base
+      var row = 0
+      while row < test.m {
+        let end = min(test.m, row + random.pick([1, 3, 4, 12, 48]))
+        kernels.pointee.gemm(&args, Int64(row), Int64(end), 0, panels)
+        row = end
+      }
+      let isSame = whole.array.map(\.bitPattern) == parts.array.map(\.bitPattern)
+      if let mistake = isSame ? test.mistake(whole) : "another result in parts" {
+        Issue.record("seed \(seed), \(test): \(mistake)")
         return
       }
     }
@@ -174,7 +207,7 @@ import Testing
       var args = dlk_pack_b_args(
         source: source.pointer + shift, k_outer: Int64(taps), k_inner: Int64(depth),
         n: Int64(n), k_outer_stride: Int64(outer), k_inner_stride: Int64(inner), n_stride: Int64(column), scale: 2,
-        packed: packed.base, row_begin: 0, row_end: 0, paired: 0)
+        packed: packed.base, row_begin: 0, row_end: 0, paired: 0, interleaved: 0)
       let panel = Int(kernels.pointee.gemm_panel), lanes = Int(kernels.pointee.vector_floats)
       let cut = taps == 1 ? random.int(1...depth) : 0
       // A matrix may come in parts of its rows.

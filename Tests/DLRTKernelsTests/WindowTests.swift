@@ -12,10 +12,11 @@ struct WindowCase: CustomStringConvertible {
   /// - Parameters:
   ///   - slides: the window is three wide, over a plane, and goes on by one pixel and one row.
   ///   - deep: so many channels, under a window of three by three that has some forty places, one run of memory.
+  ///   - height: of the window.
   ///   - tall: the addresses of all windows do not fit into the driver's memory at once, even if none is in the padding.
   init(
     _ random: inout SeededGenerator, outputs: Int? = nil, pads: Bool = true, dense: Bool = false, slides: Bool = false,
-    deep: Int? = nil, tall: Bool = false
+    deep: Int? = nil, tall: Bool = false, height: Int? = nil
   ) {
     let isDeep = deep != nil
     channels =
@@ -38,7 +39,7 @@ struct WindowCase: CustomStringConvertible {
         Int64(padEnd)
       )
     }
-    var (w, h) = (axis(slides ? 3 : nil), axis())
+    var (w, h) = (axis(slides ? 3 : nil), axis(height))
     if tall {
       let across = random.pick([4, 6, 10, 12, 34]), lines = random.pick([1, 1, 3])
       (w, h) = (long(random.pick([1, 3]), across), long(lines, 2300 / lines / across))
@@ -146,13 +147,14 @@ struct WindowCase: CustomStringConvertible {
       var pack = dlk_pack_b_args(
         source: weights.pointer, k_outer: Int64(test.taps), k_inner: Int64(test.channels),
         n: Int64(n), k_outer_stride: 1, k_inner_stride: Int64(test.taps), n_stride: Int64(depth), scale: 1,
-        packed: packed.base, row_begin: 0, row_end: 0, paired: 0)
+        packed: packed.base, row_begin: 0, row_end: 0, paired: 0, interleaved: Int32(seed % 2))
       let panel = Int64(kernels.pointee.gemm_panel), panels = (Int64(n) + panel - 1) / panel
       kernels.pointee.pack_b(&pack, 0, panels)
       let padding = Guarded<Float>(test.channels * Int(test.window.kernel_w)) { _ in 0 }
       let y = test.output(n)
       var args = dlk_conv_args()
       (args.window, args.channels, args.n) = (test.window, Int64(test.channels), Int64(n))
+      args.interleaved = pack.interleaved
       (args.x, args.x_pixels, args.y, args.y_pixels) = (test.image.pointer, test.x, y.base, test.y)
       (args.weights, args.padding, args.epilogue) = (packed.pointer, padding.pointer, .plain)
       args.epilogue.bias = bias.pointer
@@ -185,6 +187,44 @@ struct WindowCase: CustomStringConvertible {
     }
   }
 
+  /// Whether some taps of a tile lie in the padding or not, and wherever the pixels are cut.
+  @Test(arguments: KernelLibrary.available)
+  func interleavedWindowsDoNotDependOnTheSplit(isa: ISA) {
+    let kernels = KernelLibrary.table(for: isa)
+    for seed in 0..<120 {
+      var random = SeededGenerator(seed)
+      let n = random.pick([1, 8, 9, 16, 17, 24, 33, 40, 65, 88, 104])
+      let test = WindowCase(&random, outputs: n, pads: seed % 3 > 0, dense: seed % 2 == 0)
+      let depth = test.taps * test.channels
+      let weights = Guarded(random: depth * n, &random), bias = Guarded(random: n, &random)
+      let packed = Guarded<Float>(Int(kernels.pointee.packed_b_floats(Int64(depth), Int64(n)))) { _ in .nan }
+      var pack = dlk_pack_b_args(
+        source: weights.pointer, k_outer: Int64(test.taps), k_inner: Int64(test.channels), n: Int64(n),
+        k_outer_stride: 1, k_inner_stride: Int64(test.taps), n_stride: Int64(depth), scale: 1, packed: packed.base,
+        row_begin: 0, row_end: 0, paired: 0, interleaved: 1)
+      let panel = Int64(kernels.pointee.gemm_panel), panels = (Int64(n) + panel - 1) / panel
+      kernels.pointee.pack_b(&pack, 0, panels)
+      let padding = Guarded<Float>(test.channels * Int(test.window.kernel_w)) { _ in 0 }
+      let whole = test.output(n), parts = test.output(n)
+      var args = dlk_conv_args()
+      (args.window, args.channels, args.n, args.interleaved) = (test.window, Int64(test.channels), Int64(n), 1)
+      (args.x, args.x_pixels, args.y, args.y_pixels) = (test.image.pointer, test.x, whole.base, test.y)
+      (args.weights, args.padding, args.epilogue) = (packed.pointer, padding.pointer, .plain)
+      args.epilogue.bias = bias.pointer
+      args.epilogue.activation = random.pick([DLK_UNARY_IDENTITY, DLK_UNARY_RELU, DLK_UNARY_SILU])
+      args.epilogue.a = 1
+      kernels.pointee.conv(&args, 0, Int64(test.outPixels), 0, panels)
+      args.y = parts.base
+      var pixel = 0
+      while pixel < test.outPixels {
+        let end = min(test.outPixels, pixel + random.pick([1, 5, 12, 30]))
+        for panel in 0..<panels { kernels.pointee.conv(&args, Int64(pixel), Int64(end), panel, panel + 1) }
+        pixel = end
+      }
+      #expect(whole.array.map(\.bitPattern) == parts.array.map(\.bitPattern), "seed \(seed), \(test), n \(n)")
+    }
+  }
+
   /// Groups taken together give the bits that they give one by one.
   @Test(arguments: KernelLibrary.available)
   func groupsTogetherAreAsOneByOne(isa: ISA) {
@@ -196,7 +236,8 @@ struct WindowCase: CustomStringConvertible {
         &random, outputs: groups * panel, pads: seed < 60 || seed % 4 == 0, tall: seed >= 60)
       let channels = max(1, test.channels / groups)
       if channels * groups > test.channels { continue }
-      let n = random.pick([1, panel / 2, panel - 1, panel]), depth = test.taps * channels
+      let n = random.pick([1, panel / 8, panel / 4, 3 * panel / 8, panel / 2, 5 * panel / 8, panel - 1, panel])
+      let depth = test.taps * channels
       let floats = Int(kernels.pointee.packed_b_floats(Int64(depth), Int64(n)))
       let packed = Guarded(random: floats * groups, &random), bias = Guarded(random: n * groups, &random)
       let addend = Guarded(random: test.outPixels * n * groups, &random)
@@ -204,6 +245,7 @@ struct WindowCase: CustomStringConvertible {
       let (together, oneByOne) = (test.output(n * groups), test.output(n * groups))
       var args = dlk_conv_args()
       (args.window, args.channels, args.n) = (test.window, Int64(channels), Int64(n))
+      args.interleaved = Int32(seed % 2)
       (args.x, args.x_pixels, args.y_pixels) = (test.image.pointer, test.x, test.y)
       (args.weights, args.padding, args.epilogue) = (packed.pointer, padding.pointer, .plain)
       args.epilogue.bias = bias.pointer
@@ -323,8 +365,8 @@ struct WindowCase: CustomStringConvertible {
     let kernels = KernelLibrary.table(for: isa)
     for seed in 0..<160 {
       var random = SeededGenerator(seed)
-      let isPool = seed % 4 == 3
-      var test = WindowCase(&random, slides: !isPool && seed % 2 == 0)
+      let isPool = seed % 4 == 3, tallest = seed < 140 || isPool ? nil : random.pick([9, 16, 31, 32])
+      var test = WindowCase(&random, slides: !isPool && seed % 2 == 0, height: tallest)
       (test.window.in_d, test.window.out_d, test.window.kernel_d) = (1, 1, 1)
       (test.window.pad_d, test.window.pad_end_d) = (0, 0)
       let weights = Guarded(random: test.taps * test.channels, &random)

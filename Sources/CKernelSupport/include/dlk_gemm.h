@@ -42,6 +42,7 @@ typedef struct dlk_gemm_args {
   /// multiplied without pairs. With `addend_last`, k is at most `DLK_PAIRED_DEPTH`. Results depend neither on the split
   /// nor on m.
   int32_t paired;
+  int32_t interleaved;      ///< boolean, `gemm` without `paired` only: b was packed with `interleaved`
   float *workspace;         ///< `paired` only: `paired_workspace_floats(m, k)` floats of this call's own
 } dlk_gemm_args;
 
@@ -58,4 +59,7 @@ typedef struct dlk_pack_b_args {
   int64_t row_begin, row_end;  ///< the rows of B that are packed, with `k_outer` 1; both 0: all
   /// Boolean: leave panels for `pair_b`, in `paired_b_floats(k_inner, n)` floats; `k_outer` is 1.
   int32_t paired;
+  /// Boolean, without `paired` only: the last panel may have its rows interleaved, as `interleaves_panel` says; parts
+  /// of the rows are of even numbers of them.
+  int32_t interleaved;
 } dlk_pack_b_args;

@@ -125,6 +125,29 @@ DLK_INLINE dlk_vf dlk_fma(dlk_vf a, dlk_vf b, dlk_vf c) {
 #endif
 }
 
+#if defined(__AVX512F__)
+// Vectors of two rows, of which neighbouring lanes belong to one column.
+
+/// Two neighbouring floats, again and again.
+DLK_INLINE dlk_vf dlk_load_two(const float *source) {
+  double both;
+  __builtin_memcpy(&both, source, 8);
+  return (dlk_vf)_mm512_set1_pd(both);
+}
+/// Of two rows, the columns whose sums `dlk_add_neighbours` expects in its first operand, and those in its second one.
+DLK_INLINE dlk_vf dlk_interleave_first(dlk_vf a, dlk_vf b) { return (dlk_vf)_mm512_unpacklo_ps(a, b); }
+DLK_INLINE dlk_vf dlk_interleave_second(dlk_vf a, dlk_vf b) { return (dlk_vf)_mm512_unpackhi_ps(a, b); }
+/// The sums of each two lanes, of two of `a` and two of `b` in turn.
+DLK_INLINE dlk_vf dlk_add_neighbours(dlk_vf a, dlk_vf b) {
+  return __builtin_shufflevector(a, b, 0, 2, 16, 18, 4, 6, 20, 22, 8, 10, 24, 26, 12, 14, 28, 30) +
+         __builtin_shufflevector(a, b, 1, 3, 17, 19, 5, 7, 21, 23, 9, 11, 25, 27, 13, 15, 29, 31);
+}
+/// The first two of each four lanes, twice.
+DLK_INLINE dlk_vf dlk_every_other_two(dlk_vf a) {
+  return __builtin_shufflevector(a, a, 0, 1, 4, 5, 8, 9, 12, 13, 0, 1, 4, 5, 8, 9, 12, 13);
+}
+#endif
+
 /// Keeps the compiler from loading now what is written after this: so many operands do not fit into registers.
 DLK_INLINE void dlk_load_no_earlier(void) { __asm__ volatile("" ::: "memory"); }
 

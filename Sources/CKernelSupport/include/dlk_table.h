@@ -30,6 +30,9 @@ typedef struct dlk_kernel_table {
 
   /// Floats that packed B takes.
   int64_t (*_Nonnull packed_b_floats)(int64_t k, int64_t n);
+  /// Whether `pack_b` with `interleaved` has rows 2k and 2k + 1 of each tap side by side in the last panel: for each
+  /// eight columns a vector, of two floats for each of them; which of sixteen columns come first is the kernels' own.
+  int32_t (*_Nonnull interleaves_panel)(int64_t k_outer, int64_t k_inner, int64_t n);
   void (*_Nonnull pack_b)(const dlk_pack_b_args *_Nonnull args, int64_t panel_begin, int64_t panel_end);
   /// Floats that B takes for products in pairs.
   int64_t (*_Nonnull paired_b_floats)(int64_t k, int64_t n);

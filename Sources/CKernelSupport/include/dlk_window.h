@@ -40,6 +40,7 @@ typedef struct dlk_conv_args {
   dlk_pixels y_pixels;
   dlk_epilogue epilogue; ///< the addend's row is the output pixel counted over the whole image
   const void *next;      ///< what the caller reads next, to be fetched meanwhile, or null; never read
+  int32_t interleaved;   ///< boolean: the weights were packed with `interleaved`
 } dlk_conv_args;
 
 /// A convolution of each channel by itself, or of small groups of channels by themselves:

@@ -70,6 +70,7 @@ final class DepthwiseBlockRun: Sendable {
       args.k = Int64(k)
       args.paired = pairs == nil ? 0 : 1
       args.a_row_stride = args.k
+      args.interleaved = weights.packing.interleaved
       args.b = weights.pointer(io, scratch)
       args.c_row_stride = args.n
       args.epilogue.scale = 1

@@ -209,6 +209,7 @@ extension PixelConvolution {
       args.c_row_stride = Int64(yPlace.stride)
       args.epilogue = epilogue(io)
       args.paired = pairs == nil ? 0 : 1
+      args.interleaved = packing.interleaved
       // Each image's weights, or each thread's copies of rows: what has factors is not made in pairs.
       let room = (io.workspace + weightBytes).assumingMemoryBound(to: Float.self)
       if isScaled {
@@ -259,6 +260,7 @@ extension PixelConvolution {
     base.channels = Int64(problem.inputChannels)
     base.n = Int64(problem.outputChannels)
     base.groups = Int64(isJoined ? problem.groups : 1)
+    base.interleaved = packing.interleaved
     base.x_pixels = copy?.pixels ?? dlk_pixels(geometry.input, pixelStride: xPlace.stride)
     base.y_pixels = dlk_pixels(geometry.output, pixelStride: yPlace.stride)
     let fixed = ConvolutionArguments(base)

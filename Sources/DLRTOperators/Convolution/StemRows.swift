@@ -66,6 +66,7 @@ final class StemRows: Sendable {
     args.groups = 1
     args.x_pixels = copy.pixels
     args.y_pixels = dlk_pixels(problem.geometry.output, pixelStride: pixelStride)
+    args.interleaved = packing.interleaved
     args.weights = packing.weights(weights, io, input: input, at: scratch)
     // The copies hold their padding; there is no other.
     args.padding = args.weights

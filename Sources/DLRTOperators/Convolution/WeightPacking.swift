@@ -29,6 +29,8 @@ struct WeightPacking: Sendable {
   private let kernels: KernelSet
   private let layout: Layout
   let floatsPerGroup: Int
+  /// `interleaved` of the kernels' arguments.
+  let interleaved: Int32
 
   init(_ problem: ConvolutionProblem, _ kernels: KernelSet, _ layout: Layout) {
     self.problem = problem
@@ -37,6 +39,7 @@ struct WeightPacking: Sendable {
     let depth = problem.geometry.kernelSize &* problem.inputChannels
     let (channels, n) = (Int64(problem.inputChannels), Int64(problem.outputChannels))
     let planes = Int64(problem.geometry.kernel.dropLast(2).product)
+    if case .panels = layout { interleaved = 1 } else { interleaved = 0 }
     switch layout {
     case .taps: floatsPerGroup = depth &* problem.outputChannels
     case .panels: floatsPerGroup = Int(kernels.table.pointee.packed_b_floats(Int64(depth), n))
@@ -125,6 +128,7 @@ struct WeightPacking: Sendable {
     args.scale = 1
     args.packed = target
     if case .pairs = layout { args.paired = 1 }
+    args.interleaved = interleaved
     kernels.table.pointee.pack_b(&args, Int64(panel), Int64(panel &+ 1))
   }
 
@@ -147,9 +151,16 @@ struct WeightPacking: Sendable {
     to target: UnsafeMutablePointer<Float>
   ) {
     let vector = Int(kernels.table.pointee.vector_floats)
-    let columns = min(panelWidth, problem.outputChannels &- panel &* panelWidth)
-    let width = (columns &+ vector &- 1) / vector &* vector, place = panel &* panelWidth &* problem.inputChannels
-    scaleRows(packed + place, factors, target + place, rows: problem.inputChannels, width: width)
+    let (columns, rows) = (problem.outputChannels &- panel &* panelWidth, problem.inputChannels)
+    let place = panel &* panelWidth &* rows
+    let isInterleaved =
+      interleaved != 0 && columns < panelWidth
+      && kernels.table.pointee.interleaves_panel(1, Int64(rows), Int64(columns)) != 0
+    if isInterleaved {
+      return scaleInterleaved(packed + place, factors, target + place, rows: rows, width: (columns &+ 7) & ~7)
+    }
+    let width = (min(panelWidth, columns) &+ vector &- 1) / vector &* vector
+    scaleRows(packed + place, factors, target + place, rows: rows, width: width)
   }
 }
 
@@ -161,5 +172,21 @@ private func scaleRows(
   for row in 0..<rows {
     let (source, target, factor) = (from + row &* width, to + row &* width, factors[row])
     for column in 0..<width { target[column] = source[column] * factor }
+  }
+}
+
+/// Interleaved rows: factors of even and odd ones in turn.
+@_optimize(speed) @inline(never)
+private func scaleInterleaved(
+  _ from: UnsafePointer<Float>, _ factors: UnsafePointer<Float>, _ to: UnsafeMutablePointer<Float>, rows: Int,
+  width: Int
+) {
+  for row in Swift.stride(from: 0, to: rows, by: 2) {
+    let (source, target) = (from + row &* width, to + row &* width)
+    let (even, odd) = (factors[row], factors[row &+ 1])
+    for column in 0..<width {
+      target[2 &* column] = source[2 &* column] * even
+      target[2 &* column &+ 1] = source[2 &* column &+ 1] * odd
+    }
   }
 }
