@@ -14,7 +14,7 @@ import CKernelSupport
 func interleavedVectors(taps: Int, depth: Int, n: Int) -> Int {
   #if DL_AVX512
     let vectors = ceilDivide(n % panelColumns, 8), rows = taps &* depth
-    guard depth % 2 == 0, depth > 0, taps <= WindowRows.mostTaps, rows <= deepest, rows &* vectors &* 32 <= partBytes
+    guard depth % 2 == 0, rows > 0, taps <= WindowRows.mostTaps, rows <= deepest, rows &* vectors &* 32 <= partBytes
     else { return 0 }
     return vectors == 4 || vectors > 5 ? 0 : vectors
   #else
