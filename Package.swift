@@ -21,8 +21,8 @@ func kernels(_ name: String, define: String, _ machine: [String], only: [String]
 }
 
 /// A room of the engine.
-func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-  .target(name: name, dependencies: dependencies, swiftSettings: lean)
+func room(_ name: String, _ dependencies: [Target.Dependency] = [], _ settings: [SwiftSetting]? = nil) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: settings ?? lean)
 }
 
 /// What keeps libdlrt.so small. The code outside of kernels is many types' and runs once a step, so size comes first;
@@ -76,9 +76,7 @@ let package = Package(
     room("DLRTParallel", ["CKernelSupport"]),
     // Loads the system's image libraries when they are needed, so that nothing depends on them.
     .target(name: "CImageCodecs"),
-    .target(
-      name: "DLRTOperators", dependencies: ["CImageCodecs", "DLRTGraph", "DLRTKernels", "DLRTParallel"],
-      swiftSettings: undescribed),
+    room("DLRTOperators", ["CImageCodecs", "DLRTGraph", "DLRTKernels", "DLRTParallel"], undescribed),
     room("DLRTOnnx", ["COnnx", "DLRTGraph", "DLRTOperators"]),
     room("DLRTCompiler", ["CKernelSupport", "DLRTGraph", "DLRTOperators", "DLRTParallel"]),
     room("DLRT", ["DLRTGraph", "DLRTKernels", "DLRTOperators", "DLRTOnnx", "DLRTCompiler", "DLRTParallel"]),

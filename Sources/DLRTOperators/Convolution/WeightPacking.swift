@@ -29,8 +29,6 @@ struct WeightPacking: Sendable {
   private let kernels: KernelSet
   private let layout: Layout
   let floatsPerGroup: Int
-  /// `interleaved` of the kernels' arguments.
-  let interleaved: Int32
 
   init(_ problem: ConvolutionProblem, _ kernels: KernelSet, _ layout: Layout) {
     self.problem = problem
@@ -39,7 +37,6 @@ struct WeightPacking: Sendable {
     let depth = problem.geometry.kernelSize &* problem.inputChannels
     let (channels, n) = (Int64(problem.inputChannels), Int64(problem.outputChannels))
     let planes = Int64(problem.geometry.kernel.dropLast(2).product)
-    if case .panels = layout { interleaved = 1 } else { interleaved = 0 }
     switch layout {
     case .taps: floatsPerGroup = depth &* problem.outputChannels
     case .panels: floatsPerGroup = Int(kernels.table.pointee.packed_b_floats(Int64(depth), n))
@@ -48,6 +45,9 @@ struct WeightPacking: Sendable {
       floatsPerGroup = Int(kernels.table.pointee.packed_winograd_floats(Int64(tile), channels &* planes, n))
     }
   }
+
+  /// `interleaved` of the kernels' arguments.
+  var interleaved: Int32 { if case .panels = layout { 1 } else { 0 } }
 
   /// Planes of the window, 3 × 3 each for Winograd's method.
   private var planes: Int { problem.geometry.kernel.dropLast(2).product }
