@@ -52,6 +52,7 @@ func benchAttention(_ kernels: Kernels, _ peak: Double) {
           UnsafePointer(packed + head * size), UnsafePointer(v + head * depth), Int64(width)
         )
         (args.out, args.out_row_stride, args.scale) = (out + head * depth, Int64(width), 0.125)
+        args.k_packed = 1
         args.workspace = workspace
         kernels.pointee.attention(&args, 0, Int64(queries))
       }

@@ -82,7 +82,7 @@ private func attendInBlocks(_ args: dlk_attention_args, _ row: Int, _ count: Int
       let sum = exponentiate(args, line, end &- block.lowerBound, top)
       clear(line + (end &- block.lowerBound), block.upperBound &- end)
       if top > tops[i] && tops[i] > -.infinity {
-        let factor = exponential(constant(tops[i] - top))[0]
+        let factor = exponential(notAbove0: constant(tops[i] - top))[0]
         sums[i] *= factor
         scaleRow(args, row &+ i, factor)
       }

@@ -104,8 +104,52 @@ func gemmDirect(_ args: dlk_gemm_args, _ rows: Range<Int>, _ panels: Range<Int>)
     gemmDots(args, rows, panels)
   } else if rows.count == 1 {
     gemmRow(args, rows.lowerBound, panels)
+  } else if copiesPanels(args, rows.count) {
+    gemmThroughCopies(args, rows, panels)
   } else {
     runMatrix(args, PanelSource(base: args.b, layout: .plain(rowStride: Int(args.b_row_stride))), rows, panels)
+  }
+}
+
+/// Rows of a panel that are copied at once, so that they stay in the first-level cache beside those of A.
+private let copiedRows = 384
+
+/// Whether the first-level cache cannot keep a panel from tile to tile where it is: its rows are a line each, and lines
+/// that a power of two divides the distance of share a few sets of eight.
+private func copiesPanels(_ args: dlk_gemm_args, _ rows: Int) -> Bool {
+  guard lanes == 8, rows >= 3 &* tileRows(panelVectors) else { return false }
+  let depth = Int(args.k), distance = Int(args.b_row_stride) &* 4
+  let sets = max(1, 4096 >> min(12, distance.trailingZeroBitCount))
+  return depth > 6 &* sets && (depth <= copiedRows || Epilogue(args.epilogue).isFree)
+}
+
+/// Copies some rows of each panel before they are multiplied.
+private func gemmThroughCopies(_ args: dlk_gemm_args, _ rows: Range<Int>, _ panels: Range<Int>) {
+  let depth = Int(args.k), blocks = ceilDivide(depth, copiedRows)
+  var room = InlineArray<6144, Float> { _ in 0 }
+  withAddress(of: &room) { room in
+    let room = room.assumingMemoryBound(to: Float.self)
+    for panel in panels {
+      let column = panel &* panelColumns, width = min(panelColumns, Int(args.n) &- column)
+      var strip = args
+      strip.n = Int64(width)
+      strip.c += column
+      strip.epilogue.bias = args.epilogue.bias.map { $0 + column }
+      strip.epilogue.addend = args.epilogue.addend.map { $0 + column }
+      var first = 0
+      for block in 0..<blocks {
+        let end = depth &* (block &+ 1) / blocks
+        var packing = dlk_pack_b_args()
+        packing.source = UnsafeRawPointer(args.b + (first &* Int(args.b_row_stride) &+ column))
+        (packing.n, packing.k_outer, packing.k_inner) = (strip.n, 1, Int64(end &- first))
+        (packing.k_inner_stride, packing.n_stride, packing.scale) = (args.b_row_stride, 1, 1)
+        packing.packed = room
+        packB(packing, 0..<1)
+        runMatrix(
+          depthPart(strip, first..<end), PanelSource(base: Source(room), layout: .packed(columns: width)), rows, 0..<1)
+        first = end
+      }
+    }
   }
 }
 

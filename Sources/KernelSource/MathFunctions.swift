@@ -1,7 +1,7 @@
 import CKernelSupport
 
 // The transcendental functions on one vector. Coefficients are minimax fits (least squares reweighted until the error
-// is level) rounded to single precision.
+// is level) rounded to single precision; those of hot functions are in `dlk_terms.h`.
 
 @inline(__always) func constant(_ value: Float) -> VF { VF(repeating: value) }
 
@@ -16,6 +16,17 @@ import CKernelSupport
   return sum
 }
 
+/// c[0] + c[1]·x + … + c[degree]·x^degree; each coefficient is a vector of it.
+@inline(__always) func polynomial(_ x: VF, degree: Int, _ c: Source) -> VF {
+  var sum = dlk_load(c + degree &* lanes)
+  var i = degree &- 1
+  while i >= 0 {
+    sum = dlk_fma(sum, x, dlk_load(c + i &* lanes))
+    i = i &- 1
+  }
+  return sum
+}
+
 /// x = n·ln 2 + r with |r| ≤ ln 2 / 2. ln 2 is split so that n times its first part is exact.
 @inline(__always) private func reduceByLog2(_ x: VF) -> (n: VF, r: VF) {
   let n = dlk_round_even(x * constant(1.442695041))
@@ -25,8 +36,7 @@ import CKernelSupport
 
 /// (eʳ − 1 − r) / r² for |r| ≤ ln 2 / 2.
 @inline(__always) private func exponentialTail(_ r: VF) -> VF {
-  polynomial(
-    r, [0.4999999403953552, 0.1666652113199234, 0.04166838899254799, 0.008368716575205326, 0.001381459878757596])
+  polynomial(r, degree: 4, dlk_exponential_terms())
 }
 
 @inline(__always) func exponential(_ x: VF) -> VF {
@@ -77,27 +87,16 @@ import CKernelSupport
 @inline(__always) func hyperbolicTangent(_ x: VF) -> VF {
   let clamped = dlk_min(constant(9.02), dlk_max(constant(-9.02), x))
   let t = clamped * clamped
-  let p = polynomial(
-    t, [1, 0.13379713892936707, 0.003494029864668846, 2.058340578514617e-05, 1.331897081513489e-08])
-  let q = polynomial(
-    t, [1, 0.46713030338287354, 0.02587105520069599, 0.00032830852433107793, 7.761977371956164e-07])
+  let p = polynomial(t, degree: 4, dlk_tanh_numerator())
+  let q = polynomial(t, degree: 4, dlk_tanh_denominator())
   return dlk_min(constant(1), dlk_max(constant(-1), clamped * p / q))
 }
 
 @inline(__always) func errorFunction(_ x: VF) -> VF {
   let clamped = dlk_min(constant(3.92), dlk_max(constant(-3.92), x))
   let t = clamped * clamped
-  let p = polynomial(
-    t,
-    [
-      1.1283791065216064, 0.1904064416885376, 0.05274871736764908, 0.0037656158674508333, 0.0002848826698027551,
-      2.050087005045498e-06,
-    ])
-  let q = polynomial(
-    t,
-    [
-      1, 0.5020760893821716, 0.1141090989112854, 0.014969213865697384, 0.0011625352781265974, 3.809170812019147e-05,
-    ])
+  let p = polynomial(t, degree: 5, dlk_erf_numerator())
+  let q = polynomial(t, degree: 5, dlk_erf_denominator())
   // From the bound on, the function is 1 to the last digit: exactly 1, so that GELU of a large negative number is 0.
   return dlk_select(
     dlk_less(dlk_abs(x), constant(3.92)), clamped * p / q, dlk_max(constant(-1), dlk_min(constant(1), x)))
@@ -109,34 +108,52 @@ import CKernelSupport
 }
 
 /// y / (1 + e⁻ˣ); where x is below −88, y must be so small that the denominator may stop growing.
-@inline(__always) func logisticQuotient(_ y: VF, _ x: VF) -> VF { y / exponentialOfOppositePlusOne(x) }
+@inline(__always) func logisticQuotient(_ y: VF, _ x: VF) -> VF { quotient(y, dlk_max(constant(-88), x)) }
 
-#if DL_AVX512
-  /// e⁻ˣ + 1, for which x is held to −88 … 87: beyond, the quotient of 1 is 1 or below all normal numbers.
-  @inline(__always) private func exponentialOfOppositePlusOne(_ x: VF) -> VF {
-    let limited = dlk_min(constant(87), dlk_max(constant(-88), x))
-    // e⁻ˣ = 2ⁿ·e⁻ʳ with r = x + n·ln 2 and n a multiple of 1/32: its fraction picks a power from a table, so that few
-    // terms are left. The sum's last digits are n.
+/// x / (1 + e⁻ˣ).
+@inline(__always) func sigmoidLinear(_ x: VF) -> VF {
+  // Further down the result is nothing.
+  let limited = dlk_max(constant(-88), x)
+  return quotient(limited, limited)
+}
+
+/// y / (1 + e⁻ˣ) for x ≥ −88.
+@inline(__always) private func quotient(_ y: VF, _ x: VF) -> VF {
+  let (scale, power) = factorsOfExponential(oppositeTo: x)
+  return y / dlk_fma(scale, power, constant(1))
+}
+
+/// eˣ for x ≤ 0, where subnormal numbers count as zero. Shorter than `exponential`.
+@inline(__always) func exponential(notAbove0 x: VF) -> VF {
+  let (scale, power) = factorsOfExponential(oppositeTo: -x)
+  return dlk_multiply(scale, power)
+}
+
+/// Two factors of e⁻ˣ for x ≥ −88. Where it is subnormal, the first is zero, or subnormal too.
+@inline(__always) private func factorsOfExponential(oppositeTo x: VF) -> (scale: VF, power: VF) {
+  let limited = dlk_min(constant(88), x)
+  // e⁻ˣ = 2ⁿ·e⁻ʳ with r = x + n·ln 2.
+  #if DL_AVX512
+    // n is a multiple of 1/32: its fraction picks a power from a table, so that few terms are left. The sum's last
+    // digits are n.
     let magic = constant(393_216)
     let sum = dlk_fma(limited, constant(-1.442695041), magic)
     let r = dlk_fma(sum - magic, constant(0.693147181), limited)
-    let power = polynomial(r, [1, -1.0000146627, 0.5])
-    return dlk_fma(dlk_power_of_32nds(dlk_bits(sum)), power, constant(1))
-  }
-#else
-  /// e⁻ˣ + 1; infinite where e⁻ˣ is.
-  @inline(__always) private func exponentialOfOppositePlusOne(_ x: VF) -> VF {
-    // Beyond these bounds the sum is 1 or infinite.
-    let limited = dlk_min(constant(89), dlk_max(constant(-89), x))
-    // e⁻ˣ = 2ⁿ·e⁻ʳ with r = x + n·ln 2, where n times the first part of ln 2 is exact.
-    let n = dlk_round_even(limited * constant(-1.442695041))
-    let r = dlk_fma(n, constant(-2.12194440e-4), dlk_fma(n, constant(0.693359375), limited))
-    let power = polynomial(
-      r,
-      [1, -0.9999997019767761, 0.4999915063381195, -0.1666763573884964, 0.04189793020486832, -0.008290315046906471])
-    return dlk_scale(power, n) + 1
-  }
-#endif
+    return (dlk_power_of_32nds(dlk_bits(sum)), polynomial(r, [1, -1.0000146627, 0.5]))
+  #else
+    // The sum's last digits are n with an exponent's bias.
+    let magic = constant(12_582_912 + 127)
+    let sum = dlk_fma(limited, constant(-1.442695041), magic)
+    let n = sum - magic
+    #if DL_AVX2
+      let r = dlk_fma(n, constant(0.693147181), limited)
+    #else
+      // Without FMA ln 2 has two parts, so that n times the first is exact.
+      let r = n * constant(-2.12194440e-4) + (n * constant(0.693359375) + limited)
+    #endif
+    return (dlk_from_bits(dlk_bits(sum) &<< 23), polynomial(r, degree: 5, dlk_logistic_terms()))
+  #endif
+}
 
 @inline(__always) func softplus(_ x: VF) -> VF {
   // The maximum's second operand is what a NaN survives in.

@@ -65,6 +65,9 @@ private func runRecurrent<Cell: RecurrentCell, let G: Int>(
 /// Floats between what is used and what is asked for.
 @inline(__always) private var prefetchDistance: Int { 1024 }
 
+/// Vectors of a line of the caches.
+@inline(__always) private var lineVectors: Int { 16 / lanes }
+
 /// Items of the batch in the largest tile whose sums fit into the registers.
 @inline(__always) private var recurrentRows: Int { lanes == 16 ? 4 : 2 }
 
@@ -126,7 +129,7 @@ private enum RecurrentTile<Cell: RecurrentCell, C: ColumnAccess, let MR: Int, le
       for k in units {
         if args.fetches != 0 {
           for u in 0..<U {
-            for g in 0..<G { dlk_prefetch(ahead + (u &* panelSize &+ g &* lanes) &* 4) }
+            for g in 0..<G where g % lineVectors == 0 { dlk_prefetch(ahead + (u &* panelSize &+ g &* lanes) &* 4) }
           }
           ahead += G &* lanes &* 4
         }

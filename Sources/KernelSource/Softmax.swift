@@ -59,7 +59,7 @@ private func softmaxSideBySide(_ args: dlk_softmax_args, _ rows: Range<Int>) {
       var sum = VF()
       for c in 0..<columns {
         let value = dlk_load(block + c &* lanes) - top
-        let power = exponential(value)
+        let power = exponential(notAbove0: value)
         dlk_store(block + c &* lanes, dlk_select(isLogarithm, value, power))
         sum += power
       }
@@ -100,7 +100,7 @@ private enum ShortRows<let V: Int> {
       var top = constant(-.infinity)
       for v in 0..<V { top = dlk_max(values[v], top) }
       let shift = constant(-dlk_largest(top))
-      for v in 0..<V { values[v] = exponential(values[v] + shift) }
+      for v in 0..<V { values[v] = exponential(notAbove0: values[v] + shift) }
       values[V &- 1] = dlk_select(dlk_first_lanes(present), values[V &- 1], VF())
       var sum = values[0]
       for v in 1..<V { sum += values[v] }
@@ -129,7 +129,7 @@ private enum ShortRows<let V: Int> {
     var values = InlineArray<V, VF> { v in
       v < V &- 1 ? dlk_load(x + v &* lanes) : dlk_load_partial(x + last, present)
     }
-    for v in 0..<V { values[v] = exponential(values[v] * scale + top) }
+    for v in 0..<V { values[v] = exponential(notAbove0: values[v] * scale + top) }
     for v in 0..<V &- 1 { dlk_store(y + v &* lanes, values[v]) }
     dlk_store_partial(y + last, values[V &- 1], present)
     var sum = dlk_select(dlk_first_lanes(present), values[V &- 1], VF())
@@ -152,8 +152,8 @@ func exponentials(_ x: Source, _ y: Target, _ count: Int, _ top: Float, scale: F
   var even = VF(), odd = VF()
   var i = 0
   while i &+ 2 &* lanes <= count {
-    let first = exponential(dlk_load(x + i) * scale + top)
-    let second = exponential(dlk_load(x + (i &+ lanes)) * scale + top)
+    let first = exponential(notAbove0: dlk_load(x + i) * scale + top)
+    let second = exponential(notAbove0: dlk_load(x + (i &+ lanes)) * scale + top)
     dlk_store(y + i, first)
     dlk_store(y + (i &+ lanes), second)
     even += first
@@ -162,7 +162,7 @@ func exponentials(_ x: Source, _ y: Target, _ count: Int, _ top: Float, scale: F
   }
   while i < count {
     let present = min(lanes, count &- i)
-    let value = exponential(dlk_load_partial(x + i, present) * scale + top)
+    let value = exponential(notAbove0: dlk_load_partial(x + i, present) * scale + top)
     dlk_store_partial(y + i, value, present)
     even += dlk_select(dlk_first_lanes(present), value, VF())
     i = i &+ lanes
@@ -174,7 +174,7 @@ private func sumOfExponentials(_ x: Source, _ count: Int, _ top: Float) -> Float
   let top = constant(top)
   var sum = VF()
   forEachVector(count) { at, present in
-    let value = exponential(dlk_load_partial(x + at, present) - top)
+    let value = exponential(notAbove0: dlk_load_partial(x + at, present) - top)
     sum += dlk_select(dlk_first_lanes(present), value, VF())
   }
   return dlk_sum(sum)

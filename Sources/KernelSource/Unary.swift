@@ -262,10 +262,7 @@ private struct HardSwish: UnaryFunction {
 }
 
 private struct Silu: UnaryFunction {
-  @inline(__always) func callAsFunction(_ x: VF) -> VF {
-    // Further down the result is nothing.
-    logisticQuotient(dlk_max(constant(-89), x), x)
-  }
+  @inline(__always) func callAsFunction(_ x: VF) -> VF { sigmoidLinear(x) }
 }
 
 /// x / (1 + e^(−a·x)).

@@ -9,3 +9,4 @@
 #include "dlk_memory.h"
 #include "dlk_simd.h"
 #include "dlk_table.h"
+#include "dlk_terms.h"
