@@ -27,18 +27,20 @@ struct PanelSource {
 
 /// What a driver needs beside its arguments, on its caller's stack.
 struct DriverScratch {
-  /// A tile that cannot be stored directly.
+  /// A tile that cannot be stored directly, or several.
   var tile = InlineArray<512, Float> { _ in 0 }
   /// The bias of a panel, where the caller's ends within a vector.
   var bias = InlineArray<64, Float> { _ in 0 }
   /// What sums without a bias start at; those that go on from others, so that a zero keeps its sign.
   var zeros = InlineArray<128, Float> { _ in 0 }
   var negativeZeros = InlineArray<128, Float> { _ in -0.0 }
+
+  @inline(__always) static var tileFloats: Int { 512 }
 }
 
 extension UnsafeMutablePointer<DriverScratch> {
   fileprivate var tile: Target { UnsafeMutableRawPointer(self).assumingMemoryBound(to: Float.self) }
-  fileprivate var bias: Target { tile + 512 }
+  fileprivate var bias: Target { tile + DriverScratch.tileFloats }
   fileprivate var zeros: Source { Source(bias + 64) }
   fileprivate var negativeZeros: Source { zeros + 128 }
 }
@@ -270,7 +272,7 @@ struct ProductDriver<Rows: ProductRows> {
       strip.next == strip.b ? 0 : ceilDivide((strip.isInterleaved ? strip.bStep : stored) &* 4, tiling.tiles)
 
     let isWhole = rows.taps <= rows.tapLimit
-    let joins = storesToC && isWhole && rows.joinsTiles
+    let joins = isWhole && rows.joinsTiles
     // Tiles of one vector leave it to this loop to fetch the next strip: a little at a time, which memory can follow.
     let tileFetch = prefetchStep &* taps.count &* depth
     let limit = strip.vectors == 1 && tileFetch > 0 ? max(1, fetchedBytes / tileFetch) : Int.max
@@ -286,9 +288,6 @@ struct ProductDriver<Rows: ProductRows> {
     var index = 0, offset = 0
     while index < tiling.tiles {
       let first = row &+ offset, count = tiling.rows(index)
-      if fetchesAddend, !isFree || Rows.arePaired {
-        fetchAddend(first &+ count, index &+ 1 < tiling.tiles ? tiling.rows(index &+ 1) : 0, strip)
-      }
       let place = c + (first &* cStride &+ strip.column)
       if storesToC { tile.c = place }
       if !begins {
@@ -301,7 +300,13 @@ struct ProductDriver<Rows: ProductRows> {
       tile.step = count &* rows.distance
       tile.listStep = rows.listStep(count: count)
       let live = rows.live(row: first, count: count), isLive = isWhole && live.count == rows.taps
-      tile.tiles = joins && isLive ? alike(tiling, from: index, row: first, count: count, limit: limit) : 1
+      // Tiles that an activation passes over together lie one after the other: it takes as long to begin as for a tile.
+      let most = storesToC ? limit : min(limit, max(1, DriverScratch.tileFloats / (count &* stored)))
+      tile.tiles = joins && isLive ? alike(tiling, from: index, row: first, count: count, limit: most) : 1
+      let done = count &* tile.tiles
+      if fetchesAddend, !isFree || Rows.arePaired {
+        fetchAddend(first &+ done, min(count, tiling.count &- offset &- done), strip)
+      }
       let fetched = tileFetch &* tile.tiles
       if strip.vectors == 1, !Rows.arePaired { fetchRun(prefetch, fetched) }
       if isLive {
@@ -314,11 +319,11 @@ struct ProductDriver<Rows: ProductRows> {
       }
       if !isFree, ends {
         epilogue.finish(
-          room, width: stored, rows: count, row: first, column: strip.column, columns: strip.width, c: place,
+          room, width: stored, rows: done, row: first, column: strip.column, columns: strip.width, c: place,
           cStride: cStride)
       }
       prefetch += fetched
-      offset = offset &+ count &* tile.tiles
+      offset = offset &+ done
       index = index &+ tile.tiles
     }
   }
