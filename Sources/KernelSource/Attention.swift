@@ -2,8 +2,8 @@ import CKernelSupport
 
 /// Keys whose scores are kept at once; beyond it the softmax is carried from block to block.
 private let keyBlock = 4096
-/// Most queries of a block.
-private let queryBlock = 54
+/// Most queries of a block. Where panels of values are copied, few blocks are better.
+private let queryBlock = lanes == 8 ? 216 : 54
 /// Scores of a block of queries should stay in the second-level cache.
 private let scoreLimit = 73_728
 

@@ -1,8 +1,8 @@
 import CKernelSupport
 
 func convolve(_ args: dlk_conv_args, _ pixels: Range<Int>, _ panels: Range<Int>) {
-  var scratch = DriverScratch()
-  withUnsafeMutablePointer(to: &scratch) { scratch in
+  var room = DriverScratch.Room { _ in 0 }
+  withAddress(of: &room) { room in
     withWindowRows(args.window, args.x, args.x_pixels, channels: args.channels, padding: args.padding) { rows, depth in
       let isGrouped = args.groups > 1, n = Int(args.n)
       let panelFloats =
@@ -28,7 +28,7 @@ func convolve(_ args: dlk_conv_args, _ pixels: Range<Int>, _ panels: Range<Int>)
               base: args.weights, layout: isGrouped ? .groups(columns: n, floats: panelFloats) : .packed(columns: n),
               interleaved: interleaved),
             c: args.y + offset, cStride: Int(args.y_pixels.pixel_stride), epilogue: Epilogue(args.epilogue),
-            scratch: scratch, after: after)
+            scratch: DriverScratch(room), after: after)
           driver.run(rows: run, panels: some)
         }
         panel = some.upperBound

@@ -166,16 +166,16 @@ private func run<Rows: ProductRows>(
   _ args: dlk_gemm_args, _ b: PanelSource, _ rows: Range<Int>, _ panels: Range<Int>, after: Source?,
   _ source: (UnsafeMutablePointer<Source>) -> Rows
 ) {
-  var scratch = DriverScratch()
+  var room = DriverScratch.Room { _ in 0 }
   var addresses = InlineArray<16, Source> { [a = args.a!] _ in a }
-  withUnsafeMutablePointer(to: &scratch) { scratch in
+  withAddress(of: &room) { room in
     withAddress(of: &addresses) { addresses in
       // A megabyte or more does not stay in the second-level cache beside the result.
       let isFar = args.epilogue.addend != nil && args.m &* args.epilogue.addend_row_stride > 1 << 18
       var driver = ProductDriver(
         rows: source(addresses.assumingMemoryBound(to: Source.self)), depth: Int(args.k), n: Int(args.n), b: b,
-        c: args.c, cStride: Int(args.c_row_stride), epilogue: Epilogue(args.epilogue), scratch: scratch, after: after,
-        fetchesAddend: isFar)
+        c: args.c, cStride: Int(args.c_row_stride), epilogue: Epilogue(args.epilogue), scratch: DriverScratch(room),
+        after: after, fetchesAddend: isFar)
       driver.run(rows: rows, panels: panels)
     }
   }

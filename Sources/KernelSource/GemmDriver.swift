@@ -27,22 +27,18 @@ struct PanelSource {
 
 /// What a driver needs beside its arguments, on its caller's stack.
 struct DriverScratch {
+  typealias Room = InlineArray<576, Float>
+  static var tileFloats: Int { 512 }
+
   /// A tile that cannot be stored directly, or several.
-  var tile = InlineArray<512, Float> { _ in 0 }
+  let tile: Target
   /// The bias of a panel, where the caller's ends within a vector.
-  var bias = InlineArray<64, Float> { _ in 0 }
-  /// What sums without a bias start at; those that go on from others, so that a zero keeps its sign.
-  var zeros = InlineArray<128, Float> { _ in 0 }
-  var negativeZeros = InlineArray<128, Float> { _ in -0.0 }
+  let bias: Target
 
-  @inline(__always) static var tileFloats: Int { 512 }
-}
-
-extension UnsafeMutablePointer<DriverScratch> {
-  fileprivate var tile: Target { UnsafeMutableRawPointer(self).assumingMemoryBound(to: Float.self) }
-  fileprivate var bias: Target { tile + DriverScratch.tileFloats }
-  fileprivate var zeros: Source { Source(bias + 64) }
-  fileprivate var negativeZeros: Source { zeros + 128 }
+  init(_ room: UnsafeMutableRawPointer) {
+    tile = room.assumingMemoryBound(to: Float.self)
+    bias = tile + Self.tileFloats
+  }
 }
 
 /// What of a panel is used again and again while the next part of it is on its way to the same cache.
@@ -62,7 +58,7 @@ struct ProductDriver<Rows: ProductRows> {
   let c: Target
   let cStride: Int
   let epilogue: Epilogue
-  let scratch: UnsafeMutablePointer<DriverScratch>
+  let scratch: DriverScratch
   /// What is read of B once the last panel is done, if anything.
   var after: Source? = nil
   /// The addend as a whole is too large for the nearer caches.
@@ -265,7 +261,7 @@ struct ProductDriver<Rows: ProductRows> {
     let addendStride = Int(epilogue.source.addend_row_stride)
     let room = scratch.tile
     let startsAtZero = Rows.arePaired || (begins && addend == nil)
-    let bias = (begins ? bias(strip) : nil) ?? (startsAtZero ? scratch.zeros : scratch.negativeZeros)
+    let bias = (begins ? bias(strip) : nil) ?? (startsAtZero ? dlk_zeros() : dlk_negative_zeros())
     var prefetch = UnsafeRawPointer(strip.next)
     // Rounded up: what is left out at a panel's end would be waited for.
     let prefetchStep =
@@ -388,7 +384,7 @@ struct ProductDriver<Rows: ProductRows> {
       tile.clamp = whole.clamp && tap == taps.upperBound
       run(&tile, strip, rows: count)
       // More taps go on from the sums so far.
-      (tile.bias, tile.addend, tile.addendStride) = (scratch.negativeZeros, Source(tile.c), tile.cStride)
+      (tile.bias, tile.addend, tile.addendStride) = (dlk_negative_zeros(), Source(tile.c), tile.cStride)
       tile.b += tile.taps &* depth &* strip.bStep
     } while tap < taps.upperBound
   }
@@ -404,7 +400,7 @@ struct ProductDriver<Rows: ProductRows> {
     var tile = Tile(
       rows: rows.tile(row: row, count: 1, offset: 0, taps: 0..<rows.taps), shift: rows.shift(row: row),
       taps: rows.taps, depth: depth, b: start.b, bStep: Self.columns, lastColumns: lanes, c: isFree ? place : room,
-      cStride: width, bias: bias ?? (addend == nil ? scratch.zeros : scratch.negativeZeros), addend: addend,
+      cStride: width, bias: bias ?? (addend == nil ? dlk_zeros() : dlk_negative_zeros()), addend: addend,
       addendStride: 0, clamp: isFree && epilogue.clamps, low: epilogue.low, high: epilogue.high,
       prefetch: UnsafeRawPointer(b.base), prefetchStep: 0)
     runRowTile(&tile, panelStride: strip(panel &+ 1, Self.columns).b - start.b)

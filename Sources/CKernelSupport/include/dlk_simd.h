@@ -52,8 +52,22 @@ DLK_INLINE __m256i dlk_first(intptr_t count) {
 DLK_INLINE dlk_vf dlk_load_partial(const void *source, intptr_t count) {
   return _mm256_maskload_ps(source, dlk_first(count));
 }
+/// In up to four pieces: AMD's processors take twenty cycles and more for a masked store.
 DLK_INLINE void dlk_store_partial(void *target, dlk_vf value, intptr_t count) {
-  _mm256_maskstore_ps(target, dlk_first(count), value);
+  if (count >= 8) return dlk_store(target, value);
+  char *at = target;
+  __m128 left = _mm256_castps256_ps128(value);
+  if (count & 4) {
+    _mm_storeu_ps((float *)at, left);
+    left = _mm256_extractf128_ps(value, 1);
+    at += 16;
+  }
+  if (count & 2) {
+    _mm_storel_pi((__m64 *)at, left);
+    left = _mm_movehl_ps(left, left);
+    at += 8;
+  }
+  if (count & 1) _mm_store_ss((float *)at, left);
 }
 #else
 DLK_INLINE dlk_vf dlk_load_partial(const void *source, intptr_t count) {
@@ -71,6 +85,17 @@ DLK_INLINE void dlk_store_partial(void *target, dlk_vf value, intptr_t count) {
   for (intptr_t i = 0; i < count; i++) memcpy((char *)target + 4 * i, (char *)&value + 4 * i, 4);
 }
 #endif
+
+/// 128 zeros, which sums can start at.
+DLK_INLINE const float *_Nonnull dlk_zeros(void) {
+  static const float zeros[128] = {0};
+  return zeros;
+}
+/// 128 negative zeros: what is added to them keeps the sign of its own.
+DLK_INLINE const float *_Nonnull dlk_negative_zeros(void) {
+  static const float zeros[128] = {[0 ... 127] = -0.0f};
+  return zeros;
+}
 
 /// Subnormal numbers count as zero in what this thread computes from here on; returns the mode before. Some processors
 /// take a hundred times as long for an operation on one.
