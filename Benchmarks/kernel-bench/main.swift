@@ -17,5 +17,5 @@ if let first = arguments.first, let isa = ISA(name: first) {
 }
 let table = KernelLibrary.table(for: level)
 let best = peak(table)
-print("\(level.name): one tile in the first-level cache \(fixed(best)) GFLOP/s")
+print("\(level.name): tiles in the first-level cache \(fixed(best)) GFLOP/s")
 for topic in topics where arguments.isEmpty || arguments.contains(topic.name) { topic.run(table, best) }

@@ -119,37 +119,42 @@ import CKernelSupport
 
 /// y / (1 + e⁻ˣ) for x ≥ −88.
 @inline(__always) private func quotient(_ y: VF, _ x: VF) -> VF {
-  let (scale, power) = factorsOfExponential(oppositeTo: x)
+  // Beyond 87 the quotient of 1 is 1.
+  let (scale, power) = factorsOfExponential(oppositeTo: dlk_min(constant(87), x))
   return y / dlk_fma(scale, power, constant(1))
 }
 
-/// eˣ for x ≤ 0, where subnormal numbers count as zero. Shorter than `exponential`.
+/// eˣ for x ≤ 0, where subnormal numbers count as zero.
 @inline(__always) func exponential(notAbove0 x: VF) -> VF {
-  let (scale, power) = factorsOfExponential(oppositeTo: -x)
-  return dlk_multiply(scale, power)
+  #if DL_AVX512
+    // An instruction scales by any power of two.
+    return exponential(x)
+  #else
+    let (scale, power) = factorsOfExponential(oppositeTo: dlk_min(constant(88), -x))
+    return dlk_multiply(scale, power)
+  #endif
 }
 
-/// Two factors of e⁻ˣ for x ≥ −88. Where it is subnormal, the first is zero, or subnormal too.
+/// Two factors of e⁻ˣ for −88 ≤ x ≤ 87; without AVX-512 up to 88, of which the first is zero then.
 @inline(__always) private func factorsOfExponential(oppositeTo x: VF) -> (scale: VF, power: VF) {
-  let limited = dlk_min(constant(88), x)
   // e⁻ˣ = 2ⁿ·e⁻ʳ with r = x + n·ln 2.
   #if DL_AVX512
     // n is a multiple of 1/32: its fraction picks a power from a table, so that few terms are left. The sum's last
     // digits are n.
     let magic = constant(393_216)
-    let sum = dlk_fma(limited, constant(-1.442695041), magic)
-    let r = dlk_fma(sum - magic, constant(0.693147181), limited)
+    let sum = dlk_fma(x, constant(-1.442695041), magic)
+    let r = dlk_fma(sum - magic, constant(0.693147181), x)
     return (dlk_power_of_32nds(dlk_bits(sum)), polynomial(r, [1, -1.0000146627, 0.5]))
   #else
     // The sum's last digits are n with an exponent's bias.
     let magic = constant(12_582_912 + 127)
-    let sum = dlk_fma(limited, constant(-1.442695041), magic)
+    let sum = dlk_fma(x, constant(-1.442695041), magic)
     let n = sum - magic
     #if DL_AVX2
-      let r = dlk_fma(n, constant(0.693147181), limited)
+      let r = dlk_fma(n, constant(0.693147181), x)
     #else
       // Without FMA ln 2 has two parts, so that n times the first is exact.
-      let r = n * constant(-2.12194440e-4) + (n * constant(0.693359375) + limited)
+      let r = n * constant(-2.12194440e-4) + (n * constant(0.693359375) + x)
     #endif
     return (dlk_from_bits(dlk_bits(sum) &<< 23), polynomial(r, degree: 5, dlk_logistic_terms()))
   #endif
