@@ -11,7 +11,10 @@ struct GemmCase: CustomStringConvertible {
   var interleaved: Int32 = 0
   let a, b, bias, addend: Guarded<Float>
 
-  init(_ random: inout SeededGenerator, rows: [Int]? = nil, sizes: [Int], depths: [Int]? = nil) {
+  /// - Parameter bRows: floats from one row of B to the next, columns being adjacent; by default any layout.
+  init(
+    _ random: inout SeededGenerator, rows: [Int]? = nil, sizes: [Int], depths: [Int]? = nil, bRows: [Int]? = nil
+  ) {
     (m, n, k) = (random.pick(rows ?? sizes), random.pick(sizes + [64, 96, 128, 200]), random.pick(depths ?? sizes))
     aStride = k + random.int(0...3)
     cStride = n + random.int(0...3)
@@ -21,6 +24,7 @@ struct GemmCase: CustomStringConvertible {
     case 1: (kStride, nStride) = (1, k + random.int(0...2))
     default: (kStride, nStride) = (2, 2 * k + 1)
     }
+    if let bRows { (kStride, nStride) = (random.pick(bRows), 1) }
     a = Guarded(random: m == 0 || k == 0 ? 0 : (m - 1) * aStride + k, &random)
     b = Guarded(random: n == 0 || k == 0 ? 0 : (n - 1) * nStride + (k - 1) * kStride + 1, &random, offset: 0)
     bias = Guarded(random: n, &random)

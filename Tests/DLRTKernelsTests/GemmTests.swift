@@ -83,6 +83,32 @@ import Testing
     }
   }
 
+  /// Rows of B that lie a power of two apart, which a cache cannot keep, are copied for many rows of A, not for few.
+  @Test(arguments: KernelLibrary.available)
+  func rowsFarApartAreTheSameForManyAndForFew(isa: ISA) {
+    let kernels = KernelLibrary.table(for: isa)
+    for seed in 4000..<4060 {
+      var random = SeededGenerator(seed)
+      let test = GemmCase(
+        &random, rows: [18, 29, 60], sizes: [1, 7, 16, 17, 33], depths: [25, 100, 384, 385, 800, 1201],
+        bRows: [256, 512, 768, 1024])
+      let (whole, parts) = (test.output(), test.output())
+      var args = test.arguments(test.b.pointer, whole)
+      let panels = test.panels(kernels)
+      kernels.pointee.gemm_direct(&args, 0, Int64(test.m), 0, panels)
+      args.c = parts.base
+      for row in stride(from: 0, to: test.m, by: 7) {
+        kernels.pointee.gemm_direct(&args, Int64(row), Int64(min(test.m, row + 7)), 0, panels)
+      }
+      // Single rows add what is to be added to a part of a vector after the sum.
+      let mistake = test.m % 7 == 1 || whole.array == parts.array ? test.mistake(whole) : "depends on the split"
+      if let mistake {
+        Issue.record("seed \(seed), \(test): \(mistake)")
+        return
+      }
+    }
+  }
+
   /// Whether weights are packed or not is a matter of speed, where columns are adjacent.
   @Test(arguments: KernelLibrary.available)
   func oneRowInPlaceGivesThePackedProduct(isa: ISA) {
