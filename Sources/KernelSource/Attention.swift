@@ -2,14 +2,18 @@ import CKernelSupport
 
 /// Keys whose scores are kept at once; beyond it the softmax is carried from block to block.
 private let keyBlock = 4096
-/// Most queries of a block. Where panels of values are copied, few blocks are better.
+/// Most queries of a block.
 private let queryBlock = lanes == 8 ? 216 : 54
+/// The same where queries see fewer keys than those after them: a block multiplies all that its last query sees. Else, where
+/// panels of values are copied, few blocks are better.
+private let causalBlock = 54
 /// Scores of a block of queries should stay in the second-level cache.
 private let scoreLimit = 73_728
 
-/// Queries whose scores against `keys` keys are worked on together: so many whole tiles of a product.
-private func tilesAtOnce(_ keys: Int) -> Int {
-  max(1, min(queryBlock, scoreLimit / max(1, min(keys, keyBlock))) / tileRows(panelVectors))
+/// Queries whose scores are worked on together: so many whole tiles of a product.
+private func tilesAtOnce(_ args: dlk_attention_args) -> Int {
+  let most = args.causal == 0 ? queryBlock : causalBlock
+  return max(1, min(most, scoreLimit / max(1, min(Int(args.keys), keyBlock))) / tileRows(panelVectors))
 }
 
 /// Floats from one query's scores to the next one's: whole vectors, so that none is stored in part.
@@ -24,7 +28,7 @@ func attentionWorkspaceFloats(_ keys: Int) -> Int {
 func attention(_ args: dlk_attention_args, _ rows: Range<Int>) {
   // Blocks of nearly equal height: a low one would read all keys and values for a few queries.
   let tile = tileRows(panelVectors), tiles = ceilDivide(rows.count, tile)
-  let blocks = ceilDivide(tiles, tilesAtOnce(Int(args.keys)))
+  let blocks = ceilDivide(tiles, tilesAtOnce(args))
   for block in 0..<blocks {
     let row = rows.lowerBound &+ tiles &* block / blocks &* tile
     let count = min(rows.upperBound, rows.lowerBound &+ tiles &* (block &+ 1) / blocks &* tile) &- row

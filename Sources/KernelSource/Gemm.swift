@@ -111,15 +111,16 @@ func gemmDirect(_ args: dlk_gemm_args, _ rows: Range<Int>, _ panels: Range<Int>)
   }
 }
 
-/// Rows of a panel that are copied at once, so that they stay in the first-level cache beside those of A.
+/// Rows of a panel that are copied at once, of at most 16 columns, so that they stay in the first-level cache beside those
+/// of A.
 private let copiedRows = 384
 
-/// Whether the first-level cache cannot keep a panel from tile to tile where it is: its rows are a line each, and lines
-/// that a power of two divides the distance of share a few sets of eight.
+/// Whether the first-level cache cannot keep a panel from tile to tile where it is: its rows are a line each, and where a
+/// power of two divides their distance, they share a few of 64 sets of eight lines.
 private func copiesPanels(_ args: dlk_gemm_args, _ rows: Int) -> Bool {
   guard lanes == 8, rows >= 3 &* tileRows(panelVectors) else { return false }
   let depth = Int(args.k), distance = Int(args.b_row_stride) &* 4
-  let sets = max(1, 4096 >> min(12, distance.trailingZeroBitCount))
+  let sets = 4096 >> max(6, min(12, distance.trailingZeroBitCount))
   return depth > 6 &* sets && (depth <= copiedRows || Epilogue(args.epilogue).isFree)
 }
 

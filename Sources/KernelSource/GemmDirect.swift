@@ -37,8 +37,10 @@ func gemmRow(_ args: dlk_gemm_args, _ row: Int, _ panels: Range<Int>) {
 
 private func startRow(_ epilogue: dlk_epilogue, _ row: Int, _ column: Int, _ width: Int, _ sums: Target) {
   let addend = epilogue.addend.map { $0 + (row &* Int(epilogue.addend_row_stride) &+ column) }
+  // What is added to negative zeros keeps the sign of its own.
+  let none = constant(addend == nil ? 0 : -0.0)
   forEachVector(width) { at, count in
-    var sum = epilogue.bias.map { dlk_load_partial($0 + (column &+ at), count) } ?? VF()
+    var sum = epilogue.bias.map { dlk_load_partial($0 + (column &+ at), count) } ?? none
     if let addend { sum += dlk_load_partial(addend + at, count) }
     dlk_store_partial(sums + at, sum, count)
   }

@@ -301,7 +301,7 @@ struct ProductDriver<Rows: ProductRows> {
       tile.tiles = joins && isLive ? alike(tiling, from: index, row: first, count: count, limit: most) : 1
       let done = count &* tile.tiles
       if fetchesAddend, !isFree || Rows.arePaired {
-        fetchAddend(first &+ done, min(count, tiling.count &- offset &- done), strip)
+        fetchAddend(first &+ done, min(done, tiling.count &- offset &- done), strip)
       }
       let fetched = tileFetch &* tile.tiles
       if strip.vectors == 1, !Rows.arePaired { fetchRun(prefetch, fetched) }

@@ -27,11 +27,11 @@ import Testing
   }
 
   /// A block of fewer keys has more queries, for which the workspace must have room.
-  @Test(arguments: KernelLibrary.available, [2048, 1820, 600])
+  @Test(arguments: KernelLibrary.available, [2048, 1820, 600, 341])
   func fewerKeysThanTheWorkspaceIsFor(isa: ISA, keys: Int) {
     var random = SeededGenerator(keys)
     check(
-      KernelLibrary.table(for: isa), &random, keys, queries: 54, keys: keys, depth: 4, valueDepth: 3,
+      KernelLibrary.table(for: isa), &random, keys, queries: 217, keys: keys, depth: 4, valueDepth: 3,
       roomFor: keys + 1)
   }
 

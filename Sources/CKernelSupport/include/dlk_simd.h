@@ -88,12 +88,12 @@ DLK_INLINE void dlk_store_partial(void *target, dlk_vf value, intptr_t count) {
 
 /// 128 zeros, which sums can start at.
 DLK_INLINE const float *_Nonnull dlk_zeros(void) {
-  static const float zeros[128] = {0};
+  static const float zeros[128] __attribute__((aligned(64))) = {0};
   return zeros;
 }
 /// 128 negative zeros: what is added to them keeps the sign of its own.
 DLK_INLINE const float *_Nonnull dlk_negative_zeros(void) {
-  static const float zeros[128] = {[0 ... 127] = -0.0f};
+  static const float zeros[128] __attribute__((aligned(64))) = {[0 ... 127] = -0.0f};
   return zeros;
 }
 

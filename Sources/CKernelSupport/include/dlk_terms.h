@@ -2,8 +2,8 @@
 
 #include "dlk_simd.h"
 
-/// Coefficients of the polynomials of hot functions, lowest power first: minimax fits (least squares reweighted until the
-/// error is level) rounded to single precision.
+/// Coefficients of the polynomials of hot functions, lowest power first: minimax fits (least squares reweighted until
+/// the error is level) rounded to single precision.
 ///
 /// Where a level has 16 registers they are read from memory as they are needed: the compiler, which would keep them all
 /// in registers, is not told what they are.
@@ -56,3 +56,5 @@ DLK_TERMS(dlk_erf_denominator,
           DLK_ALL(0.014969213865697384f), DLK_ALL(0.0011625352781265974f), DLK_ALL(3.809170812019147e-05f))
 
 #undef DLK_TERMS
+#undef DLK_KEEP_IN_MEMORY
+#undef DLK_ALL
