@@ -1,7 +1,7 @@
 import CKernelSupport
 
 // The transcendental functions on one vector. Coefficients are minimax fits (least squares reweighted until the error
-// is level) rounded to single precision; those of hot functions are in `dlk_terms.h`.
+// is level) rounded to single precision; those that crowd a loop out of sixteen registers are in `dlk_terms.h`.
 
 @inline(__always) func constant(_ value: Float) -> VF { VF(repeating: value) }
 
@@ -16,10 +16,10 @@ import CKernelSupport
   return sum
 }
 
-/// c[0] + c[1]·x + … + c[degree]·x^degree; each coefficient is a vector of it.
-@inline(__always) func polynomial(_ x: VF, degree: Int, _ c: Source) -> VF {
-  var sum = dlk_load(c + degree &* lanes)
-  var i = degree &- 1
+/// c[0] + c[1]·x + … + c[5]·x⁵; each coefficient is a vector of it.
+@inline(__always) func quintic(_ x: VF, _ c: Source) -> VF {
+  var sum = dlk_load(c + 5 &* lanes)
+  var i = 4
   while i >= 0 {
     sum = dlk_fma(sum, x, dlk_load(c + i &* lanes))
     i = i &- 1
@@ -36,7 +36,8 @@ import CKernelSupport
 
 /// (eʳ − 1 − r) / r² for |r| ≤ ln 2 / 2.
 @inline(__always) private func exponentialTail(_ r: VF) -> VF {
-  polynomial(r, degree: 4, dlk_exponential_terms())
+  polynomial(
+    r, [0.4999999403953552, 0.1666652113199234, 0.04166838899254799, 0.008368716575205326, 0.001381459878757596])
 }
 
 @inline(__always) func exponential(_ x: VF) -> VF {
@@ -87,16 +88,18 @@ import CKernelSupport
 @inline(__always) func hyperbolicTangent(_ x: VF) -> VF {
   let clamped = dlk_min(constant(9.02), dlk_max(constant(-9.02), x))
   let t = clamped * clamped
-  let p = polynomial(t, degree: 4, dlk_tanh_numerator())
-  let q = polynomial(t, degree: 4, dlk_tanh_denominator())
+  let p = polynomial(
+    t, [1, 0.13379713892936707, 0.003494029864668846, 2.058340578514617e-05, 1.331897081513489e-08])
+  let q = polynomial(
+    t, [1, 0.46713030338287354, 0.02587105520069599, 0.00032830852433107793, 7.761977371956164e-07])
   return dlk_min(constant(1), dlk_max(constant(-1), clamped * p / q))
 }
 
 @inline(__always) func errorFunction(_ x: VF) -> VF {
   let clamped = dlk_min(constant(3.92), dlk_max(constant(-3.92), x))
   let t = clamped * clamped
-  let p = polynomial(t, degree: 5, dlk_erf_numerator())
-  let q = polynomial(t, degree: 5, dlk_erf_denominator())
+  let p = quintic(t, dlk_erf_numerator())
+  let q = quintic(t, dlk_erf_denominator())
   // From the bound on, the function is 1 to the last digit: exactly 1, so that GELU of a large negative number is 0.
   return dlk_select(
     dlk_less(dlk_abs(x), constant(3.92)), clamped * p / q, dlk_max(constant(-1), dlk_min(constant(1), x)))
@@ -156,7 +159,7 @@ import CKernelSupport
       // Without FMA ln 2 has two parts, so that n times the first is exact.
       let r = n * constant(-2.12194440e-4) + (n * constant(0.693359375) + x)
     #endif
-    return (dlk_from_bits(dlk_bits(sum) &<< 23), polynomial(r, degree: 5, dlk_logistic_terms()))
+    return (dlk_from_bits(dlk_bits(sum) &<< 23), quintic(r, dlk_logistic_terms()))
   #endif
 }
 

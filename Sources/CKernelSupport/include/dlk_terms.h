@@ -2,22 +2,20 @@
 
 #include "dlk_simd.h"
 
-/// Coefficients of the polynomials of hot functions, lowest power first: minimax fits (least squares reweighted until
-/// the error is level) rounded to single precision.
+/// Coefficients of polynomials of degree 5, lowest power first: minimax fits (least squares reweighted until the error
+/// is level) rounded to single precision.
 ///
 /// Where a level has 16 registers they are read from memory as they are needed: the compiler, which would keep them all
 /// in registers, is not told what they are.
 #if DLK_VECTOR_BYTES == 64
 #define DLK_ALL(x) {x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x}
-#elif DLK_VECTOR_BYTES == 32
+#define DLK_KEEP_IN_MEMORY(terms)
+#else
+#if DLK_VECTOR_BYTES == 32
 #define DLK_ALL(x) {x, x, x, x, x, x, x, x}
 #else
 #define DLK_ALL(x) {x, x, x, x}
 #endif
-
-#if DLK_VECTOR_BYTES == 64
-#define DLK_KEEP_IN_MEMORY(terms)
-#else
 #define DLK_KEEP_IN_MEMORY(terms) __asm__("" : "+r"(terms))
 #endif
 
@@ -29,25 +27,12 @@
     return (const float *)terms;                            \
   }
 
-/// (eʳ − 1 − r) / r² for |r| ≤ ln 2 / 2; degree 4.
-DLK_TERMS(dlk_exponential_terms,
-          DLK_ALL(0.4999999403953552f), DLK_ALL(0.1666652113199234f), DLK_ALL(0.04166838899254799f),
-          DLK_ALL(0.008368716575205326f), DLK_ALL(0.001381459878757596f))
-
-/// e⁻ʳ for |r| ≤ ln 2 / 2; degree 5.
+/// e⁻ʳ for |r| ≤ ln 2 / 2.
 DLK_TERMS(dlk_logistic_terms,
           DLK_ALL(1.0f), DLK_ALL(-0.9999997019767761f), DLK_ALL(0.4999915063381195f),
           DLK_ALL(-0.1666763573884964f), DLK_ALL(0.04189793020486832f), DLK_ALL(-0.008290315046906471f))
 
-/// tanh x is x times the quotient of two polynomials of x² for |x| ≤ 9.02; both of degree 4.
-DLK_TERMS(dlk_tanh_numerator,
-          DLK_ALL(1.0f), DLK_ALL(0.13379713892936707f), DLK_ALL(0.003494029864668846f),
-          DLK_ALL(2.058340578514617e-05f), DLK_ALL(1.331897081513489e-08f))
-DLK_TERMS(dlk_tanh_denominator,
-          DLK_ALL(1.0f), DLK_ALL(0.46713030338287354f), DLK_ALL(0.02587105520069599f),
-          DLK_ALL(0.00032830852433107793f), DLK_ALL(7.761977371956164e-07f))
-
-/// erf x, the same way for |x| ≤ 3.92; both of degree 5.
+/// erf x is x times the quotient of two polynomials of x² for |x| ≤ 3.92.
 DLK_TERMS(dlk_erf_numerator,
           DLK_ALL(1.1283791065216064f), DLK_ALL(0.1904064416885376f), DLK_ALL(0.05274871736764908f),
           DLK_ALL(0.0037656158674508333f), DLK_ALL(0.0002848826698027551f), DLK_ALL(2.050087005045498e-06f))
