@@ -44,7 +44,7 @@ func padded(_ text: String, _ width: Int) -> String {
   text.count >= width ? text : text + String(repeating: " ", count: width - text.count)
 }
 
-/// Multiply-adds in registers only: what the level's arithmetic can reach at most, in GFLOP/s.
+/// A product whose operands stay in the first-level cache: what the level's arithmetic can reach at most, in GFLOP/s.
 func peak(_ kernels: Kernels) -> Double {
   // Many tiles over the same rows of A: a call's own cost does not count.
   let panel = Int(kernels.pointee.gemm_panel), rows = 16 * Int(kernels.pointee.gemm_rows), depth = 128

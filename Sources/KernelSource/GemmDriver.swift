@@ -296,7 +296,7 @@ struct ProductDriver<Rows: ProductRows> {
       tile.step = count &* rows.distance
       tile.listStep = rows.listStep(count: count)
       let live = rows.live(row: first, count: count), isLive = isWhole && live.count == rows.taps
-      // Tiles that an activation passes over together lie one after the other: it takes as long to begin as for a tile.
+      // An activation takes as long to begin as a low tile to be made: it passes over several in the scratch memory at once.
       let most = storesToC ? limit : min(limit, max(1, DriverScratch.tileFloats / (count &* stored)))
       tile.tiles = joins && isLive ? alike(tiling, from: index, row: first, count: count, limit: most) : 1
       let done = count &* tile.tiles
