@@ -76,4 +76,16 @@ func benchPacking(_ kernels: Kernels, _ peak: Double) {
       print("pack \(k)×\(n) taps \(taps) \(name): \(fixed(Double(8 * k * n * taps) / seconds / 1e9)) GB/s")
     }
   }
+  for (channels, n) in [(64, 64), (256, 256), (512, 512)] {
+    let weights = buffer(channels * n * 9)
+    for tile in [2, 4] {
+      let packed = buffer(Int(kernels.pointee.packed_winograd_floats(Int64(tile), Int64(channels), Int64(n))))
+      var args = dlk_pack_winograd_args()
+      (args.tile, args.channels, args.planes, args.n) = (Int64(tile), Int64(channels), 1, Int64(n))
+      (args.source, args.packed) = (UnsafeRawPointer(weights), packed)
+      let seconds = shortest { kernels.pointee.pack_winograd(&args, 0, panels(kernels, n)) }
+      let bytes = Double(4 * channels * n * (9 + (tile + 2) * (tile + 2)))
+      print("pack Winograd F\(tile) \(channels)→\(n): \(fixed(bytes / seconds / 1e9)) GB/s")
+    }
+  }
 }

@@ -64,7 +64,7 @@ private func packPanels(
       source: args.source + (column &* Int(args.n_stride) &* 4 &+ from),
       target: args.packed + (column &* height &+ row &* rowFloats), outer: outer.count, inner: inner.count,
       outerStride: outerStride, innerStride: innerStride, columnStride: Int(args.n_stride) &* 4, columns: width,
-      rowFloats: rowFloats, scale: args.scale)
+      rowFloats: rowFloats, scale: args.scale, panelFloats: columns &* height)
     strip.pack()
     column = column &+ columns
   }
@@ -146,6 +146,8 @@ private struct PackedStrip {
   /// Floats from one packed row to the next.
   let rowFloats: Int
   let scale: Float
+  /// Floats to where the strip of the next panel goes.
+  var panelFloats = 0
 
   /// Floats of a packed row that belong to the strip.
   private var width: Int { ceilDivide(columns, lanes) &* lanes }
@@ -169,6 +171,7 @@ private struct PackedStrip {
     for o in 0..<outer {
       for i in 0..<inner {
         let row = source + (o &* outerStride &+ i &* innerStride)
+        if lanes == 8 { dlk_prefetch_write(target + panelFloats) }
         forEachVector(columns) { at, count in
           let value = count == lanes ? dlk_load(row + at &* 4) : dlk_load_partial(row + at &* 4, count)
           dlk_store(target + at, value * factor)

@@ -49,11 +49,16 @@ private func packWinograd<F: WinogradTransform>(
     // In the order of the source, whose rows are too many for the hardware to foresee.
     for row in 0..<depth {
       let channel = row / planes, plane = row &- channel &* planes
+      let line = target + (plane &* channels &+ channel) &* width
+      if lanes == 8 {
+        // Each point has a run of lines of its own, more than the hardware follows, and two stores fill a line.
+        for point in 0..<points { dlk_prefetch_write(line + (point &* stride &+ 8 &* width)) }
+      }
       forEachVector(columns) { column, present in
         let element = ((first &+ column) &* depth &+ row) &* 9
         transformWeights(
           f, args.source + element &* 4, present, columnBytes: depth &* 36,
-          target + ((plane &* channels &+ channel) &* width &+ column), pointStride: stride)
+          line + column, pointStride: stride)
       }
     }
   }
@@ -74,7 +79,7 @@ private func transformWeights<F: WinogradTransform>(
       block[lane] = length == lanes ? dlk_load(from) : dlk_load_partial(from, length)
     }
     transposeInRegisters(&block)
-    for i in 0..<length { weights[tap &+ i] = block[i] }
+    for i in 0..<length { weights[tap &+ i] = dlk_in_one_piece(block[i]) }
   }
   withUnsafeMutablePointer(to: &weights) { weights in
     withUnsafeMutablePointer(to: &middle) { middle in

@@ -176,6 +176,16 @@ DLK_INLINE dlk_vf dlk_every_other_two(dlk_vf a) {
 /// Keeps the compiler from loading now what is written after this: so many operands do not fit into registers.
 DLK_INLINE void dlk_load_no_earlier(void) { __asm__ volatile("" ::: "memory"); }
 
+/// The same vector, in a register: a compiler that sees it put together from single floats would go on with those.
+DLK_INLINE dlk_vf dlk_in_one_piece(dlk_vf a) {
+#if DLK_VECTOR_BYTES == 64
+  __asm__("" : "+v"(a));
+#else
+  __asm__("" : "+x"(a));
+#endif
+  return a;
+}
+
 /// `sum + a * b` where `sum` is: of two operands that are not needed any more, the compiler likes to overwrite the
 /// other.
 DLK_INLINE dlk_vf dlk_add_product(dlk_vf sum, dlk_vf a, dlk_vf b) {
