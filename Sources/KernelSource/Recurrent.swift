@@ -49,10 +49,12 @@ private func runRecurrent<Cell: RecurrentCell, let G: Int>(
     let count = min(lanes, Int(args.hidden) &- panel &* lanes)
     var item = 0
     while item < batch {
-      // Only the last panel may be narrow: it gets no tiles of its own for several items.
-      let left = count == lanes ? batch &- item : 1, rows = left >= recurrentRows ? recurrentRows : left >= 2 ? 2 : 1
+      // Only the last panel may be narrow: it gets no tiles of its own for several items. The others are of about as many
+      // items each.
+      let left = count == lanes ? batch &- item : 1, rows = ceilDivide(left, ceilDivide(left, recurrentRows(gates: G)))
       switch (rows, count == lanes) {
       case (4, _): RecurrentTile<Cell, WholeColumns, 4, 1, G>.run(args, panel, item: item, count: count)
+      case (3, _): RecurrentTile<Cell, WholeColumns, 3, 1, G>.run(args, panel, item: item, count: count)
       case (2, _): RecurrentTile<Cell, WholeColumns, 2, 1, G>.run(args, panel, item: item, count: count)
       case (_, true): RecurrentTile<Cell, WholeColumns, 1, 1, G>.run(args, panel, item: item, count: count)
       default: RecurrentTile<Cell, PartialColumns, 1, 1, G>.run(args, panel, item: item, count: count)
@@ -68,8 +70,9 @@ private func runRecurrent<Cell: RecurrentCell, let G: Int>(
 /// Vectors of a line of the caches.
 @inline(__always) private var lineVectors: Int { 16 / lanes }
 
-/// Items of the batch in the largest tile whose sums fit into the registers.
-@inline(__always) private var recurrentRows: Int { lanes == 16 ? 4 : 2 }
+/// Items of the batch in the largest tile whose sums fit into the registers, beside an element of each one's h and a
+/// vector of weights.
+@inline(__always) private func recurrentRows(gates: Int) -> Int { lanes == 16 || gates == 3 ? 4 : 3 }
 
 /// All `G` gates of `U` vectors of units for `MR` items of the batch.
 private enum RecurrentTile<Cell: RecurrentCell, C: ColumnAccess, let MR: Int, let U: Int, let G: Int> {
@@ -133,10 +136,19 @@ private enum RecurrentTile<Cell: RecurrentCell, C: ColumnAccess, let MR: Int, le
           }
           ahead += G &* lanes &* 4
         }
-        for u in 0..<U {
-          for g in 0..<G {
-            let w = dlk_load(weights + (u &* panelSize &+ g &* lanes))
-            for i in 0..<MR { sums[i][u][g] = dlk_fma(VF(repeating: h[i][k]), w, sums[i][u][g]) }
+        if MR > G {
+          // Registers hold the fewer: all weights and one element of h, or the other way round.
+          let vectors = InlineArray<G, VF> { dlk_load(weights + $0 &* lanes) }
+          for i in 0..<MR {
+            let element = VF(repeating: h[i][k])
+            for g in 0..<G { sums[i][0][g] = dlk_fma(element, vectors[g], sums[i][0][g]) }
+          }
+        } else {
+          for u in 0..<U {
+            for g in 0..<G {
+              let w = dlk_load(weights + (u &* panelSize &+ g &* lanes))
+              for i in 0..<MR { sums[i][u][g] = dlk_fma(VF(repeating: h[i][k]), w, sums[i][u][g]) }
+            }
           }
         }
         weights += G &* lanes
