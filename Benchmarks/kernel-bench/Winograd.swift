@@ -5,14 +5,14 @@ func benchWinograd(_ kernels: Kernels, _ peak: Double) {
   for (side, channels, n) in [
     (224, 64, 64), (112, 128, 128), (56, 64, 64), (56, 256, 256), (28, 128, 128), (28, 512, 512), (14, 256, 256),
     (14, 512, 512),
-    (7, 512, 512), (256, 32, 32), (55, 16, 64),
+    (7, 512, 512), (256, 32, 32), (256, 64, 64), (64, 128, 128), (55, 16, 64),
   ] {
     var line = padded("winograd \(side)² \(channels)→\(n)", 26)
     let shape = ConvShape(side: side, channels: channels, n: n, kernel: 3, stride: 1)
     let x = buffer(side * side * channels), y = buffer(side * side * n), bias = buffer(n), zeros = buffer(channels)
     zeros.update(repeating: 0, count: channels)
     let flops = Double(2 * side * side * n * channels * 9)
-    for tile in [2, 4] {
+    for tile in [2, 4, 6] {
       let packed = buffer(Int(kernels.pointee.packed_winograd_floats(Int64(tile), Int64(channels), Int64(n))))
       let workspace = buffer(Int(kernels.pointee.winograd_workspace_floats(Int64(tile), Int64(channels))))
       var args = dlk_winograd_args()

@@ -14,27 +14,31 @@ func winogradWorkspaceFloats(tile: Int, channels: Int) -> Int {
 }
 
 func winograd(_ args: dlk_winograd_args, tiles: Range<Int>, panels: Range<Int>) {
-  if args.tile == 2 {
-    winograd(WinogradF2.self, args, tiles, panels)
-  } else {
-    winograd(WinogradF4.self, args, tiles, panels)
+  switch args.tile {
+  case 2: winograd(WinogradF2.self, args, tiles, panels)
+  case 4: winograd(WinogradF4.self, args, tiles, panels)
+  default: winograd(WinogradF6.self, args, tiles, panels)
   }
 }
 
 private func winograd<F: WinogradTransform>(
   _ f: F.Type, _ args: dlk_winograd_args, _ tiles: Range<Int>, _ panels: Range<Int>
 ) {
-  var bias = InlineArray<128, Float> { _ in 0 }, scratch = InlineArray<1024, Float> { _ in 0 }
+  var bias = InlineArray<128, Float> { _ in 0 }, scratch = InlineArray<2304, Float> { _ in 0 }
+  var patch = WinogradPatch { _ in VF() }
   withAddress(of: &bias) { bias in
     withAddress(of: &scratch) { scratch in
-      let driver = WinogradDriver<F>(
-        args, bias: bias.assumingMemoryBound(to: Float.self), scratch: scratch.assumingMemoryBound(to: Float.self))
-      let blocks = Tiling(tiles.count, limit: Int(dlk_winograd_block(Int64(F.outputs))))
-      var tile = tiles.lowerBound
-      for block in 0..<blocks.tiles {
-        let count = blocks.rows(block)
-        driver.run(tile..<tile &+ count, panels)
-        tile = tile &+ count
+      withAddress(of: &patch) { patch in
+        let driver = WinogradDriver<F>(
+          args, bias: bias.assumingMemoryBound(to: Float.self), scratch: scratch.assumingMemoryBound(to: Float.self),
+          patch: patch.assumingMemoryBound(to: Float.self))
+        let blocks = Tiling(tiles.count, limit: Int(dlk_winograd_block(Int64(F.outputs))))
+        var tile = tiles.lowerBound
+        for block in 0..<blocks.tiles {
+          let count = blocks.rows(block)
+          driver.run(tile..<tile &+ count, panels)
+          tile = tile &+ count
+        }
       }
     }
   }
@@ -52,12 +56,15 @@ private struct WinogradDriver<F: WinogradTransform> {
   /// directly.
   let bias: Target
   let scratch: Target
+  /// Memory for `withPatch`.
+  let patch: Target
   private var zeros: Source { Source(bias + 64) }
 
-  init(_ args: dlk_winograd_args, bias: Target, scratch: Target) {
+  init(_ args: dlk_winograd_args, bias: Target, scratch: Target, patch: Target) {
     self.args = args
     self.bias = bias
     self.scratch = scratch
+    self.patch = patch
     epilogue = Epilogue(args.epilogue)
     tilesAcross = ceilDivide(Int(args.out_w), F.outputs)
     tilesDown = ceilDivide(Int(args.out_h), F.outputs)
@@ -191,7 +198,7 @@ private struct WinogradDriver<F: WinogradTransform> {
     let (plane, row, column) = position(tile), channels = Int(args.channels)
     let top = row &- Int(args.pad_h), left = column &- Int(args.pad_w)
     for tap in 0..<Int(args.kernel_d) {
-      var addresses = InlineArray<36, Source> { [padding = args.padding!] _ in padding }
+      var addresses = InlineArray<64, Source> { [padding = args.padding!] _ in padding }
       if let x = source(plane, tap) {
         for i in 0..<F.points where UInt(bitPattern: top &+ i) < UInt(bitPattern: Int(args.in_h)) {
           for j in 0..<F.points where UInt(bitPattern: left &+ j) < UInt(bitPattern: Int(args.in_w)) {
@@ -201,41 +208,63 @@ private struct WinogradDriver<F: WinogradTransform> {
         }
       }
       let place = target + tap &* channels
-      var channel = 0
-      while channel &+ lanes <= channels {
-        transformInput(WholeColumns.self, addresses, channel, lanes, place + channel, stride)
-        channel = channel &+ lanes
-      }
-      if channel < channels {
-        transformInput(PartialColumns.self, addresses, channel, channels &- channel, place + channel, stride)
+      withAddress(of: &addresses) { addresses in
+        let addresses = UnsafePointer(addresses.assumingMemoryBound(to: Source.self))
+        var channel = 0
+        while channel &+ lanes <= channels {
+          transformInput(WholeColumns.self, addresses, channel, lanes, place + channel, stride)
+          channel = channel &+ lanes
+        }
+        if channel < channels {
+          transformInput(PartialColumns.self, addresses, channel, channels &- channel, place + channel, stride)
+        }
       }
     }
   }
 
   @inline(__always)
   private func transformInput<C: ColumnAccess>(
-    _ c: C.Type, _ addresses: borrowing InlineArray<36, Source>, _ channel: Int, _ count: Int, _ target: Target,
+    _ c: C.Type, _ addresses: UnsafePointer<Source>, _ channel: Int, _ count: Int, _ target: Target,
     _ stride: Int
   ) {
-    var patch = WinogradPatch { _ in VF() }
-    var line = InlineArray<6, VF> { _ in VF() }, result = InlineArray<6, VF> { _ in VF() }
-    for column in 0..<F.points {
-      for row in 0..<F.points { line[row] = C.load(addresses[row &* F.points &+ column] + channel, count) }
-      apply(F.input, line, &result)
-      for row in 0..<F.points { patch[row &* F.points &+ column] = result[row] }
-    }
-    for row in 0..<F.points {
-      for column in 0..<F.points { line[column] = patch[row &* F.points &+ column] }
-      apply(F.input, line, &result)
-      for column in 0..<F.points { C.store(target + (row &* F.points &+ column) &* stride, result[column], count) }
+    var line = WinogradLine { _ in VF() }, result = WinogradLine { _ in VF() }
+    withPatch { patch in
+      var column = 0
+      while column < passes {
+        for row in 0..<F.points { line[row] = C.load(addresses[row &* F.points &+ column] + channel, count) }
+        apply(F.input, line, &result)
+        for row in 0..<F.points { dlk_store(patch + (row &* F.points &+ column) &* lanes, result[row]) }
+        column = column &+ 1
+      }
+      var row = 0
+      while row < passes {
+        let from = patch + row &* F.points &* lanes, place = target + row &* F.points &* stride
+        for column in 0..<F.points { line[column] = dlk_load(from + column &* lanes) }
+        apply(F.input, line, &result)
+        for column in 0..<F.points { C.store(place + column &* stride, result[column], count) }
+        row = row &+ 1
+      }
     }
   }
+
+  /// What a transform keeps between its passes: where these are loops, in memory, else in what registers there are.
+  @inline(__always)
+  private func withPatch(_ body: (Target) -> Void) {
+    var registers = WinogradPatch { _ in VF() }
+    withAddress(of: &registers) { body(isLooped ? patch : $0.assumingMemoryBound(to: Float.self)) }
+  }
+
+  /// Of eight passes with 16 registers a compiler would make one piece, twice as long for what it moves to and fro.
+  @inline(__always) private var isLooped: Bool { lanes < 16 && F.points == 8 }
+
+  /// As many as a tile has points along each side, which the compiler does not know where they are to be loops.
+  @inline(__always) private var passes: Int { isLooped ? Int(args.tile) &+ 2 : F.points }
 
   /// Calls a transform on local arrays.
   @_transparent
   private func apply(
-    _ transform: (UnsafePointer<VF>, Int, UnsafeMutablePointer<VF>) -> Void, _ from: InlineArray<6, VF>,
-    _ to: inout InlineArray<6, VF>
+    _ transform: (UnsafePointer<VF>, Int, UnsafeMutablePointer<VF>) -> Void, _ from: WinogradLine,
+    _ to: inout WinogradLine
   ) {
     withUnsafePointer(to: from) { from in
       withUnsafeMutablePointer(to: &to) { to in
@@ -284,7 +313,7 @@ private struct WinogradDriver<F: WinogradTransform> {
     let isDirect = epilogue.isFree && columns == width
     for vector in 0..<vectors {
       let at = vector &* lanes
-      var outputs = InlineArray<16, VF> { _ in VF() }
+      var outputs = WinogradOutputs { _ in VF() }
       transform(products + at, stride, dlk_load(bias + at), &outputs)
       for i in 0..<rows {
         for j in 0..<across {
@@ -314,19 +343,24 @@ private struct WinogradDriver<F: WinogradTransform> {
 
   /// The outputs of a tile for one vector of columns, `[row][column]`, the bias added where sums start at it.
   @inline(__always)
-  private func transform(_ products: Target, _ stride: Int, _ bias: VF, _ outputs: inout InlineArray<16, VF>) {
-    var patch = WinogradPatch { _ in VF() }
-    var line = InlineArray<6, VF> { _ in VF() }, result = InlineArray<6, VF> { _ in VF() }
-    for column in 0..<F.points {
-      for row in 0..<F.points { line[row] = dlk_load(products + (row &* F.points &+ column) &* stride) }
-      apply(F.output, line, &result)
-      for row in 0..<F.outputs { patch[row &* F.points &+ column] = result[row] }
-    }
+  private func transform(_ products: Target, _ stride: Int, _ bias: VF, _ outputs: inout WinogradOutputs) {
+    var line = WinogradLine { _ in VF() }, result = WinogradLine { _ in VF() }
     let start = epilogue.startsAtBias ? bias : VF()
-    for row in 0..<F.outputs {
-      for column in 0..<F.points { line[column] = patch[row &* F.points &+ column] }
-      apply(F.output, line, &result)
-      for column in 0..<F.outputs { outputs[row &* F.outputs &+ column] = result[column] + start }
+    withPatch { patch in
+      var column = 0
+      while column < passes {
+        let from = products + column &* stride
+        for row in 0..<F.points { line[row] = dlk_load(from + row &* F.points &* stride) }
+        apply(F.output, line, &result)
+        for row in 0..<F.outputs { dlk_store(patch + (row &* F.points &+ column) &* lanes, result[row]) }
+        column = column &+ 1
+      }
+      for row in 0..<F.outputs {
+        let from = patch + row &* F.points &* lanes
+        for column in 0..<F.points { line[column] = dlk_load(from + column &* lanes) }
+        apply(F.output, line, &result)
+        for column in 0..<F.outputs { outputs[row &* F.outputs &+ column] = result[column] + start }
+      }
     }
   }
 }

@@ -28,10 +28,10 @@ struct WinogradPanel {
 }
 
 func packWinograd(_ args: dlk_pack_winograd_args, _ panels: Range<Int>) {
-  if args.tile == 2 {
-    packWinograd(WinogradF2.self, args, panels)
-  } else {
-    packWinograd(WinogradF4.self, args, panels)
+  switch args.tile {
+  case 2: packWinograd(WinogradF2.self, args, panels)
+  case 4: packWinograd(WinogradF4.self, args, panels)
+  default: packWinograd(WinogradF6.self, args, panels)
   }
 }
 
@@ -69,8 +69,8 @@ private func packWinograd<F: WinogradTransform>(
 private func transformWeights<F: WinogradTransform>(
   _ f: F.Type, _ source: UnsafeRawPointer, _ count: Int, columnBytes: Int, _ target: Target, pointStride: Int
 ) {
-  var weights = InlineArray<9, VF> { _ in VF() }, middle = InlineArray<18, VF> { _ in VF() }
-  var line = InlineArray<6, VF> { _ in VF() }
+  var weights = InlineArray<9, VF> { _ in VF() }, middle = InlineArray<24, VF> { _ in VF() }
+  var line = WinogradLine { _ in VF() }
   forEachVector(9) { tap, length in
     var block = VectorBlock { _ in VF() }
     for lane in 0..<count {

@@ -92,5 +92,64 @@ enum WinogradF4: WinogradTransform {
   }
 }
 
-/// What the two-dimensional transforms keep between their passes.
-typealias WinogradPatch = InlineArray<36, VF>
+/// F(6, 3) at the points 0, ±½, ±1, ±2, ∞. Its rounding error is four to five times that of F(4, 3).
+enum WinogradF6: WinogradTransform {
+  @inline(__always) static var outputs: Int { 6 }
+  @inline(__always) static var points: Int { 8 }
+
+  @inline(__always)
+  static func input(_ d: UnsafePointer<VF>, _ stride: Int, _ result: UnsafeMutablePointer<VF>) {
+    let (d0, d1, d2, d3) = (d[0], d[stride], d[2 &* stride], d[3 &* stride])
+    let (d4, d5, d6, d7) = (d[4 &* stride], d[5 &* stride], d[6 &* stride], d[7 &* stride])
+    result[0] = dlk_fma(constant(5.25), d4 - d2, d0 - d6)
+    result[7] = dlk_fma(constant(5.25), d3 - d5, d7 - d1)
+    let evenHalf = dlk_fnma(constant(5), d4, dlk_fma(constant(4), d2, d6))
+    let oddHalf = dlk_fnma(constant(5), d3, dlk_fma(constant(4), d1, d5))
+    result[1] = dlk_fma(constant(0.5), oddHalf, evenHalf)
+    result[2] = dlk_fnma(constant(0.5), oddHalf, evenHalf)
+    let evenOne = dlk_fnma(constant(4.25), d4, d2 + d6), oddOne = dlk_fnma(constant(4.25), d3, d1 + d5)
+    result[3] = evenOne + oddOne
+    result[4] = evenOne - oddOne
+    let evenTwo = dlk_fnma(constant(1.25), d4, dlk_fma(constant(0.25), d2, d6))
+    let oddTwo = dlk_fnma(constant(1.25), d3, dlk_fma(constant(0.25), d1, d5))
+    result[5] = dlk_fma(constant(2), oddTwo, evenTwo)
+    result[6] = dlk_fnma(constant(2), oddTwo, evenTwo)
+  }
+
+  @inline(__always)
+  static func output(_ m: UnsafePointer<VF>, _ stride: Int, _ result: UnsafeMutablePointer<VF>) {
+    let (m0, m1, m2, m3) = (m[0], m[stride], m[2 &* stride], m[3 &* stride])
+    let (m4, m5, m6, m7) = (m[4 &* stride], m[5 &* stride], m[6 &* stride], m[7 &* stride])
+    let (evenHalf, evenOne, evenTwo) = (m1 + m2, m3 + m4, m5 + m6)
+    result[0] = (m0 + evenOne) + (evenHalf + evenTwo)
+    result[2] = dlk_fma(constant(0.25), evenHalf, dlk_fma(constant(4), evenTwo, evenOne))
+    result[4] = dlk_fma(constant(0.0625), evenHalf, dlk_fma(constant(16), evenTwo, evenOne))
+    let (oddHalf, oddOne, oddTwo) = (m1 - m2, m3 - m4, m5 - m6)
+    result[1] = dlk_fma(constant(0.5), oddHalf, dlk_fma(constant(2), oddTwo, oddOne))
+    result[3] = dlk_fma(constant(0.125), oddHalf, dlk_fma(constant(8), oddTwo, oddOne))
+    result[5] = dlk_fma(constant(0.03125), oddHalf, dlk_fma(constant(32), oddTwo, oddOne + m7))
+  }
+
+  @inline(__always)
+  static func weight(_ g: UnsafePointer<VF>, _ stride: Int, _ result: UnsafeMutablePointer<VF>) {
+    let (g0, g1, g2) = (g[0], g[stride], g[2 &* stride])
+    let evenHalf = (g0 + g2 * constant(0.25)) * constant(32.0 / 45), oddHalf = g1 * constant(16.0 / 45)
+    let evenOne = (g0 + g2) * constant(-2.0 / 9), oddOne = g1 * constant(-2.0 / 9)
+    let evenTwo = (g0 + g2 * constant(4)) * constant(1.0 / 90), oddTwo = g1 * constant(1.0 / 45)
+    result[0] = g0
+    result[1] = evenHalf + oddHalf
+    result[2] = evenHalf - oddHalf
+    result[3] = evenOne + oddOne
+    result[4] = evenOne - oddOne
+    result[5] = evenTwo + oddTwo
+    result[6] = evenTwo - oddTwo
+    result[7] = g2
+  }
+}
+
+/// What the two-dimensional transforms keep between their passes: of the largest.
+typealias WinogradPatch = InlineArray<64, VF>
+/// What one of their one-dimensional transforms takes or makes.
+typealias WinogradLine = InlineArray<8, VF>
+/// Outputs of a tile.
+typealias WinogradOutputs = InlineArray<36, VF>

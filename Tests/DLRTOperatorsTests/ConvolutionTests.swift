@@ -152,7 +152,8 @@ private func zeros(_ shape: [Int], _ type: DataType = .float32) throws -> Tensor
     Case(groups: 5, channels: (2, 4), size: [6, 9], pads: [1, 1, 1, 1]),
     Case(groups: 3, channels: (1, 16), size: [4, 8], strides: [1, 2], pads: [1, 1, 1, 1]),
     Case(groups: 2, channels: (3, 8), size: [5, 3, 4], kernel: [3, 2, 3], pads: [1, 0, 1, 1, 0, 1]),
-    // Large enough for Winograd's method, with tiles of 4 and of 2.
+    // Large enough for Winograd's method, with tiles of 6 (without AVX-512), 4 and 2.
+    Case(channels: (16, 32), size: [70, 66], pads: [1, 1, 1, 1]),
     Case(batch: 2, channels: (24, 40), size: [17, 15], pads: [1, 1, 1, 1]),
     Case(groups: 2, channels: (32, 20), size: [14, 16], pads: [0, 1, 2, 1]),
     Case(channels: (64, 64), size: [7, 7], pads: [1, 1, 1, 1]),

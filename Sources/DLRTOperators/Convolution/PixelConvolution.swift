@@ -46,7 +46,8 @@ final class PixelConvolution: Sendable {
     } else if planning.has(4) {
       throw DLRTError(.internalError, "this convolution multiplies its input by no factors")
     } else if planning.constant(1) != nil,
-      let tile = WinogradChoice.tile(for: problem, joinsGroups: Self.joinsGroups(problem, kernels))
+      let tile = WinogradChoice.tile(
+        for: problem, joinsGroups: Self.joinsGroups(problem, kernels), isa: kernels.isa)
     {
       method = .winograd(tile: tile)
     } else {

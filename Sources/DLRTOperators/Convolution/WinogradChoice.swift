@@ -9,7 +9,7 @@ enum WinogradChoice {
   /// What one tile costs beside the products, for each channel of the input or the output: loads, stores and the
   /// transforms' own arithmetic. Groups that the direct way takes together are done one by one.
   private static func transformCost(_ tile: Int, joinsGroups: Bool) -> Double {
-    (tile == 4 ? 900 : 400) * (joinsGroups ? 1.5 : 1)
+    (tile == 6 ? 1950 : tile == 4 ? 900 : 400) * (joinsGroups ? 1.5 : 1)
   }
 
   /// A byte of weights on its way from beyond the second-level cache. Few are a small network's, which is likely to stay
@@ -20,9 +20,10 @@ enum WinogradChoice {
   ///
   /// - Parameters:
   ///   - joinsGroups: whether the direct way takes groups together.
+  ///   - isa: with AVX-512, tiles of six have not been measured.
   ///   - waits: whether memory is slow beside arithmetic.
   static func tile(
-    for problem: ConvolutionProblem, joinsGroups: Bool, waits: Bool = KernelLibrary.waitsForMemory
+    for problem: ConvolutionProblem, joinsGroups: Bool, isa: ISA, waits: Bool = KernelLibrary.waitsForMemory
   ) -> Int? {
     let axes = problem.geometry.axes
     let plane = axes.suffix(2)
@@ -36,7 +37,10 @@ enum WinogradChoice {
     let byteCost = byteCost(144 * pairs * Double(problem.groups), waits: waits)
     var best: Int?
     var least = max(18 * Double(problem.geometry.outputSize) * pairs, 36 * pairs * byteCost)
-    for tile in [2, 4] {
+    // Seven times the memory of plain weights counts little beside a large image.
+    let imageBytes = 4 * Double(problem.geometry.outputSize) * Double(problem.outputChannels)
+    let allowsSix = isa < .avx512 && 256 * pairs <= imageBytes / 4
+    for tile in allowsSix ? [2, 4, 6] : [2, 4] {
       let tiles = plane.reduce(Double(depth.output)) { $0 * Double(($1.output + tile - 1) / tile) }
       let points = Double((tile + 2) * (tile + 2))
       let products = max(2 * points * tiles * pairs, 4 * points * pairs * byteCost)
