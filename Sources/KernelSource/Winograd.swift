@@ -16,8 +16,10 @@ func winogradWorkspaceFloats(tile: Int, channels: Int) -> Int {
 func winograd(_ args: dlk_winograd_args, tiles: Range<Int>, panels: Range<Int>) {
   switch args.tile {
   case 2: winograd(WinogradF2.self, args, tiles, panels)
-  case 4: winograd(WinogradF4.self, args, tiles, panels)
-  default: winograd(WinogradF6.self, args, tiles, panels)
+  #if !DL_AVX512
+    case 6: winograd(WinogradF6.self, args, tiles, panels)
+  #endif
+  default: winograd(WinogradF4.self, args, tiles, panels)
   }
 }
 

@@ -30,8 +30,10 @@ struct WinogradPanel {
 func packWinograd(_ args: dlk_pack_winograd_args, _ panels: Range<Int>) {
   switch args.tile {
   case 2: packWinograd(WinogradF2.self, args, panels)
-  case 4: packWinograd(WinogradF4.self, args, panels)
-  default: packWinograd(WinogradF6.self, args, panels)
+  #if !DL_AVX512
+    case 6: packWinograd(WinogradF6.self, args, panels)
+  #endif
+  default: packWinograd(WinogradF4.self, args, panels)
   }
 }
 

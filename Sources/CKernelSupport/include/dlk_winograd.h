@@ -11,7 +11,7 @@ static inline int64_t dlk_winograd_block(int64_t tile) { return tile == 2 ? 108 
 ///
 /// Tiles are counted over images, then planes, then rows of ⌈out_h / tile⌉, then ⌈out_w / tile⌉ across.
 typedef struct dlk_winograd_args {
-  int64_t tile;  ///< outputs of a tile along each side: 2, 4 or 6
+  int64_t tile;  ///< outputs of a tile along each side: 2, 4 or, where vectors have fewer than 16 floats, 6
   int64_t images, in_h, in_w, out_h, out_w, pad_h, pad_w;
   /// Along the depth; of planar images all are 1 but the padding.
   int64_t kernel_d, in_d, out_d, stride_d, dilation_d, pad_d;
