@@ -78,7 +78,7 @@ func benchPacking(_ kernels: Kernels, _ peak: Double) {
   }
   for (channels, n) in [(64, 64), (256, 256), (512, 512)] {
     let weights = buffer(channels * n * 9)
-    for tile in [2, 4, 6] {
+    for tile in winogradTiles(kernels) {
       let packed = buffer(Int(kernels.pointee.packed_winograd_floats(Int64(tile), Int64(channels), Int64(n))))
       var args = dlk_pack_winograd_args()
       (args.tile, args.channels, args.planes, args.n) = (Int64(tile), Int64(channels), 1, Int64(n))

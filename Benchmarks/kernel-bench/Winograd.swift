@@ -1,6 +1,9 @@
 import CKernelSupport
 import DLRTKernels
 
+/// The AVX-512 level has no tiles of 6 × 6.
+func winogradTiles(_ kernels: Kernels) -> [Int] { kernels.pointee.vector_floats == 16 ? [2, 4] : [2, 4, 6] }
+
 func benchWinograd(_ kernels: Kernels, _ peak: Double) {
   for (side, channels, n) in [
     (224, 64, 64), (112, 128, 128), (56, 64, 64), (56, 256, 256), (28, 128, 128), (28, 512, 512), (14, 256, 256),
@@ -12,7 +15,7 @@ func benchWinograd(_ kernels: Kernels, _ peak: Double) {
     let x = buffer(side * side * channels), y = buffer(side * side * n), bias = buffer(n), zeros = buffer(channels)
     zeros.update(repeating: 0, count: channels)
     let flops = Double(2 * side * side * n * channels * 9)
-    for tile in [2, 4, 6] {
+    for tile in winogradTiles(kernels) {
       let packed = buffer(Int(kernels.pointee.packed_winograd_floats(Int64(tile), Int64(channels), Int64(n))))
       let workspace = buffer(Int(kernels.pointee.winograd_workspace_floats(Int64(tile), Int64(channels))))
       var args = dlk_winograd_args()

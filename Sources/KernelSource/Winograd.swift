@@ -26,7 +26,7 @@ func winograd(_ args: dlk_winograd_args, tiles: Range<Int>, panels: Range<Int>) 
 private func winograd<F: WinogradTransform>(
   _ f: F.Type, _ args: dlk_winograd_args, _ tiles: Range<Int>, _ panels: Range<Int>
 ) {
-  var bias = InlineArray<128, Float> { _ in 0 }, scratch = InlineArray<2304, Float> { _ in 0 }
+  var bias = InlineArray<128, Float> { _ in 0 }, scratch = InlineArray<1024, Float> { _ in 0 }
   var patch = WinogradPatch { _ in VF() }
   withAddress(of: &bias) { bias in
     withAddress(of: &scratch) { scratch in

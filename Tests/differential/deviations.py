@@ -1,5 +1,7 @@
 """Where ONNX Runtime does not follow the standard: a reason for each, and no comparison."""
 
+import functools
+
 
 def attribute(node, name, default=None):
     from onnx import helper
@@ -146,6 +148,57 @@ REFUSALS = {
 def refusal(message):
     """Why a case that dlrt refuses is not compared; None when it should have run."""
     return next((reason for text, reason in REFUSALS.items() if text in message), None)
+
+
+# Operators that ONNX Runtime does by sums of products of bytes.
+BYTE_PRODUCTS = {
+    "ConvInteger",
+    "DynamicQuantizeLSTM",
+    "DynamicQuantizeMatMul",
+    "MatMulInteger",
+    "MatMulIntegerToFloat",
+    "QAttention",
+    "QGemm",
+    "QLinearConv",
+    "QLinearMatMul",
+}
+
+
+@functools.cache
+def sums_saturate():
+    """Whether ONNX Runtime adds neighbouring products of unsigned and signed bytes in 16 bits, which do not hold them: so
+    it does where the processor has no VNNI."""
+    import numpy as np
+    import onnxruntime
+    from onnx import TensorProto, helper, numpy_helper
+
+    depth = 64
+    graph = helper.make_graph(
+        [helper.make_node("MatMulInteger", ["a", "b"], ["y"])],
+        "bytes",
+        [helper.make_tensor_value_info("a", TensorProto.UINT8, [1, depth])],
+        [helper.make_tensor_value_info("y", TensorProto.INT32, [1, 16])],
+        [numpy_helper.from_array(np.full((depth, 16), 127, np.int8), "b")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    return bool((session.run(None, {"a": np.full((1, depth), 255, np.uint8)})[0] != depth * 255 * 127).any())
+
+
+def saturates(folder):
+    """Whether such sums are in a model, so that a difference may be ONNX Runtime's."""
+    import onnx
+
+    def operators(nodes):
+        for node in nodes:
+            yield node.op_type
+            for entry in node.attribute:
+                for graph in [entry.g, *entry.graphs]:
+                    yield from operators(graph.node)
+
+    model = onnx.load(folder / "model.onnx")
+    bodies = [model.graph, *model.functions]
+    return any(name in BYTE_PRODUCTS for body in bodies for name in operators(body.node)) and sums_saturate()
 
 
 RULES = {

@@ -335,7 +335,7 @@ def main():
             for share, options, level in rounds(ready):
                 for folder, why in judge(args.command, share, options, level).items():
                     number, name, note = ready[folder]
-                    if deviations.refusal(why):
+                    if deviations.refusal(why) or deviations.saturates(folder):
                         counts["deviates"] += 1
                         continue
                     failures += 1

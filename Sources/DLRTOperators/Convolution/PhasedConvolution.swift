@@ -34,7 +34,8 @@ final class PhasedConvolution: Sendable {
   private let kernels: KernelSet
   private let yPlace: PixelPlace
   private let phases: [Phase]
-  private let units: Int
+  /// What is done one after the other: parts of different phases that read about the same inputs, while a cache has them.
+  private let units: [Unit]
   private let weightFloats: Int
   /// Outputs that one input pixel makes across, taken for more channels of a single one.
   private let spread: Int
@@ -42,17 +43,22 @@ final class PhasedConvolution: Sendable {
   private let flops: Int
 
   /// Stands for arguments without pointers, so that they may travel.
-  fileprivate struct Phase: @unchecked Sendable {
+  private struct Phase: @unchecked Sendable {
     let axes: [AxisPhase]
     let args: dlk_conv_args
     let cut: ConvolutionCut
     /// Floats from the output's first element to the phase's.
     let place: Int
-    let firstUnit: Int
     let firstWeight: Int
     let weightsPerGroup: Int
 
     var taps: Int { axes.map(\.taps.count).product }
+  }
+
+  /// A part of a phase's cut.
+  private struct Unit {
+    let phase: Int
+    let part: Int
   }
 
   private var inputChannels: Int { problem.groups &* problem.inputChannels }
@@ -75,7 +81,7 @@ final class PhasedConvolution: Sendable {
     let rowStrides = [axes[1].input * axes[2].input * pixel, axes[2].input * pixel, pixel]
     let panel = Int(planning.kernels.table.pointee.gemm_panel)
     var phases: [Phase] = []
-    var (units, weights) = (0, 0)
+    var weights = 0
     for d in 0..<axes[0].stride {
       for h in 0..<axes[1].stride {
         for w in 0..<axes[2].stride {
@@ -94,16 +100,25 @@ final class PhasedConvolution: Sendable {
           phases.append(
             Phase(
               axes: own, args: args, cut: cut, place: zip([d, h, w], rowStrides).reduce(0) { $0 + $1.0 * $1.1 },
-              firstUnit: units, firstWeight: weights, weightsPerGroup: perGroup))
+              firstWeight: weights, weightsPerGroup: perGroup))
           // A phase beyond a small output has weights all the same: their places are one for all sizes.
-          units += pixels == 0 ? 0 : cut.count
           weights += perGroup * problem.groups
         }
       }
     }
     self.phases = phases
-    self.units = units
+    units = Self.units(phases)
     weightFloats = weights
+  }
+
+  private static func units(_ phases: [Phase]) -> [Unit] {
+    let all = phases.indices.flatMap { phase in
+      let isEmpty = phases[phase].axes.contains { $0.count == 0 }
+      return (0..<(isEmpty ? 0 : phases[phase].cut.count)).map { Unit(phase: phase, part: $0) }
+    }
+    // How far through the inputs a unit is; phases at an edge may have fewer parts.
+    func place(_ unit: Unit) -> Double { Double(unit.part) / Double(phases[unit.phase].cut.count) }
+    return all.sorted { (place($0), $0.phase) < (place($1), $1.phase) }
   }
 
   private static func arguments(
@@ -148,9 +163,8 @@ final class PhasedConvolution: Sendable {
       padding.update(repeating: 0, count: paddingFloats)
       let panels = UnsafePointer(packed.base.assumingMemoryBound(to: Float.self))
       let upcoming = io.upcoming
-      io.parallel(units) { unit in
-        let phase = phases[phases.partition(before: unit)]
-        let part = phase.cut[unit &- phase.firstUnit]
+      io.parallel(units.count) { index in
+        let phase = phases[units[index].phase], part = phase.cut[units[index].part]
         let (image, group) = (part.image / problem.groups, part.image % problem.groups)
         let channel = group &* problem.outputChannels
         var args = phase.args
@@ -158,7 +172,8 @@ final class PhasedConvolution: Sendable {
         args.y = y + (image &* outputSize &+ phase.place &+ channel)
         args.padding = UnsafePointer(padding)
         args.weights = panels + (phase.firstWeight &+ group &* phase.weightsPerGroup)
-        args.next = io.isLast(unit, of: units) ? upcoming : UnsafeRawPointer(panels + firstWeight(of: unit &+ 1))
+        args.next =
+          io.isLast(index, of: units.count) ? upcoming : UnsafeRawPointer(panels + firstWeight(of: index &+ 1))
         args.epilogue.bias = bias.map { $0 + channel }
         args.epilogue.activation = activation.function
         args.epilogue.a = activation.a
@@ -172,9 +187,8 @@ final class PhasedConvolution: Sendable {
   }
 
   /// Where the weights that a unit reads begin.
-  private func firstWeight(of unit: Int) -> Int {
-    let phase = phases[phases.partition(before: unit)]
-    let part = phase.cut[unit &- phase.firstUnit]
+  private func firstWeight(of index: Int) -> Int {
+    let phase = phases[units[index].phase], part = phase.cut[units[index].part]
     return phase.firstWeight &+ part.image % problem.groups &* phase.weightsPerGroup
       &+ part.panels.lowerBound &* panelWidth &* phase.taps &* problem.inputChannels
   }
@@ -254,17 +268,4 @@ final class PhasedConvolution: Sendable {
   }
 
   private var panelWidth: Int { Int(kernels.table.pointee.gemm_panel) }
-}
-
-extension [PhasedConvolution.Phase] {
-  /// The last phase that begins at or before a unit.
-  @inline(__always)
-  fileprivate func partition(before unit: Int) -> Int {
-    var (low, high) = (0, count &- 1)
-    while low < high {
-      let middle = (low &+ high &+ 1) / 2
-      if self[middle].firstUnit <= unit { low = middle } else { high = middle &- 1 }
-    }
-    return low
-  }
 }
