@@ -166,8 +166,9 @@ BYTE_PRODUCTS = {
 
 @functools.cache
 def sums_saturate():
-    """Whether ONNX Runtime adds neighbouring products of unsigned and signed bytes in 16 bits, which do not hold them: so
-    it does where the processor has no VNNI."""
+    """Whether ONNX Runtime adds neighbouring products of unsigned and signed bytes in 16 bits, which do not hold them.
+
+    It does so where the processor has no VNNI."""
     import numpy as np
     import onnxruntime
     from onnx import TensorProto, helper, numpy_helper
