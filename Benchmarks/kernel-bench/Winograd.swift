@@ -17,7 +17,9 @@ func benchWinograd(_ kernels: Kernels, _ peak: Double) {
     let flops = Double(2 * side * side * n * channels * 9)
     for tile in winogradTiles(kernels) {
       let packed = buffer(Int(kernels.pointee.packed_winograd_floats(Int64(tile), Int64(channels), Int64(n))))
-      let workspace = buffer(Int(kernels.pointee.winograd_workspace_floats(Int64(tile), Int64(channels))))
+      let across = (side + tile - 1) / tile, block = min(Int64(across * across), dlk_winograd_block(Int64(tile)))
+      let workspace = buffer(
+        Int(kernels.pointee.winograd_workspace_floats(Int64(tile), block, Int64(channels), Int64(n))))
       var args = dlk_winograd_args()
       (args.tile, args.images, args.channels, args.n) = (Int64(tile), 1, Int64(channels), Int64(n))
       (args.kernel_d, args.in_d, args.out_d, args.stride_d, args.dilation_d) = (1, 1, 1, 1, 1)
@@ -27,7 +29,7 @@ func benchWinograd(_ kernels: Kernels, _ peak: Double) {
       (args.weights, args.padding, args.workspace) = (UnsafePointer(packed), UnsafePointer(zeros), workspace)
       args.epilogue = .plain
       (args.epilogue.bias, args.epilogue.activation) = (UnsafePointer(bias), DLK_UNARY_RELU)
-      let across = (side + tile - 1) / tile
+      args.block = block
       let seconds = shortest { kernels.pointee.winograd(&args, 0, Int64(across * across), 0, panels(kernels, n)) }
       let rate = flops / seconds / 1e9
       line += "  F\(tile) \(fixed(seconds * 1e3, 3)) ms, \(fixed(rate)) GFLOP/s (\(fixed(100 * rate / peak, 0))%)"

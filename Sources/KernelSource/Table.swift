@@ -38,7 +38,9 @@ nonisolated(unsafe) let tableStorage: UnsafeMutablePointer<dlk_kernel_table> = {
         ignoringSubnormals { convolve(args.pointee, Int(pixel)..<Int(endPixel), Int(panel)..<Int(endPanel)) }
       },
       packed_winograd_floats: { Int64(packedWinogradFloats(tile: Int($0), channels: Int($1), n: Int($2))) },
-      winograd_workspace_floats: { Int64(winogradWorkspaceFloats(tile: Int($0), channels: Int($1))) },
+      winograd_workspace_floats: {
+        Int64(winogradWorkspaceFloats(tile: Int($0), block: Int($1), channels: Int($2), n: Int($3)))
+      },
       pack_winograd: { packWinograd($0.pointee, Int($1)..<Int($2)) },
       winograd: { args, tile, endTile, panel, endPanel in
         ignoringSubnormals {

@@ -7,10 +7,16 @@ private let tilesAhead = 2
 /// Floats between the planes of a transform, which must not all fall into one set of the cache.
 @inline(__always) private func planeStride(_ floats: Int) -> Int { floats &+ 16 }
 
-func winogradWorkspaceFloats(tile: Int, channels: Int) -> Int {
-  let points = (tile &+ 2) &* (tile &+ 2)
-  let tiles = Int(dlk_winograd_block(Int64(tile)))
-  return points &* (planeStride(tiles &* channels) &+ planeStride(tiles &* panelColumns))
+/// Panels whose products are made at a time.
+private let panelsAtOnce = 8
+
+func winogradWorkspaceFloats(tile: Int, block: Int, channels: Int, n: Int) -> Int {
+  let points = (tile &+ 2) &* (tile &+ 2), panel = planeStride(block &* panelColumns)
+  let inputs = planeStride(block &* channels), most = Int(dlk_winograd_block(Int64(tile)))
+  // Blocks of fewer tiles leave room for several panels.
+  let room = planeStride(most &* channels) &+ planeStride(most &* panelColumns) &- inputs
+  let panels = max(1, min(panelsAtOnce, ceilDivide(n, panelColumns), room / panel))
+  return points &* (inputs &+ panels &* panel)
 }
 
 func winograd(_ args: dlk_winograd_args, tiles: Range<Int>, panels: Range<Int>) {
@@ -34,7 +40,7 @@ private func winograd<F: WinogradTransform>(
         let driver = WinogradDriver<F>(
           args, bias: bias.assumingMemoryBound(to: Float.self), scratch: scratch.assumingMemoryBound(to: Float.self),
           patch: patch.assumingMemoryBound(to: Float.self))
-        let blocks = Tiling(tiles.count, limit: Int(dlk_winograd_block(Int64(F.outputs))))
+        let blocks = Tiling(tiles.count, limit: Int(args.block))
         var tile = tiles.lowerBound
         for block in 0..<blocks.tiles {
           let count = blocks.rows(block)
@@ -106,12 +112,11 @@ private struct WinogradDriver<F: WinogradTransform> {
       transformInput(tile, inputs + (tile &- tiles.lowerBound) &* depth, inputStride)
     }
     let end = min(panels.upperBound, ceilDivide(Int(args.n), panelColumns))
-    // Few tiles leave room for the products of all panels. Inputs that no cache nearby keeps from panel to panel are then
-    // read only once.
+    // Inputs that no cache nearby keeps from panel to panel are read once for as many of them as there is room for.
     let inputFloats = points &* inputStride, panelFloats = points &* planeStride(tiles.count &* panelColumns)
-    let room = winogradWorkspaceFloats(tile: F.outputs, channels: depth) &- inputFloats
-    let isRoomy = (end &- panels.lowerBound) &* panelFloats <= room
-    let atOnce = isRoomy && inputFloats > 100_000 ? end &- panels.lowerBound : 1
+    let workspace = winogradWorkspaceFloats(
+      tile: F.outputs, block: Int(args.block), channels: depth, n: Int(args.n))
+    let atOnce = inputFloats > 100_000 ? max(1, (workspace &- inputFloats) / panelFloats) : 1
     var panel = panels.lowerBound
     while panel < end {
       let next = min(end, panel &+ atOnce)

@@ -36,12 +36,14 @@ import Testing
         packed: packed.base)
       let panel = Int64(kernels.pointee.gemm_panel), panels = (Int64(n) + panel - 1) / panel
       kernels.pointee.pack_winograd(&pack, 0, panels)
+      let block = Int64(random.int(1...Int(dlk_winograd_block(Int64(tile)))))
       let workspace = Guarded<Float>(
-        Int(kernels.pointee.winograd_workspace_floats(Int64(tile), Int64(kernelD * channels)))
+        Int(kernels.pointee.winograd_workspace_floats(Int64(tile), block, Int64(kernelD * channels), Int64(n)))
       ) { _ in .nan }
 
       var args = dlk_winograd_args()
       (args.tile, args.images, args.channels, args.n) = (Int64(tile), Int64(images), Int64(channels), Int64(n))
+      args.block = block
       (args.in_h, args.in_w, args.out_h, args.out_w) = (Int64(inH), Int64(inW), Int64(outH), Int64(outW))
       (args.pad_h, args.pad_w) = (Int64(padH), Int64(padW))
       (args.kernel_d, args.in_d, args.out_d) = (Int64(kernelD), Int64(inD), Int64(outD))
@@ -110,12 +112,15 @@ import Testing
         packed: packed.base)
       let panels = Int64((n + panel - 1) / panel)
       kernels.pointee.pack_winograd(&pack, 0, panels)
+      let tiles = Int64(((size + tile - 1) / tile) * ((size + tile - 1) / tile))
+      let block = min(tiles, dlk_winograd_block(Int64(tile)))
       let workspace = Guarded<Float>(
-        Int(kernels.pointee.winograd_workspace_floats(Int64(tile), Int64(channels)))
+        Int(kernels.pointee.winograd_workspace_floats(Int64(tile), block, Int64(channels), Int64(n)))
       ) { _ in .nan }
       let whole = Guarded<Float>(size * size * n) { _ in -77 }, split = Guarded<Float>(size * size * n) { _ in -77 }
       var args = dlk_winograd_args()
       (args.tile, args.images, args.channels, args.n) = (Int64(tile), 1, Int64(channels), Int64(n))
+      args.block = block
       (args.in_h, args.in_w, args.out_h, args.out_w) = (Int64(size), Int64(size), Int64(size), Int64(size))
       (args.pad_h, args.pad_w, args.kernel_d, args.in_d, args.out_d) = (1, 1, 1, 1, 1)
       (args.stride_d, args.dilation_d) = (1, 1)
@@ -127,7 +132,6 @@ import Testing
       (args.y_pixels, args.y_image_stride) = (pixels(n), Int64(whole.count))
       (args.weights, args.padding, args.workspace) = (packed.pointer, padding.pointer, workspace.base)
       args.epilogue = .plain
-      let tiles = Int64(((size + tile - 1) / tile) * ((size + tile - 1) / tile))
       args.y = whole.base
       kernels.pointee.winograd(&args, 0, tiles, 0, panels)
       args.y = split.base

@@ -57,7 +57,7 @@ typedef struct dlk_kernel_table {
   void (*_Nonnull conv)(const dlk_conv_args *_Nonnull args, int64_t pixel_begin, int64_t pixel_end,
                         int64_t panel_begin, int64_t panel_end);
   int64_t (*_Nonnull packed_winograd_floats)(int64_t tile, int64_t channels, int64_t n);
-  int64_t (*_Nonnull winograd_workspace_floats)(int64_t tile, int64_t channels);
+  int64_t (*_Nonnull winograd_workspace_floats)(int64_t tile, int64_t block, int64_t channels, int64_t n);
   void (*_Nonnull pack_winograd)(const dlk_pack_winograd_args *_Nonnull args, int64_t panel_begin, int64_t panel_end);
   /// A split by tiles transforms the input once, one by panels once for each part.
   void (*_Nonnull winograd)(const dlk_winograd_args *_Nonnull args, int64_t tile_begin, int64_t tile_end,

@@ -2,7 +2,7 @@
 
 #include "dlk_window.h"
 
-/// Tiles that `winograd` transforms and multiplies together: about the same memory of each size.
+/// The most tiles to transform and multiply together: about the same memory of each size.
 static inline int64_t dlk_winograd_block(int64_t tile) { return tile == 2 ? 108 : tile == 4 ? 48 : 30; }
 
 /// A convolution by 3×3 windows, or by windows of several such planes, with stride 1 and no dilation within the plane,
@@ -25,7 +25,9 @@ typedef struct dlk_winograd_args {
   dlk_pixels y_pixels;
   int64_t y_image_stride;
   dlk_epilogue epilogue;  ///< the addend's row is the output pixel counted over all images
-  /// `winograd_workspace_floats(tile, kernel_d · channels)` floats, not shared between concurrent calls.
+  /// Tiles that are transformed and multiplied together; `dlk_winograd_block(tile)` at most.
+  int64_t block;
+  /// `winograd_workspace_floats(tile, block, kernel_d · channels, n)` floats, not shared between concurrent calls.
   float *workspace;
 } dlk_winograd_args;
 

@@ -11,11 +11,13 @@ extension PixelConvolution {
       tile: tile, tiles: tiles, panels: panels, groups: problem.groups, flops: problem.flops,
       threads: planning.threads)
     let paddingBytes = (channels &* 4 &+ 63) & ~63
-    let threadFloats =
-      (Int(kernels.table.pointee.winograd_workspace_floats(Int64(tile), Int64(channels &* depth.kernel))) &+ 15) & ~15
+    let workspaceFloats = kernels.table.pointee.winograd_workspace_floats(
+      Int64(tile), Int64(cut.block), Int64(channels &* depth.kernel), Int64(n))
+    let threadFloats = (Int(workspaceFloats) &+ 15) & ~15
     let weightFloats = packing.floatsPerGroup
     var base = dlk_winograd_args()
     base.tile = Int64(tile)
+    base.block = Int64(cut.block)
     base.images = Int64(problem.batch)
     (base.in_h, base.in_w) = (Int64(plane[0].input), Int64(plane[1].input))
     (base.out_h, base.out_w) = (Int64(plane[0].output), Int64(plane[1].output))
@@ -79,13 +81,15 @@ struct WinogradCut: Sendable {
   private let tileParts: Int
   private let panelParts: Int
   let count: Int
+  /// Tiles that a part does together at most.
+  let block: Int
 
   /// The fewest tiles that keep a kernel's products efficient.
   private static let leastTiles = 18
 
   /// - Parameter tile: outputs of a tile along each side.
   init(tile: Int, tiles: Int, panels: Int, groups: Int, flops: Int, threads: Int) {
-    let block = Int(dlk_winograd_block(Int64(tile)))
+    let most = Int(dlk_winograd_block(Int64(tile)))
     self.tile = tile
     self.tiles = tiles
     self.panels = panels
@@ -95,7 +99,7 @@ struct WinogradCut: Sendable {
     let worthwhile = max(1, flops / 8_000_000)
     let wanted = threads == 1 ? 1 : min(worthwhile, 4 * threads)
     let perGroup = (wanted + groups - 1) / max(groups, 1)
-    let blocks = (tiles + block - 1) / block
+    let blocks = (tiles + most - 1) / most
     if perGroup <= 1 {
       (tileParts, panelParts) = (1, 1)
     } else if blocks >= perGroup {
@@ -108,6 +112,8 @@ struct WinogradCut: Sendable {
       panelParts = tileParts >= least ? 1 : min(max(panels, 1), (least + tileParts - 1) / tileParts)
     }
     count = groups * tileParts * panelParts
+    let perPart = (tiles + tileParts - 1) / max(tileParts, 1), rounds = (perPart + most - 1) / most
+    block = max(1, (perPart + rounds - 1) / max(rounds, 1))
   }
 
   /// The same for some panels of the only group; nil stands for all.
