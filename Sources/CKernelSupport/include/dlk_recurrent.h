@@ -32,7 +32,7 @@ typedef struct dlk_recurrent_args {
   int64_t c_row_stride;
   const float *peepholes;       ///< LSTM: p_i, p_o, p_f, [3][hidden], or null
   const float *recurrent_bias;  ///< GRU: [hidden], or null
-  int32_t fetches;              ///< boolean: the second-level cache lacks weights: whole lines of them come early
+  int32_t fetches;              ///< boolean: the second-level cache lacks weights: lines are asked for early
   int32_t descending;           ///< boolean: last panel first, so that what the cache still holds comes first
   /// Panels before `middle` sum h·R from unit 0 on; the others from unit `middle · vector_floats` on, and the rest
   /// last: two threads with half of the units each can begin a step with what they have made themselves.
