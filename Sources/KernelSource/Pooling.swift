@@ -41,12 +41,12 @@ private func padded(
     .count
 }
 
-private protocol PoolFunction {
+protocol PoolFunction {
   static var identity: Float { get }
   static func join(_ a: VF, _ b: VF) -> VF
 }
 
-private enum PoolMaximum: PoolFunction {
+enum PoolMaximum: PoolFunction {
   @inline(__always) static var identity: Float { -.infinity }
   @inline(__always) static func join(_ a: VF, _ b: VF) -> VF { dlk_select(dlk_equal(a, a), dlk_max(a, b), a) }
 }

@@ -2,10 +2,10 @@ import CKernelSupport
 
 /// How far ahead of the transforms their memory is asked for: tiles touch too many places at once for the hardware to
 /// see where they lead.
-private let tilesAhead = 2
+let tilesAhead = 2
 
 /// Floats between the planes of a transform, which must not all fall into one set of the cache.
-@inline(__always) private func planeStride(_ floats: Int) -> Int { floats &+ 16 }
+@inline(__always) func planeStride(_ floats: Int) -> Int { floats &+ 16 }
 
 /// Panels whose products are made at a time.
 private let panelsAtOnce = 8
@@ -52,7 +52,7 @@ private func winograd<F: WinogradTransform>(
   }
 }
 
-private struct WinogradDriver<F: WinogradTransform> {
+struct WinogradDriver<F: WinogradTransform> {
   let args: dlk_winograd_args
   let epilogue: Epilogue
   let tilesAcross: Int
@@ -77,14 +77,15 @@ private struct WinogradDriver<F: WinogradTransform> {
     tilesAcross = ceilDivide(Int(args.out_w), F.outputs)
     tilesDown = ceilDivide(Int(args.out_h), F.outputs)
     fetchesInput = args.in_h &* args.x_pixels.row_stride > 1 << 16
-    fetchesOutput = args.out_h &* args.y_pixels.row_stride > 1 << 16
+    fetchesOutput =
+      max(args.out_h &* args.y_pixels.row_stride, args.out_h / 2 &* args.pooled_pixels.row_stride) > 1 << 16
   }
 
   /// Channels of all planes under a window.
   private var depth: Int { Int(args.kernel_d &* args.channels) }
 
   /// Where a tile stands: its output plane, counted over images, and its first output row and column.
-  private func position(_ tile: Int) -> (plane: Int, row: Int, column: Int) {
+  func position(_ tile: Int) -> (plane: Int, row: Int, column: Int) {
     let line = tile / tilesAcross
     return (line / tilesDown, line % tilesDown &* F.outputs, (tile &- line &* tilesAcross) &* F.outputs)
   }
@@ -96,11 +97,6 @@ private struct WinogradDriver<F: WinogradTransform> {
       (plane &- image &* Int(args.out_d)) &* Int(args.stride_d) &- Int(args.pad_d) &+ tap &* Int(args.dilation_d)
     guard UInt(bitPattern: z) < UInt(bitPattern: Int(args.in_d)) else { return nil }
     return args.x + (image &* Int(args.x_image_stride) &+ z &* Int(args.x_pixels.plane_stride))
-  }
-
-  private func target(_ plane: Int) -> Target {
-    let image = plane / Int(args.out_d), z = plane &- image &* Int(args.out_d)
-    return args.y + (image &* Int(args.y_image_stride) &+ z &* Int(args.y_pixels.plane_stride))
   }
 
   func run(_ tiles: Range<Int>, _ panels: Range<Int>) {
@@ -135,7 +131,7 @@ private struct WinogradDriver<F: WinogradTransform> {
   }
 
   /// Columns of a panel, filled up to whole vectors.
-  @inline(__always) private func width(_ panel: Int) -> Int {
+  @inline(__always) func width(_ panel: Int) -> Int {
     ceilDivide(min(panelColumns, Int(args.n) &- panel &* panelColumns), lanes) &* lanes
   }
 
@@ -143,18 +139,6 @@ private struct WinogradDriver<F: WinogradTransform> {
   @inline(__always) private func weights(_ panel: Int, _ point: Int) -> Source {
     let place = WinogradPanel(panel, depth: depth, points: F.points &* F.points)
     return args.weights + (place.place &+ point &* place.pointStride(width: width(panel)))
-  }
-
-  /// Transforms the products of one panel back.
-  private func finish(_ tiles: Range<Int>, _ panel: Int, _ products: Target) {
-    let first = panel &* panelColumns, columns = min(panelColumns, Int(args.n) &- first), width = width(panel)
-    for i in 0..<width { bias[i] = i < columns ? (args.epilogue.bias.map { $0[first &+ i] } ?? 0) : 0 }
-    for tile in tiles {
-      if fetchesOutput, tile &+ tilesAhead < tiles.upperBound { fetchOutput(tile &+ tilesAhead, first, columns) }
-      transformOutput(
-        tile, products + (tile &- tiles.lowerBound) &* width, planeStride(tiles.count &* width), column: first,
-        columns: columns, vectors: width / lanes)
-    }
   }
 
   /// Brings the pixels of a tile into the cache, but for those that it shares with the tile before it.
@@ -179,23 +163,6 @@ private struct WinogradDriver<F: WinogradTransform> {
         i = i &+ 1
       }
       y = y &+ 1
-    }
-  }
-
-  /// Brings the lines that a tile's outputs for one panel go to into the cache.
-  @inline(never)
-  private func fetchOutput(_ tile: Int, _ first: Int, _ columns: Int) {
-    let (plane, row, column) = position(tile)
-    let y = target(plane) + first
-    for i in row..<min(row &+ F.outputs, Int(args.out_h)) {
-      for j in column..<min(column &+ F.outputs, Int(args.out_w)) {
-        let pixel = y + (i &* Int(args.y_pixels.row_stride) &+ j &* Int(args.y_pixels.pixel_stride))
-        var at = 0
-        while at < columns {
-          dlk_prefetch_write(pixel + at)
-          at = at &+ 16
-        }
-      }
     }
   }
 
@@ -256,7 +223,7 @@ private struct WinogradDriver<F: WinogradTransform> {
 
   /// What a transform keeps between its passes: where these are loops, in memory, else in what registers there are.
   @inline(__always)
-  private func withPatch(_ body: (Target) -> Void) {
+  func withPatch(_ body: (Target) -> Void) {
     var registers = WinogradPatch { _ in VF() }
     withAddress(of: &registers) { body(isLooped ? patch : $0.assumingMemoryBound(to: Float.self)) }
   }
@@ -265,11 +232,11 @@ private struct WinogradDriver<F: WinogradTransform> {
   @inline(__always) private var isLooped: Bool { lanes < 16 && F.points == 8 }
 
   /// As many as a tile has points along each side, which the compiler does not know where they are to be loops.
-  @inline(__always) private var passes: Int { isLooped ? Int(args.tile) &+ 2 : F.points }
+  @inline(__always) var passes: Int { isLooped ? Int(args.tile) &+ 2 : F.points }
 
   /// Calls a transform on local arrays.
   @_transparent
-  private func apply(
+  func apply(
     _ transform: (UnsafePointer<VF>, Int, UnsafeMutablePointer<VF>) -> Void, _ from: WinogradLine,
     _ to: inout WinogradLine
   ) {
@@ -303,70 +270,6 @@ private struct WinogradDriver<F: WinogradTransform> {
         tile.c += tile.tiles &* count &* width
         tile.shift = tile.shift &+ tile.tiles &* tile.step
         tile.prefetch += tile.tiles &* tile.prefetchStep &* channels
-      }
-    }
-  }
-
-  /// Aᵀ·m·A of one tile for one panel, finished and stored.
-  @inline(never)
-  private func transformOutput(
-    _ tile: Int, _ products: Target, _ stride: Int, column first: Int, columns: Int, vectors: Int
-  ) {
-    let (plane, row, column) = position(tile), width = vectors &* lanes
-    let rows = min(F.outputs, Int(args.out_h) &- row), across = min(F.outputs, Int(args.out_w) &- column)
-    let pixelStride = Int(args.y_pixels.pixel_stride), rowStride = Int(args.y_pixels.row_stride)
-    let place = target(plane) + (row &* rowStride &+ column &* pixelStride &+ first)
-    let pixel = (plane &* Int(args.out_h) &+ row) &* Int(args.out_w) &+ column
-    let isDirect = epilogue.isFree && columns == width
-    for vector in 0..<vectors {
-      let at = vector &* lanes
-      var outputs = WinogradOutputs { _ in VF() }
-      transform(products + at, stride, dlk_load(bias + at), &outputs)
-      for i in 0..<rows {
-        for j in 0..<across {
-          var value = outputs[i &* F.outputs &+ j]
-          if isDirect {
-            if let addend = args.epilogue.addend {
-              let from = (pixel &+ i &* Int(args.out_w) &+ j) &* Int(args.epilogue.addend_row_stride) &+ first &+ at
-              value += dlk_load(addend + from)
-            }
-            if epilogue.clamps {
-              value = dlk_min(constant(epilogue.high), dlk_max(constant(epilogue.low), value))
-            }
-            dlk_store(place + (i &* rowStride &+ j &* pixelStride &+ at), value)
-          } else {
-            dlk_store(scratch + ((i &* F.outputs &+ j) &* width &+ at), value)
-          }
-        }
-      }
-    }
-    if isDirect { return }
-    for i in 0..<rows {
-      epilogue.finish(
-        scratch + i &* F.outputs &* width, width: width, rows: across, row: pixel &+ i &* Int(args.out_w),
-        column: first, columns: columns, c: place + i &* rowStride, cStride: pixelStride)
-    }
-  }
-
-  /// The outputs of a tile for one vector of columns, `[row][column]`, the bias added where sums start at it.
-  @inline(__always)
-  private func transform(_ products: Target, _ stride: Int, _ bias: VF, _ outputs: inout WinogradOutputs) {
-    var line = WinogradLine { _ in VF() }, result = WinogradLine { _ in VF() }
-    let start = epilogue.startsAtBias ? bias : VF()
-    withPatch { patch in
-      var column = 0
-      while column < passes {
-        let from = products + column &* stride
-        for row in 0..<F.points { line[row] = dlk_load(from + row &* F.points &* stride) }
-        apply(F.output, line, &result)
-        for row in 0..<F.outputs { dlk_store(patch + (row &* F.points &+ column) &* lanes, result[row]) }
-        column = column &+ 1
-      }
-      for row in 0..<F.outputs {
-        let from = patch + row &* F.points &* lanes
-        for column in 0..<F.points { line[column] = dlk_load(from + column &* lanes) }
-        apply(F.output, line, &result)
-        for column in 0..<F.outputs { outputs[row &* F.outputs &+ column] = result[column] + start }
       }
     }
   }

@@ -95,6 +95,92 @@ import Testing
     }
   }
 
+  /// With Y or without it, the greatest of each 2 × 2 outputs is what a look at Y finds.
+  @Test(arguments: KernelLibrary.available, [2, 4, 6])
+  func pooledOutputsAreTheGreatest(isa: ISA, tile: Int) {
+    let kernels = KernelLibrary.table(for: isa)
+    if tile == 6, kernels.pointee.vector_floats == 16 { return }
+    for seed in 0..<24 {
+      var random = SeededGenerator(seed)
+      let (images, height, width) = (random.int(1...2), random.int(1...14), random.int(1...27))
+      let (channels, n) = (random.pick([9, 16, 33]), random.pick([1, 8, 16, 24, 64, 70]))
+      let (yStride, pooledStride) = (n + random.int(0...2), n + random.int(0...2))
+      let x = Guarded(random: images * height * width * channels, &random)
+      let weights = Guarded(random: n * channels * 9, &random), bias = Guarded(random: n, &random)
+      let addend = Guarded(random: images * height * width * n, &random)
+      let padding = Guarded<Float>(channels) { _ in 0 }
+      let packed = Guarded<Float>(
+        Int(kernels.pointee.packed_winograd_floats(Int64(tile), Int64(channels), Int64(n)))
+      ) { _ in .nan }
+      var pack = dlk_pack_winograd_args(
+        source: weights.pointer, tile: Int64(tile), planes: 1, channels: Int64(channels), n: Int64(n),
+        packed: packed.base)
+      let panel = Int64(kernels.pointee.gemm_panel), panels = (Int64(n) + panel - 1) / panel
+      kernels.pointee.pack_winograd(&pack, 0, panels)
+      let block = Int64(random.int(1...Int(dlk_winograd_block(Int64(tile)))))
+      let workspace = Guarded<Float>(
+        Int(kernels.pointee.winograd_workspace_floats(Int64(tile), block, Int64(channels), Int64(n)))
+      ) { _ in .nan }
+
+      var args = dlk_winograd_args()
+      (args.tile, args.images, args.channels, args.n) = (Int64(tile), Int64(images), Int64(channels), Int64(n))
+      args.block = block
+      (args.in_h, args.in_w, args.out_h, args.out_w) = (Int64(height), Int64(width), Int64(height), Int64(width))
+      (args.pad_h, args.pad_w, args.kernel_d, args.in_d, args.out_d) = (1, 1, 1, 1, 1)
+      (args.stride_d, args.dilation_d) = (1, 1)
+      func pixels(_ stride: Int, _ height: Int, _ width: Int) -> dlk_pixels {
+        dlk_pixels(
+          pixel_stride: Int64(stride), row_stride: Int64(stride * width), plane_stride: Int64(stride * width * height))
+      }
+      args.x = x.pointer
+      args.x_pixels = pixels(channels, height, width)
+      args.x_image_stride = args.x_pixels.plane_stride
+      args.y_pixels = pixels(yStride, height, width)
+      args.y_image_stride = args.y_pixels.plane_stride
+      args.pooled_pixels = pixels(pooledStride, height / 2, width / 2)
+      args.pooled_image_stride = args.pooled_pixels.plane_stride
+      (args.weights, args.padding, args.workspace) = (packed.pointer, padding.pointer, workspace.base)
+      args.epilogue = .plain
+      args.epilogue.bias = bias.pointer
+      args.epilogue.activation = random.pick([DLK_UNARY_IDENTITY, DLK_UNARY_RELU, DLK_UNARY_TANH])
+      if random.int(0...1) == 1 {
+        (args.epilogue.addend, args.epilogue.addend_row_stride) = (addend.pointer, Int64(n))
+      }
+      let tiles = Int64(images * ((height + tile - 1) / tile) * ((width + tile - 1) / tile))
+      let pooledCount = images * (height / 2) * (width / 2)
+      func room(_ pixels: Int, _ stride: Int) -> Guarded<Float> {
+        Guarded<Float>(pixels == 0 ? 0 : (pixels - 1) * stride + n) { _ in -77 }
+      }
+      let plain = room(images * height * width, yStride), both = room(images * height * width, yStride)
+      let with = room(pooledCount, pooledStride), alone = room(pooledCount, pooledStride)
+      args.y = plain.base
+      kernels.pointee.winograd(&args, 0, tiles, 0, panels)
+      (args.y, args.pooled) = (both.base, with.base)
+      kernels.pointee.winograd(&args, 0, tiles, 0, panels)
+      (args.y, args.pooled) = (nil, alone.base)
+      kernels.pointee.winograd(&args, 0, tiles, 0, panels)
+
+      for i in 0..<plain.count where plain[i] != both[i] {
+        Issue.record("seed \(seed): [\(i)] \(plain[i]) without pooling, \(both[i]) with it")
+        return
+      }
+      for pixel in 0..<pooledCount {
+        let (oy, ox) = (pixel / (width / 2) % (height / 2), pixel % (width / 2))
+        let corner = (pixel / (width / 2) / (height / 2) * height + 2 * oy) * width + 2 * ox
+        for j in 0..<n {
+          let value = [0, 1, width, width + 1].map { plain[(corner + $0) * yStride + j] }.max()
+          let (a, b) = (with[pixel * pooledStride + j], alone[pixel * pooledStride + j])
+          guard a == value, b == value else {
+            Issue.record(
+              "seed \(seed), \(images)×\(height)×\(width), \(channels)→\(n): pixel \(pixel) [\(j)] \(value ?? .nan), got \(a), \(b)"
+            )
+            return
+          }
+        }
+      }
+    }
+  }
+
   /// Few tiles of many channels are multiplied point by point over all panels; panels by themselves give the same.
   @Test(arguments: KernelLibrary.available, [2, 4, 6])
   func panelsMayBeSplit(isa: ISA, tile: Int) {

@@ -21,9 +21,13 @@ typedef struct dlk_winograd_args {
   int64_t x_image_stride;
   const float *weights;   ///< as `pack_winograd` left them
   const float *padding;   ///< `channels` zeros
-  float *y;
+  float *y;               ///< null where only `pooled` is wanted
   dlk_pixels y_pixels;
   int64_t y_image_stride;
+  /// Of planar images the greatest of each 2×2 outputs, NaN above all; an odd last row or column is left out. Or null.
+  float *pooled;
+  dlk_pixels pooled_pixels;
+  int64_t pooled_image_stride;
   dlk_epilogue epilogue;  ///< the addend's row is the output pixel counted over all images
   /// Tiles that are transformed and multiplied together; `dlk_winograd_block(tile)` at most.
   int64_t block;

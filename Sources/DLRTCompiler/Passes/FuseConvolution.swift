@@ -14,7 +14,8 @@ struct FuseConvolution: Pass {
     var patch = GraphPatch(program.graph)
     var touched: Set<NodeID> = []
     for id in program.graph.order {
-      guard let output = program.graph[id].output(0), let reader = matcher.onlyReader(of: output),
+      guard program.graph[id].outputs.count == 1, let output = program.graph[id].output(0),
+        let reader = matcher.onlyReader(of: output),
         !touched.contains(id), !touched.contains(reader),
         let fused = fused(id, reader, output, matcher), let result = program.graph[reader].output(0)
       else { continue }

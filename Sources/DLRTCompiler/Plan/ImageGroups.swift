@@ -89,8 +89,10 @@ struct ImageGroups {
 
   private static func candidate(_ id: NodeID, _ views: StageViews) -> Candidate? {
     let node = views.program.graph[id]
-    guard let op = views.program.op(id), node.outputs.count == 1, let output = node.outputs[0],
-      let images = views.shape(output).first, images > 1
+    guard let op = views.program.op(id), let output = node.outputs.first ?? nil,
+      let images = views.shape(output).first, images > 1,
+      // What other operators make beside their first output need not follow the images.
+      node.outputs.count == 1 || op is ConvNHWC
     else { return nil }
     let isProduct = op is MatMul || op is FusedMatMul
     let imageInputs = imageInputs(of: op, node, views), rank = views.shape(output).count
@@ -121,7 +123,12 @@ struct ImageGroups {
         return nil
       }
     }
-    guard add(output, in: views.outputs(of: id)[0], views.outputView(id)) else { return nil }
+    for (index, place) in views.outputs(of: id).enumerated() {
+      guard let output = node.outputs[index] else { continue }
+      if !views.program.readers[output].isEmpty || views.program.graph.outputs.contains(output) {
+        guard add(output, in: place, index == 0 ? views.outputView(id) : nil) else { return nil }
+      }
+    }
     return Candidate(
       images: images, imageBytes: otherBytes / images, constantBytes: constantBytes,
       rows: hasMatrix ? views.shape(output).dropFirst().dropLast().product : nil)

@@ -3,14 +3,15 @@ import DLRTGraph
 
 /// dlrt's convolution with channels last: Y[N, spatial…, M] = f(X[N, spatial…, C] ⋆ W[M, C / group, kernel…] + B[M] + addend),
 /// where the addend has Y's shape. W is laid out as in ONNX. With `channels_first` X alone is `[N, C, spatial…]`.
-/// 1 × 1 convolutions without groups, strides and padding may multiply X by factors[N, 1…, C] first.
+/// 1 × 1 convolutions without groups, strides and padding may multiply X by factors[N, 1…, C] first. What `makesPooled`
+/// allows may also make pooled[N, ⌊H′ / 2⌋, ⌊W′ / 2⌋, M], the greatest of each 2 × 2 pixels of Y.
 ///
 /// Up to three spatial axes; float32, and smaller floats through it.
 package struct ConvNHWC: Operator {
   package static let schema = OperatorSchema(
     "ConvNHWC", domain: OperatorName.internalDomain, versions: [1],
-    inputs: [("X", "T"), ("W", "T"), ("B?", "T"), ("addend?", "T"), ("factors?", "T")], outputs: [("Y", "T")],
-    types: ["T": [.halfFloats, .float32]])
+    inputs: [("X", "T"), ("W", "T"), ("B?", "T"), ("addend?", "T"), ("factors?", "T")],
+    outputs: [("Y?", "T"), ("pooled?", "T")], types: ["T": [.halfFloats, .float32]])
   package static var promotedTypes: TypeSet { .halfFloats }
 
   /// Up to this, the window's rows are too short to be worth an address each: the image is copied first, so that a row
@@ -37,6 +38,7 @@ package struct ConvNHWC: Operator {
   package func infer(_ inference: inout Inference) throws {
     let type = try inference.type(0)
     inference.setType(0, type)
+    inference.setType(1, type)
     let given = try inference.shape(0)
     let input = isInputChannelsFirst ? given : given.channelsFirst
     let output = try attributes.output(input, try inference.shape(1), inference).channelsLast
@@ -59,6 +61,7 @@ package struct ConvNHWC: Operator {
       }
     }
     inference.set(0, type, output)
+    if inference.outputCount > 1 { inference.set(1, type, try pooledShape(output)) }
   }
 
   package func imageInputs(_ ranks: [Int]) -> [Int] { [0, 3, 4] }

@@ -30,11 +30,14 @@ extension PixelConvolution {
     base.y_pixels = dlk_pixels(problem.geometry.output, pixelStride: yPlace.stride)
     base.x_image_stride = base.x_pixels.plane_stride &* base.in_d
     base.y_image_stride = base.y_pixels.plane_stride &* base.out_d
+    base.pooled_pixels = dlk_pixels(plane.map { $0.output / 2 }, pixelStride: n)
+    base.pooled_image_stride = base.pooled_pixels.plane_stride
     let fixed = WinogradArguments(base)
     let threads = cut.count > 1 ? planning.threads : 1
     return Step(kernel: name("winograd\(tile)"), workspace: paddingBytes &+ threadFloats &* 4 &* threads) { [self] io in
       guard let weights else { return }
-      let (x, y) = (self.x(io), self.y(io))
+      let x = self.x(io), y = wantsImage ? self.y(io) : nil
+      let pooled = wantsPooled ? io.output(1, as: Float.self) : nil
       let padding = io.workspace.assumingMemoryBound(to: Float.self)
       padding.update(repeating: 0, count: channels)
       let scratch = (io.workspace + paddingBytes).assumingMemoryBound(to: Float.self)
@@ -49,7 +52,8 @@ extension PixelConvolution {
           let channel = part.group &* n
           var own = args
           own.x = x + part.group &* channels
-          own.y = y + channel
+          own.y = y.map { $0 + channel }
+          own.pooled = pooled.map { $0 + channel }
           own.weights = packed + part.group &* weightFloats
           own.workspace = scratch + thread &* threadFloats
           own.epilogue = whole

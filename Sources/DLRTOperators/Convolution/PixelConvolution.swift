@@ -12,6 +12,8 @@ final class PixelConvolution: Sendable {
   private let pairs: PairedProducts?
   let xPlace: PixelPlace
   let yPlace: PixelPlace
+  let wantsImage: Bool
+  let wantsPooled: Bool
 
   private enum Method: Sendable {
     /// Each channel by itself, or groups of a few channels.
@@ -32,10 +34,16 @@ final class PixelConvolution: Sendable {
     kernels = planning.kernels
     hasAddend = planning.has(3)
     (xPlace, yPlace) = (PixelPlace(planning.input(0)), PixelPlace(planning.output(0)))
+    (wantsImage, wantsPooled) = (planning.wants(output: 0), planning.wants(output: 1))
     let geometry = problem.geometry
     let isPlanar = geometry.axes.dropLast(2).isEmpty
     let isCopied = isPlanar && problem.groups == 1 && problem.inputChannels <= ConvNHWC.fewChannels
-    if Self.hasSmallGroups(problem, kernels), !hasAddend, !op.isInputChannelsFirst {
+    if wantsPooled {
+      guard ConvNHWC.mayPool(problem), !op.isInputChannelsFirst, planning.constant(1) != nil, !planning.has(4) else {
+        throw DLRTError(.internalError, "this convolution pools nothing")
+      }
+      method = .winograd(tile: WinogradChoice.tile(for: problem, joinsGroups: false, isa: kernels.isa) ?? 4)
+    } else if Self.hasSmallGroups(problem, kernels), !hasAddend, !op.isInputChannelsFirst {
       method = .depthwise
     } else if isCopied, op.isInputChannelsFirst || !geometry.isPointwise {
       method = .copiedWindow
@@ -94,7 +102,7 @@ final class PixelConvolution: Sendable {
   }
 
   func step(_ planning: Planning) throws -> Step {
-    if planning.output(0).count == 0 { return .nothing }
+    if planning.output(0).count == 0, planning.output(1).count == 0 { return .nothing }
     let packing = WeightPacking(problem, kernels, layout)
     let packed = try planning.constant(1).map { try packing.packed($0, planning) }
     let weights = packed?.storage

@@ -1,0 +1,40 @@
+import CKernelSupport
+import DLRTGraph
+
+// Y's greatest of each 2 × 2 pixels, made with Y: the tiles of Winograd's method hold such squares as a whole.
+
+extension ConvNHWC {
+  /// Whether the step for X[N, C, H, W] with constant weights of these sizes is one that makes `pooled` on the way.
+  package func makesPooled(_ x: [Int], _ weights: [Int], _ environment: PlanEnvironment) -> Bool {
+    guard !isInputChannelsFirst, x.count == 4, x[1] > Self.fewChannels,
+      let problem = try? attributes.problem(x: x, w: weights), Self.mayPool(problem)
+    else { return false }
+    return WinogradChoice.tile(for: problem, joinsGroups: false, isa: environment.kernels.isa) != nil
+  }
+
+  /// Whether it can be made at all, be it the fastest way or not.
+  static func mayPool(_ problem: ConvolutionProblem) -> Bool {
+    let axes = problem.geometry.axes
+    return problem.groups == 1 && axes.count == 2
+      && axes.allSatisfy { $0.kernel == 3 && $0.stride == 1 && $0.dilation == 1 }
+  }
+
+  /// `pooled` for Y[N, H′, W′, M].
+  func pooledShape(_ y: Shape) throws(DLRTError) -> Shape {
+    guard y.rank == 4 else {
+      throw DLRTError(.invalidModel, "pixels of planes alone are pooled", expected: "rank 4", got: "\(y)")
+    }
+    return Shape([y[0], y[1] / .known(2), y[2] / .known(2), y[3]])
+  }
+}
+
+extension PoolNHWC {
+  /// Whether the pool is ConvNHWC's `pooled` for an image of these sizes: the greatest of squares of two pixels a side that
+  /// neither overlap nor are padded.
+  package func halves(height: Int, width: Int) -> Bool {
+    guard pooling == DLK_POOL_MAX, let geometry = try? pool.geometry([1, 1, height, width]) else { return false }
+    return geometry.axes.allSatisfy {
+      $0.kernel == 2 && $0.stride == 2 && $0.dilation == 1 && $0.padBegin == 0 && $0.output == $0.input / 2
+    }
+  }
+}
