@@ -104,7 +104,7 @@ struct WinogradDriver<F: WinogradTransform> {
     let inputs: Target = args.workspace, inputStride = planeStride(tiles.count &* depth)
     let products = inputs + points &* inputStride
     for tile in tiles {
-      if fetchesInput { fetchInput(tile &+ tilesAhead) }
+      if fetchesInput { fetchInput(tile &+ (F.outputs == 6 ? 1 : tilesAhead)) }
       transformInput(tile, inputs + (tile &- tiles.lowerBound) &* depth, inputStride)
     }
     let end = min(panels.upperBound, ceilDivide(Int(args.n), panelColumns))
@@ -157,7 +157,8 @@ struct WinogradDriver<F: WinogradTransform> {
         let pixel = x + (y &* Int(args.x_pixels.row_stride) &+ i &* Int(args.x_pixels.pixel_stride))
         var channel = 0
         while channel < channels {
-          dlk_prefetch_l2(pixel + channel)
+          // A transform of 8 × 8 takes long enough for the next one's pixels to come all the way.
+          if F.outputs == 6 { dlk_prefetch(pixel + channel) } else { dlk_prefetch_l2(pixel + channel) }
           channel = channel &+ 16
         }
         i = i &+ 1
