@@ -43,7 +43,7 @@ extension Session {
       return PlanSummary.Step(
         node: graph.label(of: planned.node), operatorName: graph[planned.node].op.description,
         kernel: planned.step.kernel, flops: planned.step.flops, bytes: planned.bytes,
-        workspace: planned.step.workspace, outputs: outputs.map(\.shape))
+        workspace: planned.step.workspace, outputs: outputs.filter { $0.location != nil }.map(\.shape))
     }
     return PlanSummary(
       steps: steps, arenaBytes: stage.arenaBytes, packedBytes: model.weights.byteCount,

@@ -20,6 +20,7 @@ import Testing
     var groups = 1
     var activation: String? = "Relu"
     var adds = false
+    var addsLast = false
     var pool = "MaxPool"
     var poolAttributes: [String: Attribute] = [:]
     var reader = OtherReader.none
@@ -48,6 +49,7 @@ import Testing
         image = b.node("Add", [image, other])
       }
       if let activation { image = b.node(activation, [image]) }
+      if addsLast { image = b.node("Add", [image, start]) }
       let attributes: [String: Attribute] = ["kernel_shape": .ints([2, 2]), "strides": .ints([2, 2])]
       let pooled = b.node(pool, [image], attributes.merging(poolAttributes) { $1 })
       var results = [b.node("Neg", [pooled])]
@@ -84,6 +86,10 @@ import Testing
     Block(size: [23, 18], channels: 16, outputs: 70, pads: [0, 0, 1, 1]),
     Block(size: [200, 180], channels: 32, outputs: 32),
     Block(adds: true),
+    Block(outputs: 24, addsLast: true),
+    Block(size: [120, 131], outputs: 24, addsLast: true, reader: .node),
+    Block(size: [140, 151], outputs: 41, activation: "Sigmoid", reader: .concat),
+    Block(poolAttributes: ["auto_pad": .string("VALID")]),
     Block(reader: .node),
     Block(size: [33, 47], reader: .node),
     Block(size: [160, 150], channels: 32, outputs: 32, reader: .node),
@@ -91,7 +97,6 @@ import Testing
     Block(reader: .concat),
     Block(size: [39, 29], activation: "Sigmoid", reader: .concat),
     Block(reader: .pool),
-    Block(poolAttributes: ["ceil_mode": .int(1)]),
     Block(type: .float16),
     Block(reader: .node, type: .bfloat16),
   ]
@@ -110,6 +115,7 @@ import Testing
   private static let apart: [Block] = [
     Block(isKnown: false),
     Block(size: [41, 30], poolAttributes: ["ceil_mode": .int(1)]),
+    Block(poolAttributes: ["auto_pad": .string("SAME_UPPER")]),
     Block(pool: "AveragePool"),
     Block(poolAttributes: ["kernel_shape": .ints([3, 3])]),
     Block(poolAttributes: ["kernel_shape": .ints([2, 1]), "strides": .ints([2, 1])]),
@@ -130,8 +136,9 @@ import Testing
   }
 
   /// A number that is none counts as greatest.
-  @Test func keepsNaN() throws {
-    let block = Block(activation: nil), shape = [1, block.channels] + block.size
+  @Test(arguments: [nil, "Tanh"])
+  func keepsNaN(activation: String?) throws {
+    let block = Block(activation: activation), shape = [1, block.channels] + block.size
     var values: [Float] = try numbers(shape, 5).array()
     values[7 * 30 + 11] = .nan
     let got = try Session(block.builder().model(), options: SessionOptions(threads: 1))

@@ -31,7 +31,7 @@ struct FusePooling: Pass {
         node.outputs = program.graph[id].outputs
         patch.update(id, node)
         patch.remove(source)
-      } else if runsInTiles(pool, image, source, matcher, environment) {
+      } else if runsInTiles(pool, source, matcher, environment) {
         var node = program.graph[source]
         node.outputs += program.graph[id].outputs
         // The convolution's place: others may read its image before the pool does.
@@ -54,15 +54,13 @@ struct FusePooling: Pass {
   }
 
   private func runsInTiles(
-    _ pool: PoolNHWC, _ image: ValueID, _ source: NodeID, _ matcher: Matcher, _ environment: PlanEnvironment
+    _ pool: PoolNHWC, _ source: NodeID, _ matcher: Matcher, _ environment: PlanEnvironment
   ) -> Bool {
     let node = matcher[source]
     guard let op = matcher.program.op(source) as? ConvNHWC, node.outputs.count == 1, node.input(4) == nil,
-      let weights = matcher.constant(node.input(1)), let input = matcher.shape(node.input(0)),
-      let output = matcher.shape(image), input.rank == 4, let height = output[1].value, let width = output[2].value
+      pool.halves, let weights = matcher.constant(node.input(1)), let input = matcher.shape(node.input(0)),
+      input.rank == 4, let height = input[1].value, let width = input[2].value, let channels = input[3].value
     else { return false }
-    let known = input.dims.dropFirst().compactMap(\.value)
-    return known.count == 3 && pool.halves(height: height, width: width)
-      && op.makesPooled([1, known[2], known[0], known[1]], weights.shape, environment)
+    return op.makesPooled([1, channels, height, width], weights.shape, environment)
   }
 }

@@ -24,17 +24,24 @@ extension ConvNHWC {
     guard y.rank == 4 else {
       throw DLRTError(.invalidModel, "pixels of planes alone are pooled", expected: "rank 4", got: "\(y)")
     }
+    for axis in 1...2 where y[axis].value ?? 2 < 2 {
+      throw DLRTError(
+        .invalidModel, "the window is larger than the image", expected: "at least 2 × 2 pixels", got: "\(y)")
+    }
     return Shape([y[0], y[1] / .known(2), y[2] / .known(2), y[3]])
   }
 }
 
 extension PoolNHWC {
-  /// Whether the pool is ConvNHWC's `pooled` for an image of these sizes: the greatest of squares of two pixels a side that
-  /// neither overlap nor are padded.
-  package func halves(height: Int, width: Int) -> Bool {
-    guard pooling == DLK_POOL_MAX, let geometry = try? pool.geometry([1, 1, height, width]) else { return false }
-    return geometry.axes.allSatisfy {
-      $0.kernel == 2 && $0.stride == 2 && $0.dilation == 1 && $0.padBegin == 0 && $0.output == $0.input / 2
+  /// Whether the pool is ConvNHWC's `pooled` whatever the image's size: the greatest of squares of two pixels a side that
+  /// neither overlap nor are padded, without what an odd size leaves over.
+  package var halves: Bool {
+    let window = pool.window
+    guard pooling == DLK_POOL_MAX, pool.kernel == [2, 2], !pool.ceil,
+      window.autoPad == .explicit || window.autoPad == .valid
+    else { return false }
+    return (0..<2).allSatisfy {
+      window.stride($0) == 2 && window.dilation($0) == 1 && (window.autoPad == .valid || window.pads($0) == (0, 0))
     }
   }
 }
