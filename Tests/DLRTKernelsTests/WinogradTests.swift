@@ -105,48 +105,20 @@ import Testing
       let (images, height, width) = (random.int(1...2), random.int(1...14), random.int(1...27))
       let (channels, n) = (random.pick([9, 16, 33]), random.pick([1, 8, 16, 24, 64, 70]))
       let (yStride, pooledStride) = (n + random.int(0...2), n + random.int(0...2))
-      let x = Guarded(random: images * height * width * channels, &random)
-      let weights = Guarded(random: n * channels * 9, &random), bias = Guarded(random: n, &random)
-      let addend = Guarded(random: images * height * width * n, &random)
-      let padding = Guarded<Float>(channels) { _ in 0 }
-      let packed = Guarded<Float>(
-        Int(kernels.pointee.packed_winograd_floats(Int64(tile), Int64(channels), Int64(n)))
-      ) { _ in .nan }
-      var pack = dlk_pack_winograd_args(
-        source: weights.pointer, tile: Int64(tile), planes: 1, channels: Int64(channels), n: Int64(n),
-        packed: packed.base)
-      let panel = Int64(kernels.pointee.gemm_panel), panels = (Int64(n) + panel - 1) / panel
-      kernels.pointee.pack_winograd(&pack, 0, panels)
-      let block = Int64(random.int(1...Int(dlk_winograd_block(Int64(tile)))))
-      let workspace = Guarded<Float>(
-        Int(kernels.pointee.winograd_workspace_floats(Int64(tile), block, Int64(channels), Int64(n)))
-      ) { _ in .nan }
-
-      var args = dlk_winograd_args()
-      (args.tile, args.images, args.channels, args.n) = (Int64(tile), Int64(images), Int64(channels), Int64(n))
-      args.block = block
-      (args.in_h, args.in_w, args.out_h, args.out_w) = (Int64(height), Int64(width), Int64(height), Int64(width))
-      (args.pad_h, args.pad_w, args.kernel_d, args.in_d, args.out_d) = (1, 1, 1, 1, 1)
-      (args.stride_d, args.dilation_d) = (1, 1)
-      func pixels(_ stride: Int, _ height: Int, _ width: Int) -> dlk_pixels {
-        dlk_pixels(
-          pixel_stride: Int64(stride), row_stride: Int64(stride * width), plane_stride: Int64(stride * width * height))
-      }
-      args.x = x.pointer
-      args.x_pixels = pixels(channels, height, width)
-      args.x_image_stride = args.x_pixels.plane_stride
-      args.y_pixels = pixels(yStride, height, width)
+      let image = PaddedImage(
+        kernels, tile: tile, images: images, height: height, width: width, channels: channels, n: n,
+        block: Int64(random.int(1...Int(dlk_winograd_block(Int64(tile))))), &random)
+      let bias = Guarded(random: n, &random), addend = Guarded(random: images * height * width * n, &random)
+      var args = image.args
+      args.y_pixels = .dense(yStride, height, width)
       args.y_image_stride = args.y_pixels.plane_stride
-      args.pooled_pixels = pixels(pooledStride, height / 2, width / 2)
+      args.pooled_pixels = .dense(pooledStride, height / 2, width / 2)
       args.pooled_image_stride = args.pooled_pixels.plane_stride
-      (args.weights, args.padding, args.workspace) = (packed.pointer, padding.pointer, workspace.base)
-      args.epilogue = .plain
       args.epilogue.bias = bias.pointer
       args.epilogue.activation = random.pick([DLK_UNARY_IDENTITY, DLK_UNARY_RELU, DLK_UNARY_TANH])
       if random.int(0...1) == 1 {
         (args.epilogue.addend, args.epilogue.addend_row_stride) = (addend.pointer, Int64(n))
       }
-      let tiles = Int64(images * ((height + tile - 1) / tile) * ((width + tile - 1) / tile))
       let pooledCount = images * (height / 2) * (width / 2)
       func room(_ pixels: Int, _ stride: Int) -> Guarded<Float> {
         Guarded<Float>(pixels == 0 ? 0 : (pixels - 1) * stride + n) { _ in -77 }
@@ -154,11 +126,11 @@ import Testing
       let plain = room(images * height * width, yStride), both = room(images * height * width, yStride)
       let with = room(pooledCount, pooledStride), alone = room(pooledCount, pooledStride)
       args.y = plain.base
-      kernels.pointee.winograd(&args, 0, tiles, 0, panels)
+      kernels.pointee.winograd(&args, 0, image.tiles, 0, image.panels)
       (args.y, args.pooled) = (both.base, with.base)
-      kernels.pointee.winograd(&args, 0, tiles, 0, panels)
+      kernels.pointee.winograd(&args, 0, image.tiles, 0, image.panels)
       (args.y, args.pooled) = (nil, alone.base)
-      kernels.pointee.winograd(&args, 0, tiles, 0, panels)
+      kernels.pointee.winograd(&args, 0, image.tiles, 0, image.panels)
 
       for i in 0..<plain.count where plain[i] != both[i] {
         Issue.record("seed \(seed): [\(i)] \(plain[i]) without pooling, \(both[i]) with it")
@@ -188,44 +160,71 @@ import Testing
     if tile == 6, kernels.pointee.vector_floats == 16 { return }
     var random = SeededGenerator(tile)
     for (size, channels, n) in [(7, 500, 150), (13, 200, 193), (3, 90, 70)] {
-      let x = Guarded(random: size * size * channels, &random), weights = Guarded(random: n * channels * 9, &random)
-      let padding = Guarded<Float>(channels) { _ in 0 }, panel = Int(kernels.pointee.gemm_panel)
-      let packed = Guarded<Float>(
-        Int(kernels.pointee.packed_winograd_floats(Int64(tile), Int64(channels), Int64(n)))
-      ) { _ in .nan }
-      var pack = dlk_pack_winograd_args(
-        source: weights.pointer, tile: Int64(tile), planes: 1, channels: Int64(channels), n: Int64(n),
-        packed: packed.base)
-      let panels = Int64((n + panel - 1) / panel)
-      kernels.pointee.pack_winograd(&pack, 0, panels)
-      let tiles = Int64(((size + tile - 1) / tile) * ((size + tile - 1) / tile))
-      let block = min(tiles, dlk_winograd_block(Int64(tile)))
-      let workspace = Guarded<Float>(
-        Int(kernels.pointee.winograd_workspace_floats(Int64(tile), block, Int64(channels), Int64(n)))
-      ) { _ in .nan }
+      let image = PaddedImage(
+        kernels, tile: tile, images: 1, height: size, width: size, channels: channels, n: n, block: nil, &random)
       let whole = Guarded<Float>(size * size * n) { _ in -77 }, split = Guarded<Float>(size * size * n) { _ in -77 }
-      var args = dlk_winograd_args()
-      (args.tile, args.images, args.channels, args.n) = (Int64(tile), 1, Int64(channels), Int64(n))
-      args.block = block
-      (args.in_h, args.in_w, args.out_h, args.out_w) = (Int64(size), Int64(size), Int64(size), Int64(size))
-      (args.pad_h, args.pad_w, args.kernel_d, args.in_d, args.out_d) = (1, 1, 1, 1, 1)
-      (args.stride_d, args.dilation_d) = (1, 1)
-      func pixels(_ stride: Int) -> dlk_pixels {
-        dlk_pixels(
-          pixel_stride: Int64(stride), row_stride: Int64(stride * size), plane_stride: Int64(stride * size * size))
-      }
-      (args.x, args.x_pixels, args.x_image_stride) = (x.pointer, pixels(channels), Int64(x.count))
-      (args.y_pixels, args.y_image_stride) = (pixels(n), Int64(whole.count))
-      (args.weights, args.padding, args.workspace) = (packed.pointer, padding.pointer, workspace.base)
-      args.epilogue = .plain
+      var args = image.args
+      args.y_pixels = .dense(n, size, size)
       args.y = whole.base
-      kernels.pointee.winograd(&args, 0, tiles, 0, panels)
+      kernels.pointee.winograd(&args, 0, image.tiles, 0, image.panels)
       args.y = split.base
-      for panel in 0..<panels { kernels.pointee.winograd(&args, 0, tiles, panel, panel + 1) }
+      for panel in 0..<image.panels { kernels.pointee.winograd(&args, 0, image.tiles, panel, panel + 1) }
       for i in 0..<whole.count where !(whole[i] == split[i]) {
         Issue.record("\(size) × \(size), \(channels)→\(n): [\(i)] \(whole[i]) at once, \(split[i]) by panels")
         return
       }
     }
+  }
+}
+
+/// Random images whose outputs have their size, with packed weights and with what a call needs but for its outputs.
+private struct PaddedImage {
+  let args: dlk_winograd_args
+  let tiles: Int64
+  let panels: Int64
+  /// What the arguments point to.
+  private let memory: [Guarded<Float>]
+
+  /// - Parameter block: nil for as many tiles as there may be.
+  init(
+    _ kernels: UnsafePointer<dlk_kernel_table>, tile: Int, images: Int, height: Int, width: Int, channels: Int, n: Int,
+    block: Int64?, _ random: inout SeededGenerator
+  ) {
+    tiles = Int64(images * ((height + tile - 1) / tile) * ((width + tile - 1) / tile))
+    let panel = Int64(kernels.pointee.gemm_panel)
+    panels = (Int64(n) + panel - 1) / panel
+    let block = block ?? min(tiles, dlk_winograd_block(Int64(tile)))
+    let x = Guarded(random: images * height * width * channels, &random)
+    let weights = Guarded(random: n * channels * 9, &random), padding = Guarded<Float>(channels) { _ in 0 }
+    let packed = Guarded<Float>(
+      Int(kernels.pointee.packed_winograd_floats(Int64(tile), Int64(channels), Int64(n)))
+    ) { _ in .nan }
+    var pack = dlk_pack_winograd_args(
+      source: weights.pointer, tile: Int64(tile), planes: 1, channels: Int64(channels), n: Int64(n),
+      packed: packed.base)
+    kernels.pointee.pack_winograd(&pack, 0, panels)
+    let workspace = Guarded<Float>(
+      Int(kernels.pointee.winograd_workspace_floats(Int64(tile), block, Int64(channels), Int64(n)))
+    ) { _ in .nan }
+    memory = [x, padding, packed, workspace]
+
+    var args = dlk_winograd_args()
+    (args.tile, args.images, args.channels, args.n) = (Int64(tile), Int64(images), Int64(channels), Int64(n))
+    args.block = block
+    (args.in_h, args.in_w, args.out_h, args.out_w) = (Int64(height), Int64(width), Int64(height), Int64(width))
+    (args.pad_h, args.pad_w, args.kernel_d, args.in_d, args.out_d) = (1, 1, 1, 1, 1)
+    (args.stride_d, args.dilation_d) = (1, 1)
+    (args.x, args.x_pixels) = (x.pointer, .dense(channels, height, width))
+    args.x_image_stride = args.x_pixels.plane_stride
+    (args.weights, args.padding, args.workspace) = (packed.pointer, padding.pointer, workspace.base)
+    args.epilogue = .plain
+    self.args = args
+  }
+}
+
+extension dlk_pixels {
+  fileprivate static func dense(_ stride: Int, _ height: Int, _ width: Int) -> dlk_pixels {
+    dlk_pixels(
+      pixel_stride: Int64(stride), row_stride: Int64(stride * width), plane_stride: Int64(stride * width * height))
   }
 }
