@@ -76,7 +76,8 @@ func benchDepthwise(_ kernels: Kernels, _ peak: Double) {
   let shapes = [
     (112, 32, 3, 1), (112, 96, 3, 2), (56, 144, 3, 1), (28, 192, 3, 1), (14, 384, 3, 1), (14, 576, 3, 1),
     (7, 960, 3, 1),
-    (56, 144, 5, 2), (28, 240, 5, 1), (14, 480, 5, 1), (56, 96, 7, 1), (14, 384, 7, 1),
+    (56, 144, 5, 2), (28, 240, 5, 1), (14, 480, 5, 1), (56, 96, 7, 1), (14, 384, 7, 1), (7, 768, 7, 1), (32, 768, 7, 1),
+    (56, 96, 7, 2), (32, 256, 9, 1),
   ]
   for (side, channels, kernel, stride) in shapes {
     let shape = ConvShape(side: side, channels: channels, n: channels, kernel: kernel, stride: stride)
@@ -86,6 +87,7 @@ func benchDepthwise(_ kernels: Kernels, _ peak: Double) {
     (args.window, args.channels, args.group, args.inputs) = (shape.window, Int64(channels), 1, 1)
     (args.x, args.x_pixels) = (UnsafePointer(x), shape.pixels(side, channels))
     (args.y, args.y_pixels) = (y, shape.pixels(shape.out, channels))
+    args.weight_stride = Int64(channels)
     (args.weights, args.bias, args.activation, args.b) = (
       UnsafePointer(weights), UnsafePointer(bias), DLK_UNARY_CLIP, 6
     )

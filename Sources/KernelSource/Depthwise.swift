@@ -2,6 +2,7 @@ import CKernelSupport
 
 func depthwise(_ args: dlk_depthwise_args, _ rows: Range<Int>) {
   let epilogue = DepthwiseEpilogue(args)
+  if copiesStrips(args) { return depthwiseStrips(args, rows, epilogue) }
   let isGrouped = args.group > 1
   if args.window.dilation_w == 1, let kernel = slidingKernel(args) {
     slideRows(args, rows, kernel, epilogue)
@@ -80,11 +81,14 @@ struct DepthwiseEpilogue {
     high = constant(args.activation == DLK_UNARY_CLIP ? args.b : .infinity)
   }
 
+  /// Whether no pass of its own is needed.
+  var isFree: Bool { clamps || activation == DLK_UNARY_IDENTITY }
+
   @inline(__always) func clamp(_ value: VF) -> VF { clamps ? dlk_min(high, dlk_max(low, value)) : value }
 
   /// Applies an activation that needs a pass of its own to pixels that were just written.
   func activate(_ y: Target, _ step: Int, _ pixels: Int, _ channels: Int) {
-    if clamps || activation == DLK_UNARY_IDENTITY { return }
+    if isFree { return }
     if step == channels {
       unary(activation, a, b, Source(y), y, pixels &* channels)
     } else {
@@ -132,7 +136,7 @@ private enum DepthwiseTile<let P: Int, let NV: Int>: ChannelTile {
     _ c: C.Type, _ part: WindowPart, _ args: dlk_depthwise_args, _ channel: Int, _ count: Int,
     _ epilogue: DepthwiseEpilogue
   ) {
-    let channels = Int(args.channels), window = args.window
+    let weightStride = Int(args.weight_stride), window = args.window
     var sums = InlineArray<P, InlineArray<NV, VF>> { _ in InlineArray<NV, VF> { _ in VF() } }
     if let bias = args.bias {
       for p in 0..<P { for j in 0..<NV { sums[p][j] = C.load(bias + (channel &+ j &* lanes), count) } }
@@ -142,7 +146,7 @@ private enum DepthwiseTile<let P: Int, let NV: Int>: ChannelTile {
         let tap =
           ((part.firstPlane &+ plane) &* Int(window.kernel_h) &+ part.firstLine &+ line) &* Int(window.kernel_w)
           &+ part.firstAcross
-        var weights: Source = args.weights + (tap &* channels &+ channel)
+        var weights: Source = args.weights + (tap &* weightStride &+ channel)
         var x = part.x + (plane &* part.planeStep &+ part.ring.offset(line, part.lineStep) &+ channel)
         for _ in 0..<part.across {
           let w = InlineArray<NV, VF> { C.load(weights + $0 &* lanes, count) }
@@ -151,7 +155,7 @@ private enum DepthwiseTile<let P: Int, let NV: Int>: ChannelTile {
               sums[p][j] = dlk_fma(C.load(x + (p &* part.pixelStep &+ j &* lanes), count), w[j], sums[p][j])
             }
           }
-          weights += channels
+          weights += weightStride
           x += part.tapStep
         }
       }

@@ -36,7 +36,7 @@ enum GroupedTile<let P: Int>: ChannelTile {
     _ c: C.Type, _ part: WindowPart, _ args: dlk_depthwise_args, _ channel: Int, _ count: Int,
     _ epilogue: DepthwiseEpilogue
   ) {
-    let channels = Int(args.channels), window = args.window
+    let weightStride = Int(args.weight_stride), window = args.window
     let inputs = GroupInputs(group: Int(args.group), inputs: Int(args.inputs))
     var sums = InlineArray<P, VF> { _ in VF() }
     if let bias = args.bias { for p in 0..<P { sums[p] = C.load(bias + channel, count) } }
@@ -45,7 +45,7 @@ enum GroupedTile<let P: Int>: ChannelTile {
         let tap =
           ((part.firstPlane &+ plane) &* Int(window.kernel_h) &+ part.firstLine &+ line) &* Int(window.kernel_w)
           &+ part.firstAcross
-        var weights: Source = args.weights + (tap &* inputs.inputs &* channels &+ channel)
+        var weights: Source = args.weights + (tap &* inputs.inputs &* weightStride &+ channel)
         var x =
           part.x + (plane &* part.planeStep &+ part.ring.offset(line, part.lineStep) &+ inputs.first(channel))
         for _ in 0..<part.across {
@@ -54,7 +54,7 @@ enum GroupedTile<let P: Int>: ChannelTile {
           for _ in 0..<inputs.inputs {
             let w = C.load(weights, count)
             for p in 0..<P { sums[p] = dlk_fma(dlk_permute(values[p], source), w, sums[p]) }
-            weights += channels
+            weights += weightStride
             source = source &+ VI(repeating: 1)
           }
           x += part.tapStep
@@ -94,7 +94,7 @@ enum GroupedSlidingTile<let Width: Int, let Stride: Int, let P: Int> {
     _ columns: C.Type, _ rows: UnsafePointer<SlidingRows>, _ row: UnsafePointer<SlidingRow>, _ offset: Int, _ y: Target,
     _ inside: Range<Int>, _ pixels: Int, _ channel: Int, _ count: Int
   ) {
-    let channels = rows.pointee.channels, tapStep = rows.pointee.tapStep
+    let weightStride = rows.pointee.weightStride, tapStep = rows.pointee.tapStep
     let inputs = GroupInputs(group: rows.pointee.group, inputs: rows.pointee.inputs)
     var sums = InlineArray<P, VF> { _ in VF() }
     if let bias = rows.pointee.bias { for p in 0..<P { sums[p] = C.load(bias + channel, count) } }
@@ -104,7 +104,7 @@ enum GroupedSlidingTile<let Width: Int, let Stride: Int, let P: Int> {
       var source = inputs.lanesOfFirst
       for k in 0..<inputs.inputs {
         let w = InlineArray<Width, VF> {
-          C.load(taps + (($0 &* inputs.inputs &+ k) &* channels &+ channel), count)
+          C.load(taps + (($0 &* inputs.inputs &+ k) &* weightStride &+ channel), count)
         }
         for i in 0..<(P &- 1) &* Stride &+ Width {
           guard i >= inside.lowerBound && i < inside.upperBound else { continue }

@@ -28,7 +28,7 @@ import CKernelSupport
     init(_ args: dlk_depthwise_args, _ row: WindowRow, below: WindowRow, _ lines: UnsafeMutableRawPointer) {
       self.lines = lines.assumingMemoryBound(to: Line.self)
       (y, yBelow) = (row.y, below.y)
-      let tapLine = 3 &* Int(args.channels)
+      let tapLine = 3 &* Int(args.weight_stride)
       // At the top both windows begin at the image's first line.
       let shift = 1 &- row.firstLine &+ below.firstLine
       count = max(row.lines, below.lines &+ shift)
@@ -77,15 +77,15 @@ import CKernelSupport
       _ border: Border<N, Checks>.Type, _ rows: UnsafePointer<SlidingRows>, _ pair: UnsafePointer<SlidingPair>,
       _ offset: Int, _ y: Int, _ inside: Range<Int>, _ pixels: Int, _ channel: Int
     ) {
-      let channels = rows.pointee.channels, tapStep = rows.pointee.tapStep
+      let weightStride = rows.pointee.weightStride, tapStep = rows.pointee.tapStep
       let start = rows.pointee.bias.map { dlk_load($0 + channel) } ?? VF()
       var sums = InlineArray<P, VF> { _ in start }, sumsBelow = InlineArray<P, VF> { _ in start }
       for line in 0..<pair.pointee.count {
         let from = pair.pointee.lines[line].x + (offset &+ channel)
         let taps = pair.pointee.lines[line].weights, tapsBelow = pair.pointee.lines[line].weightsBelow
         if let taps, let tapsBelow {
-          let w = InlineArray<3, VF> { dlk_load(taps + ($0 &* channels &+ channel)) }
-          let wBelow = InlineArray<3, VF> { dlk_load(tapsBelow + ($0 &* channels &+ channel)) }
+          let w = InlineArray<3, VF> { dlk_load(taps + ($0 &* weightStride &+ channel)) }
+          let wBelow = InlineArray<3, VF> { dlk_load(tapsBelow + ($0 &* weightStride &+ channel)) }
           for i in 0..<P &+ 2 {
             if Checks == 1 || i == 0 { guard i >= inside.lowerBound else { continue } }
             if Checks == 1 || i > P { guard i < inside.upperBound else { continue } }
@@ -94,14 +94,14 @@ import CKernelSupport
             add(value, i, wBelow, &sumsBelow)
           }
         } else if let taps {
-          let w = InlineArray<3, VF> { dlk_load(taps + ($0 &* channels &+ channel)) }
+          let w = InlineArray<3, VF> { dlk_load(taps + ($0 &* weightStride &+ channel)) }
           for i in 0..<P &+ 2 {
             if Checks == 1 || i == 0 { guard i >= inside.lowerBound else { continue } }
             if Checks == 1 || i > P { guard i < inside.upperBound else { continue } }
             add(dlk_load(from + i &* tapStep), i, w, &sums)
           }
         } else if let tapsBelow {
-          let w = InlineArray<3, VF> { dlk_load(tapsBelow + ($0 &* channels &+ channel)) }
+          let w = InlineArray<3, VF> { dlk_load(tapsBelow + ($0 &* weightStride &+ channel)) }
           for i in 0..<P &+ 2 {
             if Checks == 1 || i == 0 { guard i >= inside.lowerBound else { continue } }
             if Checks == 1 || i > P { guard i < inside.upperBound else { continue } }

@@ -1,12 +1,12 @@
 import CKernelSupport
 
-// Depthwise windows 3, 5 or 7 wide, of stride 1 or 2.
+// Depthwise windows 3 or 5 wide, of stride 1 or 2.
 
 /// Vectors of four lanes can hardly be permuted; operators do not ask for groups of theirs.
 @inline(__always) private var slidesGroups: Bool { lanes > 4 }
 
 /// Which of the sliding tiles fits the window.
-enum SlidingKernel { case wide3, wide3By2, wide5, wide5By2, wide7 }
+enum SlidingKernel { case wide3, wide3By2, wide5, wide5By2 }
 
 func slidingKernel(_ args: dlk_depthwise_args) -> SlidingKernel? {
   let window = args.window
@@ -18,7 +18,6 @@ func slidingKernel(_ args: dlk_depthwise_args) -> SlidingKernel? {
   case _ where args.group > 1: nil
   case (5, 1): .wide5
   case (5, 2): .wide5By2
-  case (7, 1): .wide7
   default: nil
   }
 }
@@ -38,7 +37,7 @@ struct SlidingRows {
   private var usedBytes = 0
   let yStep: Int
   let tapStep: Int
-  let channels: Int
+  let channels, weightStride: Int
   let group, inputs: Int
   let bias: Source?
   let epilogue: DepthwiseEpilogue
@@ -54,7 +53,8 @@ struct SlidingRows {
       pairs = withAddress(of: &room.pointee.pairs) { $0.assumingMemoryBound(to: SlidingPair.self) }
     #endif
     (yStep, tapStep) = (Int(args.y_pixels.pixel_stride), Int(args.x_pixels.pixel_stride))
-    (channels, group, inputs) = (Int(args.channels), Int(args.group), Int(args.inputs))
+    (channels, weightStride) = (Int(args.channels), Int(args.weight_stride))
+    (group, inputs) = (Int(args.group), Int(args.inputs))
     (bias, self.epilogue) = (args.bias, epilogue)
     (inWidth, outWidth, pad) = (Int(args.window.in_w), Int(args.window.out_w), Int(args.window.pad_w))
     // An image as a whole, whose lines lie in farther caches, comes faster along its rows.
@@ -148,7 +148,7 @@ struct SlidingRow {
   init(_ args: dlk_depthwise_args, _ row: WindowRow, _ lines: UnsafeMutableRawPointer) {
     self.lines = lines.assumingMemoryBound(to: SlidingLine.self)
     y = row.y
-    let tapLine = Int(args.window.kernel_w &* args.inputs &* args.channels)
+    let tapLine = Int(args.window.kernel_w &* args.inputs &* args.weight_stride)
     for plane in 0..<row.planes {
       let first = (row.firstPlane &+ plane) &* Int(args.window.kernel_h) &+ row.firstLine
       for line in 0..<row.lines {
@@ -208,7 +208,6 @@ private func slideFour(_ rows: UnsafePointer<SlidingRows>, _ part: SlidingPart, 
   case .wide3By2: SlidingTile<3, 2, 4>.run(rows, part)
   case .wide5: SlidingTile<5, 1, 4>.run(rows, part)
   case .wide5By2: SlidingTile<5, 2, 4>.run(rows, part)
-  case .wide7: SlidingTile<7, 1, 4>.run(rows, part)
   }
 }
 
@@ -220,7 +219,6 @@ private func slideSeven(_ rows: UnsafePointer<SlidingRows>, _ part: SlidingPart,
   case .wide3By2: SlidingTile<3, 2, 7>.run(rows, part)
   case .wide5: SlidingTile<5, 1, 7>.run(rows, part)
   case .wide5By2: SlidingTile<5, 2, 7>.run(rows, part)
-  case .wide7: SlidingTile<7, 1, 7>.run(rows, part)
   }
 }
 
@@ -274,7 +272,7 @@ private enum SlidingTile<let Width: Int, let Stride: Int, let P: Int> {
     _ row: UnsafePointer<SlidingRow>, _ offset: Int, _ y: Target, _ inside: Range<Int>, _ pixels: Int, _ channel: Int,
     _ count: Int
   ) {
-    let channels = rows.pointee.channels, tapStep = rows.pointee.tapStep
+    let weightStride = rows.pointee.weightStride, tapStep = rows.pointee.tapStep
     var sums = InlineArray<P, InlineArray<N, VF>> { _ in InlineArray<N, VF> { _ in VF() } }
     if let bias = rows.pointee.bias {
       for p in 0..<P { for j in 0..<N { sums[p][j] = C.load(bias + (channel &+ j &* lanes), count) } }
@@ -282,7 +280,7 @@ private enum SlidingTile<let Width: Int, let Stride: Int, let P: Int> {
     for line in 0..<row.pointee.count {
       let (base, taps) = (row.pointee.lines[line].x, row.pointee.lines[line].weights)
       let w = InlineArray<Width, InlineArray<N, VF>> { tap in
-        InlineArray<N, VF> { C.load(taps + (tap &* channels &+ channel &+ $0 &* lanes), count) }
+        InlineArray<N, VF> { C.load(taps + (tap &* weightStride &+ channel &+ $0 &* lanes), count) }
       }
       let from = base + (offset &+ channel)
       for i in 0..<width {

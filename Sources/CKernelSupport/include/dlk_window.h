@@ -53,7 +53,8 @@ typedef struct dlk_depthwise_args {
   const float *x;
   dlk_pixels x_pixels;
   int64_t x_ring;        ///< 0, or rows of a ring as high as the window or the image: row r of x lies at r mod x_ring
-  const float *weights;  ///< [tap][inputs][channels]
+  const float *weights;  ///< [tap][inputs][weight_stride]
+  int64_t weight_stride; ///< at least `channels`
   const float *bias;     ///< [channels], or null
   dlk_unary activation;  ///< f, with its parameters; relu and clip are free
   float a, b;

@@ -194,6 +194,7 @@ final class DepthwiseBlockRun: Sendable {
     args.x_pixels = dlk_pixels(geometry.input, pixelStride: hasRing ? pixelStride : xPlace.stride)
     args.y_pixels = dlk_pixels(geometry.output, pixelStride: project == nil ? yPlace.stride : pixelStride)
     args.weights = depthwiseWeights.pointer(io, scratch)
+    args.weight_stride = args.channels
     args.bias = io.hasInput(bias) ? io.input(bias, as: Float.self) : nil
     args.activation = op.activation.function
     args.a = op.activation.a

@@ -147,11 +147,8 @@ final class PixelConvolution: Sendable {
 extension PixelConvolution {
   private func depthwise(_ weights: TensorStorage?, _ packing: WeightPacking) -> Step {
     let geometry = problem.geometry
-    let rows = geometry.outputRows
     let window = geometry.kernelWindow
-    let width = geometry.axes[geometry.axes.count - 1].output
-    let cost = Double(width * outputChannels * geometry.kernelSize * problem.inputChannels) / 40
-    let chunks = Chunks(problem.batch &* rows, cost: cost)
+    let cut = DepthwiseCut(problem)
     let (inputSize, outputSize) = (geometry.inputSize &* xPlace.stride, geometry.outputSize &* yPlace.stride)
     let (xPixels, yPixels) = (
       dlk_pixels(geometry.input, pixelStride: xPlace.stride), dlk_pixels(geometry.output, pixelStride: yPlace.stride)
@@ -168,21 +165,20 @@ extension PixelConvolution {
       args.x_pixels = xPixels
       args.y_pixels = yPixels
       args.weights = packing.weights(weights, io, at: io.workspace)
+      args.weight_stride = args.channels
       args.bias = io.hasInput(2) ? io.input(2, as: Float.self) : nil
       args.activation = op.activation.function
       args.a = op.activation.a
       args.b = op.activation.b
-      io.parallel(chunks) { range in
-        // A chunk may end within the next image.
-        var row = range.lowerBound
-        while row < range.upperBound {
-          let image = row / rows
-          let end = min(range.upperBound, (image &+ 1) &* rows)
+      io.parallel(cut.chunks) { range in
+        cut.forEachPart(range) { image, rows, channels in
           var own = args
-          own.x = x + image &* inputSize
-          own.y = y + image &* outputSize
-          kernels.table.pointee.depthwise(&own, Int64(row &- image &* rows), Int64(end &- image &* rows))
-          row = end
+          own.x = x + (image &* inputSize &+ channels.lowerBound / problem.outputChannels &* problem.inputChannels)
+          own.y = y + (image &* outputSize &+ channels.lowerBound)
+          own.weights += channels.lowerBound
+          own.bias = own.bias.map { $0 + channels.lowerBound }
+          own.channels = Int64(channels.count)
+          kernels.table.pointee.depthwise(&own, Int64(rows.lowerBound), Int64(rows.upperBound))
         }
       }
     }
