@@ -4,7 +4,7 @@ import CKernelSupport
 // every lane has the one of its own group.
 
 /// What groups of channels read of the image, which may be fewer channels than they make.
-private struct GroupInputs {
+struct GroupInputs {
   /// Channels that a group makes, and that it reads.
   let group, inputs: Int
   /// The lanes that have input 0 of each lane's group.

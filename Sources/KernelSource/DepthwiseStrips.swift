@@ -56,7 +56,9 @@ private struct StripShape {
 /// Whether a window has taps enough for copies to pay, and these find room.
 func copiesStrips(_ args: dlk_depthwise_args) -> Bool {
   let window = args.window
-  guard args.group == 1, window.kernel_d == 1, window.out_d == 1, window.pad_d == 0 else { return false }
+  guard args.group == 1 || args.inputs == 1, window.kernel_d == 1, window.out_d == 1, window.pad_d == 0 else {
+    return false
+  }
   let most = Int64(StripShape.mostTaps)
   guard window.kernel_h <= most, window.kernel_w <= most, window.kernel_h &* window.kernel_w > 25,
     window.dilation_h <= most, window.dilation_w <= most, window.stride_h <= most, window.stride_w <= most
@@ -79,6 +81,7 @@ func depthwiseStrips(_ args: dlk_depthwise_args, _ rows: Range<Int>, _ epilogue:
 private struct Strip {
   private let args: dlk_depthwise_args
   private let shape: StripShape
+  private let inputs: GroupInputs
   let epilogue: DepthwiseEpilogue
   let copies: Target
   private let packed, results: Target
@@ -103,6 +106,7 @@ private struct Strip {
   ) {
     (self.args, self.epilogue, self.places) = (args, epilogue, places)
     shape = StripShape(args.window)
+    inputs = GroupInputs(group: Int(args.group), inputs: 1)
     copies = room
     packed = room + shape.lines &* shape.lineFloats
     results = packed + shape.taps &* StripShape.channels
@@ -192,7 +196,7 @@ private struct Strip {
   private func copy(_ line: Int) {
     let place = args.x_ring > 0 ? line % Int(args.x_ring) : line
     let step = Int(args.x_pixels.pixel_stride), left = shape.across.start(pixel), input = shape.across.input
-    let from = args.x + (place &* Int(args.x_pixels.row_stride) &+ channel)
+    let from = args.x + (place &* Int(args.x_pixels.row_stride) &+ inputs.first(channel))
     let below = line &+ shape.down.stride < shape.down.input ? shape.down.stride &* Int(args.x_pixels.row_stride) : 0
     var to = copies + line % lines &* lineFloats
     let vector = shape.lineVector, stride = shape.across.stride
@@ -204,7 +208,11 @@ private struct Strip {
       to += before &* lanes
       let source = from + (begin &+ before &* stride) &* step
       for i in 0..<inside { dlk_prefetch(source + (below &+ i &* stride &* step)) }
-      move(from: source, stride &* step, lanes, to: to, lanes, vector, inside)
+      if args.group > 1 {
+        spread(from: source, stride &* step, to: to, vector, inside)
+      } else {
+        move(from: source, stride &* step, lanes, to: to, lanes, vector, inside)
+      }
       to += inside &* lanes
       clear(to, shape.run &- before &- inside, vector)
       to += (shape.run &- before &- inside) &* lanes
@@ -214,6 +222,21 @@ private struct Strip {
   @inline(__always)
   private func clear(_ to: Target, _ count: Int, _ vector: Int) {
     for j in 0..<StripShape.channels / lanes { (to + j &* vector).update(repeating: 0, count: count &* lanes) }
+  }
+
+  /// The input of each group of some pixels, for all the channels that are made of it.
+  private func spread(from: Source, _ step: Int, to: Target, _ vector: Int, _ count: Int) {
+    let width = lanes / Int(args.group), all = channels / Int(args.group)
+    let vectors = ceilDivide(channels, lanes)
+    var (from, to) = (from, to)
+    for _ in 0..<count {
+      for j in 0..<vectors {
+        let some = dlk_load_partial(from + j &* width, min(width, all &- j &* width))
+        dlk_store(to + j &* vector, dlk_permute(some, inputs.lanesOfFirst))
+      }
+      from += step
+      to += lanes
+    }
   }
 
   /// The channels of some pixels or taps: one is `step` floats from the next, a vector of channels `vector` floats.

@@ -12,7 +12,7 @@ struct DepthwiseCut {
   init(_ problem: ConvolutionProblem) {
     let geometry = problem.geometry, taps = geometry.kernelSize
     (images, rows, channels) = (problem.batch, geometry.outputRows, problem.groups * problem.outputChannels)
-    let copiesLines = problem.outputChannels == 1 && taps > Self.manyTaps
+    let copiesLines = problem.inputChannels == 1 && taps > Self.manyTaps
     let outputs = Double(geometry.outputSize) * Double(taps * problem.inputChannels)
     if copiesLines, channels > 128 {
       unit = 32
