@@ -39,15 +39,13 @@ private struct StripShape {
   /// The least tile that takes a row in as few steps as there can be.
   private static func tile(_ width: Int) -> Int {
     let wanted = ceilDivide(width, max(1, ceilDivide(width, mostPixels)))
-    for pixels in [2, 4, 7, 8] where wanted <= pixels { return pixels }
-    return max(10, wanted)
+    return wanted <= 2 ? 2 : wanted <= 4 ? 4 : wanted <= 7 ? 7 : wanted <= 8 ? 8 : max(10, wanted)
   }
 
-  /// Floats of one vector of channels in a copied line, and from where it begins to a pixel.
+  /// Floats of one vector of channels in a copied line.
   var lineVector: Int { run &* across.stride &* lanes }
-  func place(_ pixel: Int) -> Int {
-    (pixel % across.stride &* run &+ pixel / across.stride) &* lanes
-  }
+  /// Floats from where those begin to a pixel.
+  func place(_ pixel: Int) -> Int { (pixel % across.stride &* run &+ pixel / across.stride) &* lanes }
 
   var taps: Int { across.kernel &* down.kernel }
   var floats: Int { lines &* lineFloats &+ (taps &+ pixels) &* Self.channels }
@@ -76,6 +74,12 @@ func depthwiseStrips(_ args: dlk_depthwise_args, _ rows: Range<Int>, _ epilogue:
       strip.run(rows)
     }
   }
+}
+
+/// Channels of pixels or taps: one is `step` floats from the next, a vector of channels `vector` floats.
+private struct ChannelRows<Pointer> {
+  var base: Pointer
+  let step, vector: Int
 }
 
 private struct Strip {
@@ -126,7 +130,8 @@ private struct Strip {
     let width = Int(args.window.out_w)
     while channel < Int(args.channels) {
       channels = min(StripShape.channels, Int(args.channels) &- channel)
-      move(from: args.weights + channel, Int(args.weight_stride), lanes, to: packed, lanes, tapVector, shape.taps)
+      let taps = ChannelRows(base: args.weights + channel, step: Int(args.weight_stride), vector: lanes)
+      move(taps, to: ChannelRows(base: packed, step: lanes, vector: tapVector), shape.taps)
       var begin = 0
       while begin < width {
         // The last strip may begin among the pixels of the one before.
@@ -160,7 +165,9 @@ private struct Strip {
     (y, yStep) = (results, StripShape.channels)
     multiply()
     epilogue.activate(results, yStep, pixels, StripShape.channels)
-    move(from: Source(results), yStep, lanes, to: target, step, lanes, pixels)
+    move(
+      ChannelRows(base: Source(results), step: yStep, vector: lanes),
+      to: ChannelRows(base: target, step: step, vector: lanes), pixels)
   }
 
   private mutating func multiply() {
@@ -198,68 +205,61 @@ private struct Strip {
     let step = Int(args.x_pixels.pixel_stride), left = shape.across.start(pixel), input = shape.across.input
     let from = args.x + (place &* Int(args.x_pixels.row_stride) &+ inputs.first(channel))
     let below = line &+ shape.down.stride < shape.down.input ? shape.down.stride &* Int(args.x_pixels.row_stride) : 0
-    var to = copies + line % lines &* lineFloats
-    let vector = shape.lineVector, stride = shape.across.stride
+    let stride = shape.across.stride
+    var to = ChannelRows(base: copies + line % lines &* lineFloats, step: lanes, vector: shape.lineVector)
     for phase in 0..<stride {
       let begin = left &+ phase
       let before = min(shape.run, begin < 0 ? ceilDivide(-begin, stride) : 0)
       let inside = min(shape.run &- before, begin < input ? max(0, ceilDivide(input &- begin, stride) &- before) : 0)
-      clear(to, before, vector)
-      to += before &* lanes
-      let source = from + (begin &+ before &* stride) &* step
-      for i in 0..<inside { dlk_prefetch(source + (below &+ i &* stride &* step)) }
-      if args.group > 1 {
-        spread(from: source, stride &* step, to: to, vector, inside)
-      } else {
-        move(from: source, stride &* step, lanes, to: to, lanes, vector, inside)
-      }
-      to += inside &* lanes
-      clear(to, shape.run &- before &- inside, vector)
-      to += (shape.run &- before &- inside) &* lanes
+      clear(to, before)
+      to.base += before &* lanes
+      let source = ChannelRows(base: from + (begin &+ before &* stride) &* step, step: stride &* step, vector: lanes)
+      for i in 0..<inside { dlk_prefetch(source.base + (below &+ i &* source.step)) }
+      if args.group > 1 { spread(source, to: to, inside) } else { move(source, to: to, inside) }
+      to.base += inside &* lanes
+      clear(to, shape.run &- before &- inside)
+      to.base += (shape.run &- before &- inside) &* lanes
     }
   }
 
   @inline(__always)
-  private func clear(_ to: Target, _ count: Int, _ vector: Int) {
-    for j in 0..<StripShape.channels / lanes { (to + j &* vector).update(repeating: 0, count: count &* lanes) }
+  private func clear(_ to: ChannelRows<Target>, _ count: Int) {
+    for j in 0..<StripShape.channels / lanes { (to.base + j &* to.vector).update(repeating: 0, count: count &* lanes) }
   }
 
   /// The input of each group of some pixels, for all the channels that are made of it.
-  private func spread(from: Source, _ step: Int, to: Target, _ vector: Int, _ count: Int) {
+  private func spread(_ from: ChannelRows<Source>, to: ChannelRows<Target>, _ count: Int) {
     let width = lanes / Int(args.group), all = channels / Int(args.group)
     let vectors = ceilDivide(channels, lanes)
-    var (from, to) = (from, to)
+    var (x, y) = (from.base, to.base)
     for _ in 0..<count {
       for j in 0..<vectors {
-        let some = dlk_load_partial(from + j &* width, min(width, all &- j &* width))
-        dlk_store(to + j &* vector, dlk_permute(some, inputs.lanesOfFirst))
+        let some = dlk_load_partial(x + j &* width, min(width, all &- j &* width))
+        dlk_store(y + j &* to.vector, dlk_permute(some, inputs.lanesOfFirst))
       }
-      from += step
-      to += lanes
+      x += from.step
+      y += to.step
     }
   }
 
-  /// The channels of some pixels or taps: one is `step` floats from the next, a vector of channels `vector` floats.
   @inline(__always)
-  private func move(
-    from: Source, _ step: Int, _ vector: Int, to: Target, _ toStep: Int, _ toVector: Int, _ count: Int
-  ) {
-    var (from, to) = (from, to)
+  private func move(_ from: ChannelRows<Source>, to: ChannelRows<Target>, _ count: Int) {
+    var (x, y) = (from.base, to.base)
     if channels == StripShape.channels {
       for _ in 0..<count {
-        for j in 0..<StripShape.channels / lanes { dlk_store(to + j &* toVector, dlk_load(from + j &* vector)) }
-        from += step
-        to += toStep
+        for j in 0..<StripShape.channels / lanes { dlk_store(y + j &* to.vector, dlk_load(x + j &* from.vector)) }
+        x += from.step
+        y += to.step
       }
       return
     }
     for _ in 0..<count {
       for j in 0..<ceilDivide(channels, lanes) {
         let count = min(lanes, channels &- j &* lanes)
-        dlk_store_partial(to + j &* toVector, dlk_load_partial(from + j &* vector, count), count)
+        dlk_store_partial(y + j &* to.vector, dlk_load_partial(x + j &* from.vector, count), count)
       }
-      from += step
-      to += toStep
+      x += from.step
+      y += to.step
     }
   }
 }
