@@ -11,7 +11,6 @@ private struct StripShape {
   /// Floats in the room, less those that it may lack at the start of a cache line.
   static var roomFloats: Int { 8192 &- channels }
   static var mostTaps: Int { 64 }
-  @inline(__always) static var mostPixels: Int { 14 }
 
   let across, down: WindowAxis
   /// Output pixels of a row at once.
@@ -36,10 +35,14 @@ private struct StripShape {
     lineFloats = run &* across.stride &* Self.channels
   }
 
-  /// The least tile that takes a row in as few steps as there can be.
+  /// The tile that takes a row in the least time, if each tile takes about two outputs' time more than its outputs.
   private static func tile(_ width: Int) -> Int {
-    let wanted = ceilDivide(width, max(1, ceilDivide(width, mostPixels)))
-    return wanted <= 2 ? 2 : wanted <= 4 ? 4 : wanted <= 7 ? 7 : wanted <= 8 ? 8 : max(10, wanted)
+    func cost(_ pixels: Int) -> Int { ceilDivide(width, pixels) &* (pixels &+ 2) }
+    var best = 4
+    if cost(7) < cost(best) { best = 7 }
+    if cost(8) < cost(best) { best = 8 }
+    if cost(11) < cost(best) { best = 11 }
+    return cost(14) < cost(best) ? 14 : best
   }
 
   /// Floats of one vector of channels in a copied line.
@@ -48,7 +51,7 @@ private struct StripShape {
   func place(_ pixel: Int) -> Int { (pixel % across.stride &* run &+ pixel / across.stride) &* lanes }
 
   var taps: Int { across.kernel &* down.kernel }
-  var floats: Int { lines &* lineFloats &+ (taps &+ pixels) &* Self.channels }
+  var floats: Int { lines &* lineFloats &+ (taps &+ 1 &+ pixels) &* Self.channels }
 }
 
 /// Whether a window has taps enough for copies to pay, and these find room.
@@ -87,7 +90,7 @@ private struct Strip {
   private let shape: StripShape
   private let inputs: GroupInputs
   let epilogue: DepthwiseEpilogue
-  let copies: Target
+  let copies, bias: Target
   private let packed, results: Target
   /// Of each tap across, its pixel in a copied line.
   let places: UnsafeMutablePointer<Int>
@@ -113,7 +116,8 @@ private struct Strip {
     inputs = GroupInputs(group: Int(args.group), inputs: 1)
     copies = room
     packed = room + shape.lines &* shape.lineFloats
-    results = packed + shape.taps &* StripShape.channels
+    bias = packed + shape.taps &* StripShape.channels
+    results = bias + StripShape.channels
     (weights, y) = (Source(packed), results)
     for tap in 0..<shape.across.kernel { places[tap] = shape.place(tap &* shape.across.dilation) }
   }
@@ -132,6 +136,12 @@ private struct Strip {
       channels = min(StripShape.channels, Int(args.channels) &- channel)
       let taps = ChannelRows(base: args.weights + channel, step: Int(args.weight_stride), vector: lanes)
       move(taps, to: ChannelRows(base: packed, step: lanes, vector: tapVector), shape.taps)
+      if let from = args.bias {
+        move(
+          ChannelRows(base: from + channel, step: 0, vector: lanes),
+          to: ChannelRows(base: bias, step: 0, vector: lanes),
+          1)
+      }
       var begin = 0
       while begin < width {
         // The last strip may begin among the pixels of the one before.
@@ -176,25 +186,15 @@ private struct Strip {
       var vector = 0
       while vector &* lanes < channels {
         switch pixels {
-        case 2: NarrowTile<2>.run(strip, vector)
         case 4: NarrowTile<4>.run(strip, vector)
         case 7: NarrowTile<7>.run(strip, vector)
         case 8: StripTile<8, 1>.run(strip, vector)
-        case 10: StripTile<10, 1>.run(strip, vector)
         case 11: StripTile<11, 1>.run(strip, vector)
-        case 12: StripTile<12, 1>.run(strip, vector)
-        case 13: StripTile<13, 1>.run(strip, vector)
         default: StripTile<14, 1>.run(strip, vector)
         }
         vector = vector &+ (pixels < 8 ? narrowVectors : 1)
       }
     }
-  }
-
-  func bias(_ vector: Int) -> VF {
-    guard let bias = args.bias else { return VF() }
-    let count = channels &- vector &* lanes, from = bias + (channel &+ vector &* lanes)
-    return count >= lanes ? dlk_load(from) : count > 0 ? dlk_load_partial(from, count) : VF()
   }
 
   // MARK: Copies
@@ -244,15 +244,18 @@ private struct Strip {
 
   @inline(__always)
   private func move(_ from: ChannelRows<Source>, to: ChannelRows<Target>, _ count: Int) {
+    if channels < StripShape.channels { return moveSome(from, to: to, count) }
     var (x, y) = (from.base, to.base)
-    if channels == StripShape.channels {
-      for _ in 0..<count {
-        for j in 0..<StripShape.channels / lanes { dlk_store(y + j &* to.vector, dlk_load(x + j &* from.vector)) }
-        x += from.step
-        y += to.step
-      }
-      return
+    for _ in 0..<count {
+      for j in 0..<StripShape.channels / lanes { dlk_store(y + j &* to.vector, dlk_load(x + j &* from.vector)) }
+      x += from.step
+      y += to.step
     }
+  }
+
+  @inline(never)
+  private func moveSome(_ from: ChannelRows<Source>, to: ChannelRows<Target>, _ count: Int) {
+    var (x, y) = (from.base, to.base)
     for _ in 0..<count {
       for j in 0..<ceilDivide(channels, lanes) {
         let count = min(lanes, channels &- j &* lanes)
@@ -279,7 +282,7 @@ private enum StripTile<let P: Int, let N: Int> {
   static func run(_ strip: UnsafePointer<Strip>, _ vector: Int) {
     let places = strip.pointee.places, lineVector = strip.pointee.lineVector, tapVector = strip.pointee.tapVector
     var sums = InlineArray<N, InlineArray<P, VF>> { j in
-      let bias = strip.pointee.bias(vector &+ j)
+      let bias = dlk_load(strip.pointee.bias + (vector &+ j) &* lanes)
       return InlineArray<P, VF> { _ in bias }
     }
     let (copies, end) = (strip.pointee.copies + vector &* lineVector, strip.pointee.lines)

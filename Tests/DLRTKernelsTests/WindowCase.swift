@@ -12,7 +12,7 @@ struct WindowCase: CustomStringConvertible {
   ///   - slides: the window is three wide, over a plane, and goes on by one pixel and one row.
   ///   - deep: so many channels, under a window of three by three that has some forty places, one run of memory.
   ///   - height: of the window.
-  ///   - wide: the window has so many taps across, and `height` down, over a plane.
+  ///   - wide: the window has so many taps across, and `height` down, over a plane, and any padding.
   ///   - tall: the addresses of all windows do not fit into the driver's memory at once, even if none is in the padding.
   init(
     _ random: inout SeededGenerator, outputs: Int? = nil, pads: Bool = true, dense: Bool = false, slides: Bool = false,
@@ -26,7 +26,8 @@ struct WindowCase: CustomStringConvertible {
       let kernel = isDeep ? 3 : size ?? random.pick([1, 1, 2, 3, 3, 5, 7])
       let stride = slides ? 1 : random.int(1...(isDeep ? 2 : 3)), dilation = slides ? 1 : random.pick([1, 1, 2])
       let reach = (kernel - 1) * dilation + 1
-      let pad = pads ? random.int(0...min(3, reach - 1)) : 0, padEnd = pads ? random.int(0...min(3, reach - 1)) : 0
+      let most = wide == nil ? min(3, reach - 1) : reach - 1
+      let pad = pads ? random.int(0...most) : 0, padEnd = pads ? random.int(0...most) : 0
       let input =
         max(1, reach - pad - padEnd) + (isDeep ? 5 * stride + 1 : random.int(0...random.pick([9, 9, 9, 25])))
       let output = (input + pad + padEnd - reach) / stride + 1

@@ -148,6 +148,9 @@ private func zeros(_ shape: [Int], _ type: DataType = .float32) throws -> Tensor
     // Groups that make more channels than they read.
     Case(
       batch: 2, groups: 20, channels: (1, 2), size: [9, 11], kernel: [7, 7], strides: [2, 2], pads: [3, 3, 3, 3]),
+    // Shared out by channels.
+    Case(batch: 2, groups: 150, channels: (1, 1), size: [9, 15], kernel: [7, 7], pads: [3, 3, 3, 3]),
+    Case(groups: 40, channels: (1, 2), size: [13, 8], kernel: [7, 7], strides: [2, 2], pads: [3, 3, 3, 3]),
     Case(groups: 11, channels: (1, 8), size: [30], kernel: [11], dilations: [2], pads: [10, 10]),
     Case(groups: 5, channels: (2, 4), size: [6, 9], pads: [1, 1, 1, 1]),
     Case(groups: 3, channels: (1, 16), size: [4, 8], strides: [1, 2], pads: [1, 1, 1, 1]),

@@ -5,21 +5,23 @@ struct DepthwiseCut {
   /// Channels in a part of an image; none where its parts are rows.
   private let unit: Int?
 
-  /// With more taps than these the kernel copies lines on its way down the image: a cut by rows would have it copy some
-  /// twice.
+  /// With more taps than these, of one plane, the kernel most often copies lines on its way down the image, for sixteen
+  /// channels at a time: parts of few rows would have it copy some again and again.
   private static let manyTaps = 25
+  private static let channelsAtOnce = 16
 
   init(_ problem: ConvolutionProblem) {
-    let geometry = problem.geometry, taps = geometry.kernelSize
+    let geometry = problem.geometry, window = geometry.kernelWindow, taps = geometry.kernelSize
     (images, rows, channels) = (problem.batch, geometry.outputRows, problem.groups * problem.outputChannels)
-    let copiesLines = problem.inputChannels == 1 && taps > Self.manyTaps
     let outputs = Double(geometry.outputSize) * Double(taps * problem.inputChannels)
-    if copiesLines, channels > 128 {
-      unit = 32
-      chunks = Chunks(images * ((channels + 31) / 32), cost: outputs * 32 / 40)
+    let copiesLines = problem.inputChannels == 1 && taps > Self.manyTaps && window.kernel_d == 1
+    if copiesLines, channels > 2 * Self.channelsAtOnce {
+      let units = (channels + Self.channelsAtOnce - 1) / Self.channelsAtOnce
+      unit = Self.channelsAtOnce
+      chunks = Chunks(images * units, cost: outputs * Double(Self.channelsAtOnce) / 40)
     } else {
       unit = nil
-      let height = copiesLines ? 2 * Int(geometry.kernelWindow.kernel_h) : 1
+      let height = copiesLines ? min(2 * Int(window.kernel_h), images * rows / 4) : 1
       chunks = Chunks(
         images * rows, cost: outputs / Double(max(rows, 1)) * Double(channels) / 40, multiple: max(height, 1))
     }
