@@ -126,5 +126,4 @@ import Testing
       }
     }
   }
-
 }

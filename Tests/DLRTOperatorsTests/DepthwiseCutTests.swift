@@ -5,11 +5,8 @@ import Testing
 /// How depthwise convolutions are shared out to threads.
 @Suite struct DepthwiseCutTests {
   /// Parts never end within a group.
-  @Test(arguments: [3, 7, 9], [1, 20, 128, 129, 200]) func partsHoldEveryRowOfEveryChannelOnce(
-    kernel: Int, channels: Int
-  )
-    throws
-  {
+  @Test(arguments: [3, 7, 9], [1, 20, 128, 129, 200])
+  func partsHoldEveryRowOfEveryChannelOnce(kernel: Int, channels: Int) throws {
     for (images, side, perGroup) in [(1, 7, 1), (2, 32, 1), (3, 19, 1), (2, 14, 2), (5, 3, 8), (1, 9, 16)] {
       let input = side + kernel - 1
       let problem = ConvolutionProblem(
