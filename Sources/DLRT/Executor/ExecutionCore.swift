@@ -44,6 +44,6 @@ final class ExecutionCore: Sendable {
       controls.give(control)
     }
     control.begin(options, profiler: profiler, seed: seed)
-    return try run(control)
+    return try pool.withLoopsToCome { try run(control) }
   }
 }
