@@ -1,4 +1,5 @@
 import DLRTParallel
+import Glibc
 import Synchronization
 import Testing
 
@@ -37,6 +38,29 @@ import Testing
       }
     }
     #expect(total.load(ordering: .relaxed) == 4 * 2000 * 3)
+  }
+
+  @Test(arguments: [1, 3]) func loopsAmongOthersFinish(_ threads: Int) async {
+    struct Stop: Error {}
+    let pool = ThreadPool(threads: threads)
+    let total = Atomic<Int>(0)
+    await withTaskGroup(of: Void.self) { group in
+      for caller in 0..<3 {
+        group.addTask { @Sendable in
+          for _ in 0..<200 {
+            #expect(throws: Stop.self) {
+              try pool.withLoopsToCome {
+                for _ in 0..<5 { pool.run(4) { total.add($0, ordering: .relaxed) } }
+                throw Stop()
+              }
+            }
+            // Long enough for workers to fall asleep now and then.
+            usleep(UInt32(caller * 50))
+          }
+        }
+      }
+    }
+    #expect(total.load(ordering: .relaxed) == 3 * 200 * 5 * 6)
   }
 
   @Test func budgetIsPositive() {

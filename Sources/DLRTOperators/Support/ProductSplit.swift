@@ -17,6 +17,8 @@ struct ProductSplit: Sendable {
   /// Floating-point operations that are worth a fork: some 2.5 µs. Networks of small products, each with its fork, keep
   /// the threads awake.
   private static let leastWork = 600_000
+  /// As many again are worth their part of the loops' beginnings and ends, some 40 µs.
+  private static let finerWork = 4_000_000
 
   /// - Parameters:
   ///   - rowUnit: rows of a whole tile.
@@ -28,8 +30,9 @@ struct ProductSplit: Sendable {
     self.panels = panels
     self.rowUnit = rowUnit
     rowUnits = (m &+ rowUnit &- 1) / rowUnit
-    // Two parts for each thread leave something to share when one of them is held up.
-    let wanted = threads == 1 ? 1 : max(1, min(2 &* threads, work / Self.leastWork))
+    // Two parts for each thread leave something to share when one of them is held up, four more evenly.
+    let parts = max(min(2 &* threads, work / Self.leastWork), min(4 &* threads, work / Self.finerWork))
+    let wanted = threads == 1 ? 1 : max(1, parts)
     if batch >= wanted || batch == 0 {
       batchChunks = min(wanted, batch)
       rowParts = 1
@@ -37,10 +40,10 @@ struct ProductSplit: Sendable {
       return
     }
     batchChunks = batch
-    let parts = (wanted &+ batch &- 1) / batch
-    let takesPanels = panels >= parts && (weighsMore || rowUnits < parts)
-    rowParts = takesPanels ? 1 : max(1, min(parts, rowUnits))
-    panelParts = takesPanels ? parts : 1
+    let perProduct = (wanted &+ batch &- 1) / batch
+    let takesPanels = panels >= perProduct && (weighsMore || rowUnits < perProduct)
+    rowParts = takesPanels ? 1 : max(1, min(perProduct, rowUnits))
+    panelParts = takesPanels ? perProduct : 1
   }
 
   /// The part of the work that a chunk does.
