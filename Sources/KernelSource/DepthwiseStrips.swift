@@ -7,7 +7,7 @@ import CKernelSupport
 /// Where the image under a strip is copied to.
 private struct StripShape {
   /// Channels at once, a cache line.
-  @inline(__always) static var channels: Int { 16 }
+  @inline(__always) static var channels: Int { Int(DLK_STRIP_CHANNELS) }
   /// Floats in the room, less those that it may lack at the start of a cache line.
   static var roomFloats: Int { 8192 &- channels }
   static var mostTaps: Int { 64 }
@@ -61,7 +61,7 @@ func copiesStrips(_ args: dlk_depthwise_args) -> Bool {
     return false
   }
   let most = Int64(StripShape.mostTaps)
-  guard window.kernel_h <= most, window.kernel_w <= most, window.kernel_h &* window.kernel_w > 25,
+  guard window.kernel_h <= most, window.kernel_w <= most, window.kernel_h &* window.kernel_w > Int64(DLK_STRIP_TAPS),
     window.dilation_h <= most, window.dilation_w <= most, window.stride_h <= most, window.stride_w <= most
   else { return false }
   return StripShape(window).floats <= StripShape.roomFloats

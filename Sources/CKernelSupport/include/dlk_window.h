@@ -43,6 +43,11 @@ typedef struct dlk_conv_args {
   int32_t interleaved;   ///< boolean: the weights were packed with `interleaved`
 } dlk_conv_args;
 
+/// Depthwise windows of more taps than these, over one plane and one input a group, go down strips of the image if what
+/// they copy fits the kernel's room, `DLK_STRIP_CHANNELS` at a time. A call for some rows copies those above them again.
+#define DLK_STRIP_TAPS 25
+#define DLK_STRIP_CHANNELS 16
+
 /// A convolution of each channel by itself, or of small groups of channels by themselves:
 /// y[pixel][c] = f(Σ_tap Σ_k x[pixel under tap][first input of c's group + k] · w[tap][k][c] + bias[c]).
 typedef struct dlk_depthwise_args {

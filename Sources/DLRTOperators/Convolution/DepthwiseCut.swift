@@ -1,3 +1,5 @@
+import CKernelSupport
+
 /// How a depthwise convolution, or one of small groups, is cut for threads.
 struct DepthwiseCut {
   let chunks: Chunks
@@ -5,20 +7,22 @@ struct DepthwiseCut {
   /// Channels in a part of an image; none where its parts are rows.
   private let unit: Int?
 
-  /// With more taps than these, of one plane, the kernel most often copies lines on its way down the image, for sixteen
-  /// channels at a time: parts of few rows would have it copy some again and again.
-  private static let manyTaps = 25
-  private static let channelsAtOnce = 16
+  /// What strips of an image are cut into most: each part begins with empty copies.
+  private static let mostStripParts = 16.0
+  /// Nanoseconds of a part that outweigh that.
+  private static let stripPartCost = 20_000.0
 
   init(_ problem: ConvolutionProblem) {
     let geometry = problem.geometry, window = geometry.kernelWindow, taps = geometry.kernelSize
     (images, rows, channels) = (problem.batch, geometry.outputRows, problem.groups * problem.outputChannels)
     let outputs = Double(geometry.outputSize) * Double(taps * problem.inputChannels)
-    let copiesLines = problem.inputChannels == 1 && taps > Self.manyTaps && window.kernel_d == 1
-    if copiesLines, channels > 2 * Self.channelsAtOnce {
-      let units = (channels + Self.channelsAtOnce - 1) / Self.channelsAtOnce
-      unit = Self.channelsAtOnce
-      chunks = Chunks(images * units, cost: outputs * Double(Self.channelsAtOnce) / 40)
+    let copiesLines = problem.inputChannels == 1 && taps > Int(DLK_STRIP_TAPS) && window.kernel_d == 1
+    let strip = Int(DLK_STRIP_CHANNELS)
+    if copiesLines, channels > 2 * strip {
+      let units = images * ((channels + strip - 1) / strip)
+      let worthwhile = outputs * Double(strip) / 40 * Double(units) / Self.stripPartCost
+      unit = strip
+      chunks = Chunks(units, parts: Int(min(worthwhile, Self.mostStripParts)))
     } else {
       unit = nil
       let height = copiesLines ? min(2 * Int(window.kernel_h), images * rows / 4) : 1
