@@ -114,6 +114,8 @@ enum MicroKernel<let MR: Int, let NV: Int, Columns: ColumnAccess> {
     let bStep = tile.pointee.bStep, prefetchStep = tile.pointee.prefetchStep
     let depth = tile.pointee.depth, columns = tile.pointee.lastColumns
     let step = tile.pointee.step, fetched = tile.pointee.fetched
+    // Few tiles have far to go: not many lines at once, so that memory can follow.
+    let block = prefetchStep > 16 ? 4 : 16
     for _ in 0..<tile.pointee.taps {
       let a = InlineArray<MR, Source> { rows[$0] + shift }
       rows += MR
@@ -121,17 +123,19 @@ enum MicroKernel<let MR: Int, let NV: Int, Columns: ColumnAccess> {
       while k < depth {
         // The next tile's rows lie so far apart that the hardware does not see where they lead.
         if k < fetched { for i in 0..<MR { dlk_prefetch(a[i] + (k &+ step)) } }
-        let end = min(depth, k &+ 16)
+        let end = min(depth, k &+ block)
+        // A tile of one vector has no time for it: its loads are as many as its sums.
+        if NV > 1 {
+          let last = prefetch + (end &- k) &* prefetchStep
+          repeat {
+            dlk_prefetch_l2(prefetch)
+            prefetch += 64
+          } while prefetch < last
+          prefetch = last
+        }
         repeat {
           let bVectors = InlineArray<NV, VF> { Columns.load(b + $0 &* lanes, columns) }
           b += bStep
-          // A tile of one vector has no time for it: its loads are as many as its sums. Few tiles have to go further
-          // than a line at each k.
-          if NV > 1 {
-            dlk_prefetch_l2(prefetch)
-            dlk_prefetch_l2(prefetch + prefetchStep / 2)
-            prefetch += prefetchStep
-          }
           for i in 0..<MR {
             let aVector = VF(repeating: a[i][k])
             for j in 0..<NV { sums[i][j] = dlk_fma(aVector, bVectors[j], sums[i][j]) }

@@ -43,8 +43,8 @@ typedef struct dlk_conv_args {
   int32_t interleaved;   ///< boolean: the weights were packed with `interleaved`
 } dlk_conv_args;
 
-/// Depthwise windows of more taps than these, over one plane and one input a group, go down strips of the image if what
-/// they copy fits the kernel's room, `DLK_STRIP_CHANNELS` at a time. A call for some rows copies those above them again.
+/// Depthwise windows of more taps than these, over one plane and one input a group, go down strips of the image, of
+/// `DLK_STRIP_CHANNELS` each, if what they copy fits the kernel's room. A call copies the rows above its own again.
 #define DLK_STRIP_TAPS 25
 #define DLK_STRIP_CHANNELS 16
 
