@@ -77,7 +77,7 @@ extension ThreadPool {
 
     /// Some 40 µs on AMD's processors, 90 on Intel's.
     private static let spins = 2000
-    /// Between loops of which more are to come.
+    /// Between loops of one caller, of which more are to come: 1 to 2 ms.
     private static let patientSpins = 25 * spins
 
     /// Callers whose loops follow each other.
@@ -117,6 +117,8 @@ extension ThreadPool {
         dlk_pause()
         turns += 1
         if turns > Self.spins {
+          // Workers that are awake stay off its CPU too, wherever the caller has been moved.
+          placement.keepOffCaller()
           sched_yield()
           turns = 0
         }
@@ -157,12 +159,12 @@ extension ThreadPool {
       }
     }
 
-    /// Waits a while for the bell to ring once more.
+    /// Waits a while for the bell to ring once more. Where several callers run, each has a CPU to itself at best.
     private func spin(after heard: UInt32) {
       var turns = 0
-      while bell.pointee.load(ordering: .acquiring) == heard, !stopping.load(ordering: .relaxed) {
+      while bell.pointee.load(ordering: .acquiring) == heard {
         if turns > 0, turns % Self.spins == 0 {
-          if turns == Self.patientSpins || expecting.load(ordering: .relaxed) == 0 { return }
+          if turns == Self.patientSpins || expecting.load(ordering: .relaxed) != 1 { return }
           sched_yield()
         }
         dlk_pause()

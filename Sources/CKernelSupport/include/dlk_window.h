@@ -44,7 +44,7 @@ typedef struct dlk_conv_args {
 } dlk_conv_args;
 
 /// Depthwise windows of more taps than these, over one plane and one input a group, go down strips of the image, of
-/// `DLK_STRIP_CHANNELS` each, if what they copy fits the kernel's room. A call copies the rows above its own again.
+/// `DLK_STRIP_CHANNELS` each, if what they copy fits the kernel's room. A call copies what its first windows see again.
 #define DLK_STRIP_TAPS 25
 #define DLK_STRIP_CHANNELS 16
 

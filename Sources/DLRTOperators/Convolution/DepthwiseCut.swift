@@ -7,22 +7,20 @@ struct DepthwiseCut {
   /// Channels in a part of an image; none where its parts are rows.
   private let unit: Int?
 
-  /// What strips of an image are cut into most: each part begins with empty copies.
-  private static let mostStripParts = 16.0
-  /// Nanoseconds of a part that outweigh that.
-  private static let stripPartCost = 20_000.0
+  /// Nanoseconds of the strips of a part: each call clears the room for its copies.
+  private static let leastStrips = 20_000.0
 
   init(_ problem: ConvolutionProblem) {
     let geometry = problem.geometry, window = geometry.kernelWindow, taps = geometry.kernelSize
     (images, rows, channels) = (problem.batch, geometry.outputRows, problem.groups * problem.outputChannels)
     let outputs = Double(geometry.outputSize) * Double(taps * problem.inputChannels)
+    // Most often: some such windows have no room for copies.
     let copiesLines = problem.inputChannels == 1 && taps > Int(DLK_STRIP_TAPS) && window.kernel_d == 1
     let strip = Int(DLK_STRIP_CHANNELS)
     if copiesLines, channels > 2 * strip {
-      let units = images * ((channels + strip - 1) / strip)
-      let worthwhile = outputs * Double(strip) / 40 * Double(units) / Self.stripPartCost
+      let units = (channels + strip - 1) / strip
       unit = strip
-      chunks = Chunks(units, parts: Int(min(worthwhile, Self.mostStripParts)))
+      chunks = Chunks(images * units, cost: outputs * Double(strip) / 40, least: Self.leastStrips)
     } else {
       unit = nil
       let height = copiesLines ? min(2 * Int(window.kernel_h), images * rows / 4) : 1

@@ -17,7 +17,7 @@ struct ProductSplit: Sendable {
   /// Floating-point operations that are worth a fork: some 2.5 µs. Networks of small products, each with its fork, keep
   /// the threads awake.
   private static let leastWork = 600_000
-  /// As many again are worth their part of the loops' beginnings and ends, some 40 µs.
+  /// Operations of a part where threads get more than two each: some 40 µs.
   private static let finerWork = 4_000_000
 
   /// - Parameters:
@@ -30,9 +30,8 @@ struct ProductSplit: Sendable {
     self.panels = panels
     self.rowUnit = rowUnit
     rowUnits = (m &+ rowUnit &- 1) / rowUnit
-    // Two parts for each thread leave something to share when one of them is held up, four more evenly.
-    let parts = max(min(2 &* threads, work / Self.leastWork), min(4 &* threads, work / Self.finerWork))
-    let wanted = threads == 1 ? 1 : max(1, parts)
+    // Two parts for each thread leave something to share when one of them is held up.
+    let wanted = threads == 1 ? 1 : max(1, min(2 &* threads, work / Self.leastWork))
     if batch >= wanted || batch == 0 {
       batchChunks = min(wanted, batch)
       rowParts = 1
@@ -40,10 +39,14 @@ struct ProductSplit: Sendable {
       return
     }
     batchChunks = batch
-    let perProduct = (wanted &+ batch &- 1) / batch
-    let takesPanels = panels >= perProduct && (weighsMore || rowUnits < perProduct)
-    rowParts = takesPanels ? 1 : max(1, min(perProduct, rowUnits))
-    panelParts = takesPanels ? perProduct : 1
+    let parts = (wanted &+ batch &- 1) / batch
+    // Where there are too few panels, what gives more parts.
+    let takesPanels = panels >= parts ? weighsMore || rowUnits < parts : panels > rowUnits
+    // Twice as many share more evenly, where each of them is still some panels or tiles.
+    let isFiner = takesPanels ? panels >= 4 &* parts : rowUnits >= 8 &* parts
+    let finer = isFiner && work / (2 &* parts &* batch) >= Self.finerWork ? 2 &* parts : parts
+    rowParts = takesPanels ? 1 : max(1, min(finer, rowUnits))
+    panelParts = takesPanels ? min(finer, panels) : 1
   }
 
   /// The part of the work that a chunk does.
