@@ -114,15 +114,15 @@ enum MicroKernel<let MR: Int, let NV: Int, Columns: ColumnAccess> {
     let bStep = tile.pointee.bStep, prefetchStep = tile.pointee.prefetchStep
     let depth = tile.pointee.depth, columns = tile.pointee.lastColumns
     let step = tile.pointee.step, fetched = tile.pointee.fetched
-    // Few tiles have far to go: four lines at once, so that memory can follow.
-    let block = prefetchStep <= 16 ? 16 : prefetchStep <= 64 ? 4 : 1
+    // Few tiles have far to go: less at once, so that memory can follow.
+    let block = prefetchStep > 16 ? 4 : 16
     for _ in 0..<tile.pointee.taps {
       let a = InlineArray<MR, Source> { rows[$0] + shift }
       rows += MR
       var k = 0
       while k < depth {
         // The next tile's rows lie so far apart that the hardware does not see where they lead.
-        if k < fetched, k & 15 == 0 { for i in 0..<MR { dlk_prefetch(a[i] + (k &+ step)) } }
+        if k < fetched { for i in 0..<MR { dlk_prefetch(a[i] + (k &+ step)) } }
         let end = min(depth, k &+ block)
         // A tile of one vector has no time for it: its loads are as many as its sums.
         if NV > 1 {

@@ -7,8 +7,8 @@ struct DepthwiseCut {
   /// Channels in a part of an image; none where its parts are rows.
   private let unit: Int?
 
-  /// Nanoseconds of the strips of a part: each call clears the room for its copies.
-  private static let leastStrips = 20_000.0
+  /// How many times as long as others parts of strips should take: each call clears the room for its copies.
+  private static let longer = 5.0
 
   init(_ problem: ConvolutionProblem) {
     let geometry = problem.geometry, window = geometry.kernelWindow, taps = geometry.kernelSize
@@ -20,7 +20,7 @@ struct DepthwiseCut {
     if copiesLines, channels > 2 * strip {
       let units = (channels + strip - 1) / strip
       unit = strip
-      chunks = Chunks(images * units, cost: outputs * Double(strip) / 40, least: Self.leastStrips)
+      chunks = Chunks(images * units, cost: outputs * Double(strip) / 40 / Self.longer)
     } else {
       unit = nil
       let height = copiesLines ? min(2 * Int(window.kernel_h), images * rows / 4) : 1

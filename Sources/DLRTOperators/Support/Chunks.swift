@@ -7,13 +7,12 @@ package struct Chunks: Sendable {
 
   /// - Parameters:
   ///   - total: iterations of the loop.
-  ///   - cost: rough nanoseconds of one iteration.
-  ///   - least: nanoseconds that a part should take. Parts of less than some 4 µs are not worth a fork.
+  ///   - cost: rough nanoseconds of one iteration. Parts of less than some 4 µs are not worth a fork.
   ///   - multiple: every part but the last holds a multiple of this many iterations.
-  package init(_ total: Int, cost: Double, least: Double = 4_000, multiple: Int = 1) {
+  package init(_ total: Int, cost: Double, multiple: Int = 1) {
     self.total = total
-    let iterations = max(1, Int(min(least / max(cost, 0.001), 1e12)))
-    let parts = min(max(total / iterations, 1), 64)
+    let least = max(1, Int(min(4_000 / max(cost, 0.001), 1e12)))
+    let parts = min(max(total / least, 1), 64)
     let units = (total + multiple - 1) / multiple
     size = max(Self.evenSize(units, parts) * multiple, 1)
     count = total == 0 ? 0 : (total + size - 1) / size
