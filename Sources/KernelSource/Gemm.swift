@@ -92,7 +92,7 @@ private func depthPart(_ args: dlk_gemm_args, _ depth: Range<Int>) -> dlk_gemm_a
 /// stores is where the next one's sums start, which changes no result, as long as nothing else is done to them. Narrow
 /// ends of rows are not worth it.
 private func depthBlocks(_ args: dlk_gemm_args, _ rows: Int) -> Int {
-  guard rows >= 48, Int(args.n) % lanes == 0, Epilogue(args.epilogue).isFree else { return 1 }
+  guard rows >= 48, args.c_run == 0, Int(args.n) % lanes == 0, Epilogue(args.epilogue).isFree else { return 1 }
   return max(1, ceilDivide(Int(args.k), deepest))
 }
 
@@ -175,7 +175,9 @@ private func run<Rows: ProductRows>(
       let isFar = args.epilogue.addend != nil && args.m &* args.epilogue.addend_row_stride > 1 << 18
       var driver = ProductDriver(
         rows: source(addresses.assumingMemoryBound(to: Source.self)), depth: Int(args.k), n: Int(args.n), b: b,
-        c: args.c, cStride: Int(args.c_row_stride), epilogue: Epilogue(args.epilogue), scratch: DriverScratch(room),
+        c: args.c, cStride: Int(args.c_row_stride),
+        runs: args.c_run == 0 ? RowRuns() : RowRuns(count: Int(args.c_run), stride: Int(args.c_run_stride)),
+        epilogue: Epilogue(args.epilogue), scratch: DriverScratch(room),
         after: after, fetchesAddend: isFar)
       driver.run(rows: rows, panels: panels)
     }

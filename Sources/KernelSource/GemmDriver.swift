@@ -46,6 +46,21 @@ let partBytes = 512 << 10
 /// What is asked for at once of what is read next.
 private let fetchedBytes = 8 << 10
 
+/// Where the rows of C lie: runs of so many, each at its own distance after the one before.
+struct RowRuns {
+  var count = Int.max
+  /// Floats from one run to the next.
+  var stride = 0
+
+  /// Floats from the first row to another.
+  @inline(__always) func place(_ row: Int, _ rowStride: Int) -> Int {
+    count == .max ? row &* rowStride : row / count &* stride &+ row % count &* rowStride
+  }
+
+  /// Rows from one on until its run ends.
+  @inline(__always) func rest(_ row: Int) -> Int { count == .max ? count : count &- row % count }
+}
+
 /// A product over a range of rows and panels: the loops around the tiles.
 struct ProductDriver<Rows: ProductRows> {
   var rows: Rows
@@ -57,6 +72,7 @@ struct ProductDriver<Rows: ProductRows> {
   /// Where row 0, column 0 goes.
   let c: Target
   let cStride: Int
+  var runs = RowRuns()
   let epilogue: Epilogue
   let scratch: DriverScratch
   /// What is read of B once the last panel is done, if anything.
@@ -274,7 +290,7 @@ struct ProductDriver<Rows: ProductRows> {
     let limit = strip.vectors == 1 && tileFetch > 0 ? max(1, fetchedBytes / tileFetch) : Int.max
     var tile = Tile(
       rows: rows.tile(row: row, count: 0, offset: 0, taps: 0..<0), taps: taps.count, depth: depth, b: strip.b,
-      bStep: strip.bStep, lastColumns: strip.lastColumns, c: room, cStride: storesToC ? cStride : stored, bias: bias,
+      bStep: strip.bStep, lastColumns: strip.lastColumns, c: room, cStride: stored, bias: bias,
       addend: nil, addendStride: begins ? addendStride : cStride, clamp: isFree && epilogue.clamps && ends,
       low: epilogue.low, high: epilogue.high, prefetch: prefetch, prefetchStep: prefetchStep)
     // Rows that no panel has passed over yet come from farther off; the second-level cache has the others, what one
@@ -283,11 +299,25 @@ struct ProductDriver<Rows: ProductRows> {
     tile.fetchesAddend = fetchesAddend && addend != nil
     var index = 0, offset = 0
     while index < tiling.tiles {
-      let first = row &+ offset, count = tiling.rows(index)
-      let place = c + (first &* cStride &+ strip.column)
-      if storesToC { tile.c = place }
+      let first = row &+ offset, count = tiling.rows(index), rest = runs.rest(first)
+      let place = c + (runs.place(first, cStride) &+ strip.column)
+      // A tile whose rows are not one run of C passes through the scratch memory.
+      let isCut = count > rest
+      (tile.c, tile.cStride) = storesToC && !isCut ? (place, cStride) : (room, stored)
       if !begins {
-        tile.addend = Source(place)
+        (tile.addend, tile.addendStride) = (Source(place), cStride)
+        if isCut {
+          forEachRun(first, count, strip) { rows, place in
+            for i in 0..<rows.count {
+              forEachVector(strip.width) { at, count in
+                dlk_store(
+                  room + ((rows.lowerBound &+ i) &* stored &+ at), dlk_load_partial(place + (i &* cStride &+ at), count)
+                )
+              }
+            }
+          }
+          (tile.addend, tile.addendStride) = (Source(room), stored)
+        }
       } else if let addend {
         tile.addend = addend + (first &* addendStride &+ strip.column)
       }
@@ -297,7 +327,8 @@ struct ProductDriver<Rows: ProductRows> {
       tile.listStep = rows.listStep(count: count)
       let live = rows.live(row: first, count: count), isLive = isWhole && live.count == rows.taps
       // An activation takes as long to begin as a low tile to be made: it passes over several in the scratch memory at once.
-      let most = storesToC ? limit : min(limit, max(1, DriverScratch.tileFloats / (count &* stored)))
+      let held = storesToC ? limit : min(limit, max(1, DriverScratch.tileFloats / (count &* stored)))
+      let most = min(held, max(1, rest / count))
       tile.tiles = joins && isLive ? alike(tiling, from: index, row: first, count: count, limit: most) : 1
       let done = count &* tile.tiles
       if fetchesAddend, !isFree || Rows.arePaired {
@@ -313,10 +344,13 @@ struct ProductDriver<Rows: ProductRows> {
         let lower = max(live.lowerBound, taps.lowerBound), upper = max(lower, min(live.upperBound, taps.upperBound))
         runInParts(tile, strip, from: taps.lowerBound, row: first, rows: count, offset: offset, taps: lower..<upper)
       }
-      if !isFree, ends {
-        epilogue.finish(
-          room, width: stored, rows: done, row: first, column: strip.column, columns: strip.width, c: place,
-          cStride: cStride)
+      if isCut || !storesToC {
+        let finishing = storesToC ? Epilogue.none : epilogue
+        forEachRun(first, done, strip) { rows, place in
+          finishing.finish(
+            room + rows.lowerBound &* stored, width: stored, rows: rows.count, row: first &+ rows.lowerBound,
+            column: strip.column, columns: strip.width, c: place, cStride: cStride)
+        }
       }
       prefetch += fetched
       offset = offset &+ done
@@ -331,6 +365,17 @@ struct ProductDriver<Rows: ProductRows> {
     var tiles = 1
     while tiles < limit, rows.live(row: row &+ tiles &* count, count: count).count == rows.taps { tiles = tiles &+ 1 }
     return tiles
+  }
+
+  /// Calls `body` with the rows of a tile that lie in one run of C, counted from its first, and where they lie.
+  @inline(__always)
+  private func forEachRun(_ row: Int, _ count: Int, _ strip: Strip, _ body: (Range<Int>, Target) -> Void) {
+    var at = 0
+    while at < count {
+      let end = at &+ min(count &- at, runs.rest(row &+ at))
+      body(at..<end, c + (runs.place(row &+ at, cStride) &+ strip.column))
+      at = end
+    }
   }
 
   /// Brings a run of memory into the second-level cache.
@@ -392,7 +437,7 @@ struct ProductDriver<Rows: ProductRows> {
   /// One row over the next `rowPanels` whole panels.
   private mutating func runRow(_ row: Int, panel: Int) {
     let column = panel &* Self.columns, width = rowPanels &* Self.columns, start = strip(panel, Self.columns)
-    let place = c + (row &* cStride &+ column)
+    let place = c + (runs.place(row, cStride) &+ column)
     let room = scratch.tile, isFree = epilogue.isFree
     let bias = epilogue.startsAtBias ? epilogue.source.bias.map { $0 + column } : nil
     let addend =

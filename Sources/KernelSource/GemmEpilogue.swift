@@ -23,6 +23,13 @@ struct Epilogue {
     isFree = startsAtBias && addsFirst && (clamps || source.activation == DLK_UNARY_IDENTITY)
   }
 
+  /// Stores the sums as they are.
+  static var none: Epilogue {
+    var source = dlk_epilogue()
+    source.scale = 1
+    return Epilogue(source)
+  }
+
   /// Finishes a tile of sums that lies in `scratch`, `width` floats a row, and writes `columns` of each row to `c`.
   ///
   /// - Parameters:

@@ -7,6 +7,14 @@ let tilesAhead = 2
 /// Floats between the planes of a transform, which must not all fall into one set of the cache.
 @inline(__always) func planeStride(_ floats: Int) -> Int { floats &+ 16 }
 
+/// How many channels ahead each pass of a transform asks for its input.
+private let channelsAhead = 32
+/// Where a vector is a whole line, passes are too fast for what they ask for to come in time.
+@inline(__always) private var asksInPasses: Bool { lanes < 16 }
+
+/// Vectors in a line of memory.
+@inline(__always) private var lineVectors: Int { 16 / lanes }
+
 /// Panels whose products are made at a time.
 private let panelsAtOnce = 8
 
@@ -33,7 +41,7 @@ private func winograd<F: WinogradTransform>(
   _ f: F.Type, _ args: dlk_winograd_args, _ tiles: Range<Int>, _ panels: Range<Int>
 ) {
   var bias = InlineArray<128, Float> { _ in 0 }, scratch = InlineArray<1024, Float> { _ in 0 }
-  var patch = WinogradPatch { _ in VF() }
+  var patch = WinogradPatch { _ in 0 }
   withAddress(of: &bias) { bias in
     withAddress(of: &scratch) { scratch in
       withAddress(of: &patch) { patch in
@@ -104,7 +112,7 @@ struct WinogradDriver<F: WinogradTransform> {
     let inputs: Target = args.workspace, inputStride = planeStride(tiles.count &* depth)
     let products = inputs + points &* inputStride
     for tile in tiles {
-      if fetchesInput { fetchInput(tile &+ (F.outputs == 6 ? 1 : tilesAhead)) }
+      if fetchesInput, !asksInPasses { fetchInput(tile &+ tilesAhead) }
       transformInput(tile, inputs + (tile &- tiles.lowerBound) &* depth, inputStride)
     }
     let end = min(panels.upperBound, ceilDivide(Int(args.n), panelColumns))
@@ -157,8 +165,7 @@ struct WinogradDriver<F: WinogradTransform> {
         let pixel = x + (y &* Int(args.x_pixels.row_stride) &+ i &* Int(args.x_pixels.pixel_stride))
         var channel = 0
         while channel < channels {
-          // A transform of 8 × 8 takes long enough for the next one's pixels to come all the way.
-          if F.outputs == 6 { dlk_prefetch(pixel + channel) } else { dlk_prefetch_l2(pixel + channel) }
+          dlk_prefetch_l2(pixel + channel)
           channel = channel &+ 16
         }
         i = i &+ 1
@@ -172,13 +179,20 @@ struct WinogradDriver<F: WinogradTransform> {
   private func transformInput(_ tile: Int, _ target: Target, _ stride: Int) {
     let (plane, row, column) = position(tile), channels = Int(args.channels)
     let top = row &- Int(args.pad_h), left = column &- Int(args.pad_w)
+    let (pixelStride, rowStride) = (Int(args.x_pixels.pixel_stride), Int(args.x_pixels.row_stride))
+    // From a pixel to its like under the next tile.
+    let ahead =
+      column &+ F.outputs < Int(args.out_w)
+      ? F.outputs &* pixelStride : F.outputs &* rowStride &- column &* pixelStride
     for tap in 0..<Int(args.kernel_d) {
+      // The last plane of the window is the one that no plane before has brought.
+      let fetches = fetchesInput && asksInPasses && tap == Int(args.kernel_d) &- 1
       var addresses = InlineArray<64, Source> { [padding = args.padding!] _ in padding }
       if let x = source(plane, tap) {
         for i in 0..<F.points where UInt(bitPattern: top &+ i) < UInt(bitPattern: Int(args.in_h)) {
           for j in 0..<F.points where UInt(bitPattern: left &+ j) < UInt(bitPattern: Int(args.in_w)) {
             addresses[i &* F.points &+ j] =
-              x + ((top &+ i) &* Int(args.x_pixels.row_stride) &+ (left &+ j) &* Int(args.x_pixels.pixel_stride))
+              x + ((top &+ i) &* rowStride &+ (left &+ j) &* pixelStride)
           }
         }
       }
@@ -187,36 +201,54 @@ struct WinogradDriver<F: WinogradTransform> {
         let addresses = UnsafePointer(addresses.assumingMemoryBound(to: Source.self))
         var channel = 0
         while channel &+ lanes <= channels {
-          transformInput(WholeColumns.self, addresses, channel, lanes, place + channel, stride)
-          channel = channel &+ lanes
+          let parts = min(lineVectors, (channels &- channel) / lanes), end = channel &+ channelsAhead
+          let next = fetches ? (end < channels ? end : end &- channels &+ ahead) : 0
+          transformInput(WholeColumns.self, addresses, channel, lanes, place + channel, stride, parts, next)
+          channel = channel &+ parts &* lanes
         }
         if channel < channels {
-          transformInput(PartialColumns.self, addresses, channel, channels &- channel, place + channel, stride)
+          transformInput(PartialColumns.self, addresses, channel, channels &- channel, place + channel, stride, 1, 0)
         }
       }
     }
   }
 
+  /// - Parameters:
+  ///   - parts: vectors side by side, so that each line of memory is read and written only once: tiles of images whose
+  ///     rows are a power of two apart fill all ways of their sets.
+  ///   - next: floats from the addresses to what is asked for meanwhile, if not 0.
   @inline(__always)
   private func transformInput<C: ColumnAccess>(
     _ c: C.Type, _ addresses: UnsafePointer<Source>, _ channel: Int, _ count: Int, _ target: Target,
-    _ stride: Int
+    _ stride: Int, _ parts: Int, _ next: Int
   ) {
     var line = WinogradLine { _ in VF() }, result = WinogradLine { _ in VF() }
+    let square = F.points &* F.points &* lanes
     withPatch { patch in
       var column = 0
       while column < passes {
-        for row in 0..<F.points { line[row] = C.load(addresses[row &* F.points &+ column] + channel, count) }
-        apply(F.input, line, &result)
-        for row in 0..<F.points { dlk_store(patch + (row &* F.points &+ column) &* lanes, result[row]) }
+        if next != 0 { for row in 0..<F.points { dlk_prefetch(addresses[row &* F.points &+ column] + next) } }
+        var part = 0
+        repeat {
+          let at = channel &+ part &* lanes, to = patch + (part &* square &+ column &* lanes)
+          for row in 0..<F.points { line[row] = C.load(addresses[row &* F.points &+ column] + at, count) }
+          apply(F.input, line, &result)
+          for row in 0..<F.points { dlk_store(to + row &* F.points &* lanes, result[row]) }
+          part = part &+ 1
+        } while part < parts
         column = column &+ 1
       }
       var row = 0
       while row < passes {
-        let from = patch + row &* F.points &* lanes, place = target + row &* F.points &* stride
-        for column in 0..<F.points { line[column] = dlk_load(from + column &* lanes) }
-        apply(F.input, line, &result)
-        for column in 0..<F.points { C.store(place + column &* stride, result[column], count) }
+        var part = 0
+        repeat {
+          let from = patch + (part &* square &+ row &* F.points &* lanes)
+          let place = target + (row &* F.points &* stride &+ part &* lanes)
+          for column in 0..<F.points { line[column] = dlk_load(from + column &* lanes) }
+          apply(F.input, line, &result)
+          for column in 0..<F.points { C.store(place + column &* stride, result[column], count) }
+          part = part &+ 1
+        } while part < parts
         row = row &+ 1
       }
     }
@@ -225,12 +257,12 @@ struct WinogradDriver<F: WinogradTransform> {
   /// What a transform keeps between its passes: where these are loops, in memory, else in what registers there are.
   @inline(__always)
   func withPatch(_ body: (Target) -> Void) {
-    var registers = WinogradPatch { _ in VF() }
+    var registers = InlineArray<64, VF> { _ in VF() }
     withAddress(of: &registers) { body(isLooped ? patch : $0.assumingMemoryBound(to: Float.self)) }
   }
 
-  /// Of eight passes with 16 registers a compiler would make one piece, twice as long for what it moves to and fro.
-  @inline(__always) private var isLooped: Bool { lanes < 16 && F.points == 8 }
+  /// Of so many passes with 16 registers a compiler would make one piece, twice as long for what it moves to and fro.
+  @inline(__always) private var isLooped: Bool { lanes < 16 }
 
   /// As many as a tile has points along each side, which the compiler does not know where they are to be loops.
   @inline(__always) var passes: Int { isLooped ? Int(args.tile) &+ 2 : F.points }

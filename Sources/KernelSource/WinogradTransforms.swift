@@ -147,8 +147,8 @@ enum WinogradF6: WinogradTransform {
   }
 }
 
-/// What the two-dimensional transforms keep between their passes: of the largest.
-typealias WinogradPatch = InlineArray<64, VF>
+/// What the two-dimensional transforms keep between their passes: of the largest, a line of memory for each point.
+typealias WinogradPatch = InlineArray<1024, Float>
 /// What one of their one-dimensional transforms takes or makes.
 typealias WinogradLine = InlineArray<8, VF>
 /// Outputs of a tile.

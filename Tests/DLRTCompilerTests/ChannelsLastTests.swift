@@ -371,4 +371,16 @@ import Testing
         ["strides": .ints([2, stride]), "pads": .ints([1, pad, 1, kernel % 2 == 1 ? pad - 1 : pad])]))
     try check(n, transposes: 2, ["ai.dlrt::ConvTransposeNHWC": 1])
   }
+
+  /// Windows that do not overlap are products, whose rows lie apart where the pixels are parts of larger ones.
+  @Test(arguments: [[1, 2], [2, 2], [3, 1], [2, 4]])
+  func transposedConvolutionsSideBySide(_ kernel: [Int]) throws {
+    var n = Network()
+    let x = try n.conv(n.x)
+    let parts = try [20, 5].map {
+      n.b.node("ConvTranspose", [x, try n.weights([8, $0] + kernel), try n.weights([$0])], ["strides": .ints(kernel)])
+    }
+    n.b.output(try n.conv(n.b.node("Concat", parts, ["axis": .int(1)]), 25))
+    try check(n, transposes: 2, ["ai.dlrt::ConvTransposeNHWC": 2])
+  }
 }

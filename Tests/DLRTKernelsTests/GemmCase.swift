@@ -76,7 +76,8 @@ struct GemmCase: CustomStringConvertible {
   func arguments(_ b: UnsafePointer<Float>, _ c: Guarded<Float>) -> dlk_gemm_args {
     dlk_gemm_args(
       m: Int64(m), n: Int64(n), k: Int64(k), a: a.pointer, a_row_stride: Int64(aStride), b: b,
-      b_row_stride: Int64(kStride), b_column_stride: Int64(nStride), c: c.base, c_row_stride: Int64(cStride),
+      b_row_stride: Int64(kStride), b_column_stride: Int64(nStride), c: c.base, c_row_stride: Int64(cStride), c_run: 0,
+      c_run_stride: 0,
       epilogue: epilogue, next: nil, paired: 0, interleaved: interleaved, workspace: nil)
   }
 
@@ -107,6 +108,39 @@ struct GemmCase: CustomStringConvertible {
         if !(abs(got - value) <= 2e-6 * size) { return "[\(i)][\(j)]: expected \(value), got \(got)" }
       }
       if n > 0, i + 1 < m { for j in n..<cStride where c[i * cStride + j] != -77 { return "wrote between rows" } }
+    }
+    return nil
+  }
+}
+
+/// Memory for the rows of a product in runs of a few, with gaps between them.
+struct RunsOfRows {
+  let c: Guarded<Float>
+  private let test: GemmCase
+  private let run: Int
+  private let stride: Int
+
+  init(_ random: inout SeededGenerator, _ test: GemmCase) {
+    self.test = test
+    run = random.int(1...20)
+    stride = run * test.cStride + random.int(0...40)
+    c = Guarded<Float>((test.m + run - 1) / run * stride) { _ in 77 }
+  }
+
+  func place(_ args: inout dlk_gemm_args) {
+    (args.c, args.c_run, args.c_run_stride) = (c.base, Int64(run), Int64(stride))
+  }
+
+  /// Where the rows are not those of `whole`, or something else was written.
+  func mistake(_ whole: Guarded<Float>) -> String? {
+    var expected = [Float](repeating: 77, count: c.array.count)
+    for row in 0..<test.m {
+      for column in 0..<test.n {
+        expected[row / run * stride + row % run * test.cStride + column] = whole[row * test.cStride + column]
+      }
+    }
+    for (index, value) in c.array.enumerated() where value.bitPattern != expected[index].bitPattern {
+      return "runs of \(run) rows, \(stride) floats apart: \(value) at \(index) instead of \(expected[index])"
     }
     return nil
   }

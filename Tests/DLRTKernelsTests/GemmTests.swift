@@ -43,6 +43,28 @@ import Testing
     }
   }
 
+  /// Where rows of C go on elsewhere after a few, as those of an image do in a larger one, nothing else is written.
+  @Test(arguments: KernelLibrary.available)
+  func rowsMayLieInRuns(isa: ISA) {
+    let kernels = KernelLibrary.table(for: isa)
+    for seed in 0..<250 {
+      var random = SeededGenerator(seed)
+      var test = GemmCase(&random, sizes: Self.sizes, depths: [0, 1, 5, 16, 33, 800])
+      test.interleaved = Int32(seed % 2)
+      let packed = test.pack(kernels), cut = Int64(random.int(0...test.m))
+      let whole = test.output(), runs = RunsOfRows(&random, test)
+      var args = test.arguments(packed.pointer, whole)
+      kernels.pointee.gemm(&args, 0, Int64(test.m), 0, test.panels(kernels))
+      runs.place(&args)
+      kernels.pointee.gemm(&args, 0, cut, 0, test.panels(kernels))
+      kernels.pointee.gemm(&args, cut, Int64(test.m), 0, test.panels(kernels))
+      if let mistake = runs.mistake(whole) {
+        Issue.record("seed \(seed), \(test): \(mistake)")
+        return
+      }
+    }
+  }
+
   /// What is added to so many rows is fetched early.
   @Test(arguments: KernelLibrary.available)
   func manyRowsMayBeAddedTo(isa: ISA) {

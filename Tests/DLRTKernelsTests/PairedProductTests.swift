@@ -94,6 +94,22 @@ extension GemmCase {
     }
   }
 
+  @Test(arguments: levels)
+  func rowsMayLieInRuns(isa: ISA) {
+    let kernels = KernelLibrary.table(for: isa)
+    for seed in 0..<200 {
+      var random = SeededGenerator(seed)
+      let test = GemmCase(&random, sizes: Self.sizes, depths: Self.depths)
+      let packed = test.packInPairs(kernels), whole = test.output(), runs = RunsOfRows(&random, test)
+      test.multiplyInPairs(kernels, packed, into: whole)
+      test.multiplyInPairs(kernels, packed, into: runs.c) { runs.place(&$0) }
+      if let mistake = runs.mistake(whole) {
+        Issue.record("seed \(seed), \(test): \(mistake)")
+        return
+      }
+    }
+  }
+
   /// As many rows as fill the workspace several times, and depths of several blocks.
   @Test(arguments: levels)
   func blocksOfRowsMatchNaive(isa: ISA) {

@@ -58,7 +58,7 @@ struct WindowCase: CustomStringConvertible {
     x = Self.layout(channels + gap, window.in_w, window.in_h, rowGap)
     y = Self.layout(
       (outputs ?? channels) + random.int(0...2), window.out_w, window.out_h,
-      isDeep || tall ? 0 : random.int(0...1) * 7)
+      tall ? 0 : random.int(0...1) * 7)
     let count =
       Self.place(window.in_d - 1, window.in_h - 1, window.in_w - 1, x) + channels
     image = Guarded(random: count, &random)
@@ -71,7 +71,7 @@ struct WindowCase: CustomStringConvertible {
 
   private static func layout(_ stride: Int, _ width: Int64, _ height: Int64, _ gap: Int) -> dlk_pixels {
     let row = Int64(stride) * width + Int64(gap)
-    return dlk_pixels(pixel_stride: Int64(stride), row_stride: row, plane_stride: row * height)
+    return dlk_pixels(pixel_stride: Int64(stride), row_stride: row, plane_stride: row * height + 3 * Int64(gap))
   }
 
   static func place(_ z: Int64, _ y: Int64, _ x: Int64, _ pixels: dlk_pixels) -> Int {

@@ -36,11 +36,13 @@ typedef struct dlk_gemm_args {
   int64_t b_column_stride;  ///< `gemm_direct` only: floats between B[k][n] and B[k][n + 1]
   float *c;
   int64_t c_row_stride;     ///< floats
+  int64_t c_run;            ///< `gemm` only: rows of C after which they go on elsewhere; 0: all are as far apart
+  int64_t c_run_stride;     ///< floats from one run of rows to the next
   dlk_epilogue epilogue;
   const void *next;         ///< `gemm`: what its caller reads next, to be fetched meanwhile, or null; never read
   /// Boolean, `gemm` only: b is as `pair_b` left it. Rows or panels with an infinity, NaN or numbers beyond 2^63 are
-  /// multiplied without pairs. With `addend_last`, k is at most `DLK_PAIRED_DEPTH`. Results depend neither on the split
-  /// nor on m.
+  /// multiplied without pairs. With `addend_last` or `c_run`, k is at most `DLK_PAIRED_DEPTH`. Results depend neither
+  /// on the split nor on m.
   int32_t paired;
   int32_t interleaved;      ///< boolean, `gemm` without `paired` only: b was packed with `interleaved`
   float *workspace;         ///< `paired` only: `paired_workspace_floats(m, k)` floats of this call's own

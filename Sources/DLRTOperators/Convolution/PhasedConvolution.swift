@@ -1,5 +1,6 @@
 import CKernelSupport
 import DLRTGraph
+import DLRTParallel
 
 /// The outputs of a transposed convolution's axis whose index leaves one remainder by the stride: they read the input as
 /// a convolution without stride does, through every so many taps in reverse order.
@@ -41,6 +42,8 @@ final class PhasedConvolution: Sendable {
   private let spread: Int
   private let adjacent: AdjacentOutputs?
   private let flops: Int
+  /// How phases that are plain products are made in pairs.
+  private let pairs: PairedProducts?
 
   /// Stands for arguments without pointers, so that they may travel.
   private struct Phase: @unchecked Sendable {
@@ -53,6 +56,7 @@ final class PhasedConvolution: Sendable {
     let weightsPerGroup: Int
 
     var taps: Int { axes.map(\.taps.count).product }
+    var isProduct: Bool { args.isProduct }
   }
 
   /// A part of a phase's cut.
@@ -80,6 +84,14 @@ final class PhasedConvolution: Sendable {
     let pixel = yPlace.stride * spread
     let rowStrides = [axes[1].input * axes[2].input * pixel, axes[2].input * pixel, pixel]
     let panel = Int(planning.kernels.table.pointee.gemm_panel)
+    // Windows that do not overlap.
+    let areProducts = axes.allSatisfy {
+      $0.kernel == $0.stride && $0.input == $0.output * $0.stride && $0.padBegin == 0 && $0.dilation == 1
+    }
+    pairs =
+      areProducts && problem.inputChannels <= Int(DLK_PAIRED_DEPTH)
+      ? PairedProducts(
+        m: problem.geometry.outputSize, n: problem.outputChannels, k: problem.inputChannels, planning.kernels) : nil
     var phases: [Phase] = []
     var weights = 0
     for d in 0..<axes[0].stride {
@@ -95,8 +107,8 @@ final class PhasedConvolution: Sendable {
             images: problem.batch * problem.groups,
             pixelBytes: problem.inputChannels * 4,
             flops: 2 * depth * pixels * problem.outputChannels * problem.batch * problem.groups, planning)
-          let perGroup = Int(
-            planning.kernels.table.pointee.packed_b_floats(Int64(depth), Int64(problem.outputChannels)))
+          let (k, n) = (Int64(depth), Int64(problem.outputChannels)), table = planning.kernels.table.pointee
+          let perGroup = Int(pairs == nil ? table.packed_b_floats(k, n) : table.paired_b_floats(k, n))
           phases.append(
             Phase(
               axes: own, args: args, cut: cut, place: zip([d, h, w], rowStrides).reduce(0) { $0 + $1.0 * $1.1 },
@@ -145,17 +157,19 @@ final class PhasedConvolution: Sendable {
   func step(_ weights: Tensor, _ planning: Planning) throws -> Step {
     let axes = problem.geometry.axes
     let format =
-      "\(kernels.isa.name)-f32-phases-\(problem.groups)-\(spread)-\(adjacent?.pad ?? 0)-\(axes.map { [$0.stride, $0.dilation, $0.padBegin] })"
+      "\(kernels.isa.name)-f32-phases\(pairs == nil ? "" : "-pairs")-\(problem.groups)-\(spread)-\(adjacent?.pad ?? 0)-\(axes.map { [$0.stride, $0.dilation, $0.padBegin] })"
     let packed = try planning.packed(weights, format: format, byteCount: weightFloats * 4) { [self] source, target in
-      try source.whole { try pack($0, target) }
+      try source.whole { try pack($0, target, source.pool) }
     }
     let inputSize = problem.geometry.outputSize &* inputChannels
     let outputSize = problem.geometry.inputSize &* yPlace.stride &* spread
     let paddingFloats = (axes.last?.kernel ?? 1) &* problem.inputChannels
     let biasFloats = spread > 1 ? outputChannels : 0
+    let roomStart = (paddingFloats &+ biasFloats &+ 15) & ~15, roomFloats = pairs?.workspaceFloats ?? 0
     return Step(
-      kernel: "\(kernels.isa.name)-f32-phases", flops: flops, workspace: (paddingFloats &+ biasFloats) &* 4,
-      skippedInputs: [1], firstRead: UnsafeRawPointer(packed.base)
+      kernel: "\(kernels.isa.name)-f32-phases\(pairs == nil ? "" : "-pairs")", flops: flops,
+      workspace: (roomStart &+ roomFloats &* (units.count > 1 ? planning.threads : 1)) &* 4, skippedInputs: [1],
+      firstRead: UnsafeRawPointer(packed.base)
     ) { [self] io in
       let (x, y) = (io.input(0, as: Float.self), io.output(0, as: Float.self) + yPlace.offset)
       let bias = wholeBias(io, io.workspace.assumingMemoryBound(to: Float.self) + paddingFloats)
@@ -163,7 +177,7 @@ final class PhasedConvolution: Sendable {
       padding.update(repeating: 0, count: paddingFloats)
       let panels = UnsafePointer(packed.base.assumingMemoryBound(to: Float.self))
       let upcoming = io.upcoming
-      io.parallel(units.count) { index in
+      io.parallel(units.count) { index, thread in
         let phase = phases[units[index].phase], part = phase.cut[units[index].part]
         let (image, group) = (part.image / problem.groups, part.image % problem.groups)
         let channel = group &* problem.outputChannels
@@ -179,6 +193,15 @@ final class PhasedConvolution: Sendable {
         args.epilogue.a = activation.a
         args.epilogue.b = activation.b
         if phase.taps == 0 { return fill(args, part.pixels) }
+        if phase.isProduct {
+          var product = args.product
+          product.paired = pairs == nil ? 0 : 1
+          product.workspace = padding + (roomStart &+ thread &* roomFloats)
+          kernels.table.pointee.gemm(
+            &product, Int64(part.pixels.lowerBound), Int64(part.pixels.upperBound), Int64(part.panels.lowerBound),
+            Int64(part.panels.upperBound))
+          return
+        }
         kernels.table.pointee.conv(
           &args, Int64(part.pixels.lowerBound), Int64(part.pixels.upperBound), Int64(part.panels.lowerBound),
           Int64(part.panels.upperBound))
@@ -218,7 +241,7 @@ final class PhasedConvolution: Sendable {
   }
 
   /// W `[C, M / group, kernel…]` as panels for each phase and group, of which the rows are tap by tap the channels.
-  private func pack(_ base: UnsafeRawPointer, _ target: UnsafeMutableRawPointer) throws {
+  private func pack(_ base: UnsafeRawPointer, _ target: UnsafeMutableRawPointer, _ pool: ThreadPool) throws {
     let target = target.assumingMemoryBound(to: Float.self)
     let kernel = Array(repeating: 1, count: 3 - problem.geometry.axes.count) + problem.geometry.kernel
     let channels = problem.inputChannels
@@ -261,11 +284,38 @@ final class PhasedConvolution: Sendable {
         args.k_inner_stride = Int64(problem.outputChannels)
         args.n_stride = 1
         args.scale = 1
-        args.packed = target + phase.firstWeight + group * phase.weightsPerGroup
+        let packed = target + phase.firstWeight + group * phase.weightsPerGroup
+        args.packed = packed
+        args.paired = pairs == nil ? 0 : 1
         kernels.table.pointee.pack_b(&args, 0, panels)
+        if pairs != nil { PairedProducts.pair(packed, k: channels, n: problem.outputChannels, kernels, pool) }
       }
     }
   }
 
   private var panelWidth: Int { Int(kernels.table.pointee.gemm_panel) }
+}
+
+extension dlk_conv_args {
+  /// Every output has the one pixel at its own place: rows of a product, which may lie in runs.
+  fileprivate var isProduct: Bool {
+    window.kernel_d == 1 && window.kernel_h == 1 && window.kernel_w == 1
+      && window.pad_d == 0 && window.pad_h == 0 && window.pad_w == 0
+      && window.out_d == window.in_d && window.out_h == window.in_h && window.out_w == window.in_w
+      && (window.out_d == 1 || y_pixels.plane_stride == window.out_h * y_pixels.row_stride)
+  }
+
+  /// The same as a product.
+  fileprivate var product: dlk_gemm_args {
+    var product = dlk_gemm_args()
+    product.m = window.out_d &* window.out_h &* window.out_w
+    (product.n, product.k) = (n, channels)
+    (product.a, product.a_row_stride) = (x, x_pixels.pixel_stride)
+    (product.b, product.c, product.c_row_stride) = (weights, y, y_pixels.pixel_stride)
+    if y_pixels.row_stride != window.out_w &* y_pixels.pixel_stride {
+      (product.c_run, product.c_run_stride) = (window.out_w, y_pixels.row_stride)
+    }
+    (product.epilogue, product.next) = (epilogue, next)
+    return product
+  }
 }
