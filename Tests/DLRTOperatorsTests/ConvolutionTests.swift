@@ -213,6 +213,38 @@ private func zeros(_ shape: [Int], _ type: DataType = .float32) throws -> Tensor
     }
   }
 
+  /// Windows that do not overlap are products, of so many channels in pairs where there are any.
+  @Test(arguments: [[2, 5], [2, 2, 2], [1, 2, 4], [9]])
+  func transposedWithoutOverlap(_ size: [Int]) throws {
+    let (channels, outputs, pixels, taps) = (96, 64, size.reduce(1, *), 1 << size.count)
+    func number(_ i: Int) -> Float { Float(i * 37 % 101) / 50 - 1 }
+    let x = (0..<channels * pixels).map(number), w = (0..<channels * outputs * taps).map { number($0 * 3 + 1) }
+    let two = size.map { _ in 2 }
+    let y = try OperatorRun.tensor(
+      "ConvTranspose", [floats(x, [1, channels] + size), floats(w, [channels, outputs] + two)],
+      ["strides": .ints(two)], constants: [1]
+    ).elements(Float.self)
+    for pixel in 0..<pixels {
+      for tap in 0..<taps {
+        // Where the output stands, axis by axis from the last.
+        var (place, step, from, under) = (0, 1, pixel, tap)
+        for axis in size.reversed() {
+          place += (2 * (from % axis) + under % 2) * step
+          (step, from, under) = (step * 2 * axis, from / axis, under / 2)
+        }
+        for output in stride(from: 0, to: outputs, by: 9) {
+          var sum: Float = 0
+          for c in 0..<channels { sum += x[c * pixels + pixel] * w[(c * outputs + output) * taps + tap] }
+          let got = y[output * pixels * taps + place]
+          guard abs(got - sum) <= 1e-4 else {
+            Issue.record("pixel \(pixel), tap \(tap), output \(output): \(got) instead of \(sum)")
+            return
+          }
+        }
+      }
+    }
+  }
+
   @Test func strideBeyondTheKernelLeavesTheBias() throws {
     let x = try floats([1, 2], [1, 1, 2])
     let w = try floats([10, 20], [1, 1, 2])

@@ -84,10 +84,12 @@ final class PhasedConvolution: Sendable {
     let pixel = yPlace.stride * spread
     let rowStrides = [axes[1].input * axes[2].input * pixel, axes[2].input * pixel, pixel]
     let panel = Int(planning.kernels.table.pointee.gemm_panel)
-    // Windows that do not overlap.
-    let areProducts = axes.allSatisfy {
-      $0.kernel == $0.stride && $0.input == $0.output * $0.stride && $0.padBegin == 0 && $0.dilation == 1
-    }
+    // Windows that do not overlap, and planes that are no farther apart than rows let them be.
+    let areProducts =
+      (axes[0].stride == 1 || axes[0].output == 1)
+      && axes.allSatisfy {
+        $0.kernel == $0.stride && $0.input == $0.output * $0.stride && $0.padBegin == 0 && $0.dilation == 1
+      }
     pairs =
       areProducts && problem.inputChannels <= Int(DLK_PAIRED_DEPTH)
       ? PairedProducts(
