@@ -227,7 +227,9 @@ struct WinogradDriver<F: WinogradTransform> {
     withPatch { patch in
       var column = 0
       while column < passes {
-        if next != 0 { for row in 0..<F.points { dlk_prefetch(addresses[row &* F.points &+ column] + next) } }
+        if asksInPasses, next != 0 {
+          for row in 0..<F.points { dlk_prefetch(addresses[row &* F.points &+ column] + next) }
+        }
         var part = 0
         repeat {
           let at = channel &+ part &* lanes, to = patch + (part &* square &+ column &* lanes)
