@@ -42,7 +42,9 @@ final class PhasedConvolution: Sendable {
   private let spread: Int
   private let adjacent: AdjacentOutputs?
   private let flops: Int
-  /// How phases that are plain products are made in pairs.
+  /// Windows do not overlap: in every phase each output has the one pixel at its own place, and their rows lie in runs.
+  private let areProducts: Bool
+  /// How such products are made in pairs.
   private let pairs: PairedProducts?
 
   /// Stands for arguments without pointers, so that they may travel.
@@ -56,7 +58,6 @@ final class PhasedConvolution: Sendable {
     let weightsPerGroup: Int
 
     var taps: Int { axes.map(\.taps.count).product }
-    var isProduct: Bool { args.isProduct }
   }
 
   /// A part of a phase's cut.
@@ -84,8 +85,8 @@ final class PhasedConvolution: Sendable {
     let pixel = yPlace.stride * spread
     let rowStrides = [axes[1].input * axes[2].input * pixel, axes[2].input * pixel, pixel]
     let panel = Int(planning.kernels.table.pointee.gemm_panel)
-    // Windows that do not overlap, and planes that are no farther apart than rows let them be.
-    let areProducts =
+    // Planes may be no farther apart than rows let them be.
+    areProducts =
       (axes[0].stride == 1 || axes[0].output == 1)
       && axes.allSatisfy {
         $0.kernel == $0.stride && $0.input == $0.output * $0.stride && $0.padBegin == 0 && $0.dilation == 1
@@ -195,7 +196,7 @@ final class PhasedConvolution: Sendable {
         args.epilogue.a = activation.a
         args.epilogue.b = activation.b
         if phase.taps == 0 { return fill(args, part.pixels) }
-        if phase.isProduct {
+        if areProducts {
           var product = args.product
           product.paired = pairs == nil ? 0 : 1
           product.workspace = padding + (roomStart &+ thread &* roomFloats)
@@ -299,15 +300,7 @@ final class PhasedConvolution: Sendable {
 }
 
 extension dlk_conv_args {
-  /// Every output has the one pixel at its own place: rows of a product, which may lie in runs.
-  fileprivate var isProduct: Bool {
-    window.kernel_d == 1 && window.kernel_h == 1 && window.kernel_w == 1
-      && window.pad_d == 0 && window.pad_h == 0 && window.pad_w == 0
-      && window.out_d == window.in_d && window.out_h == window.in_h && window.out_w == window.in_w
-      && (window.out_d == 1 || y_pixels.plane_stride == window.out_h * y_pixels.row_stride)
-  }
-
-  /// The same as a product.
+  /// The same as a product, where each output has the one pixel at its own place.
   fileprivate var product: dlk_gemm_args {
     var product = dlk_gemm_args()
     product.m = window.out_d &* window.out_h &* window.out_w
